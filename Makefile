@@ -1,0 +1,68 @@
+# Hearsay. `make help` lists the targets.
+
+CC ?= gcc
+BUILD ?= build
+OPT ?= -O2
+SANITIZE ?=
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+       -Wvla -Wcast-qual -Wswitch-enum -Wundef -Wformat=2 -Werror
+# No contraction: floating point must give the same bits with every compiler.
+CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
+         -MMD -MP $(WARN) $(SANITIZE)
+LDFLAGS = $(SANITIZE)
+LIBS_STACK = -lsodium
+LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
+
+STACK = $(wildcard stack/*/*.c)
+SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
+TESTLIB = $(wildcard tests/lib/*.c)
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+V ?= 0
+ifeq ($(V),0)
+Q = @
+say = @echo "  $(1)" $(2)
+endif
+
+.PHONY: all help clean test unit
+all: $(BUILD)/hearsay
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC     ,$<)
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/sim/cli/version.o: CFLAGS += -DHEARSAY_VERSION='"$(VERSION)"'
+
+$(BUILD)/libstack.a: $(call object,$(STACK))
+	$(call say,AR     ,$@)
+	$(Q)mkdir -p $(@D); rm -f $@; ar rcs $@ $^
+
+$(BUILD)/libsim.a: $(call object,$(SIM))
+	$(call say,AR     ,$@)
+	$(Q)mkdir -p $(@D); rm -f $@; ar rcs $@ $^
+
+$(BUILD)/hearsay: $(call object,sim/cli/main.c) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
+unit: $(UNITS)
+	$(Q)scripts/run-tests.sh $(UNITS)
+
+## make clean       remove the build folder
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

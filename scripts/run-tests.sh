@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs test programs one after the other; ends with "N passed, N failed". A program's output is shown when it fails.
+# Each program is a cmocka group; its own count of tests is what is added up.
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for program in "$@"; do
+    if "$program" >"$log" 2>&1; then status=0; else status=$?; fi
+    ok=$(grep -c '^\[       OK \]' "$log")
+    bad=$(grep -c '^\[  FAILED  \] [^0-9]' "$log")
+    if [ "$status" -ne 0 ]; then
+        cat "$log"
+        echo "FAILED: $program (exit $status)"
+        [ "$bad" -gt 0 ] || bad=1
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,44 @@
+/* A queue of spans: the byte stream between any two layers.
+ *
+ * Layers hand each other chains instead of copying: a frame is a small header blob followed by a view of
+ * the payload. Adjacent views of one blob are joined when they meet, so a message that was cut into frames
+ * and travelled without being rewritten is one span again at the far end.
+ *
+ * An empty chain owns no memory. */
+#ifndef STACK_BASE_CHAIN_H
+#define STACK_BASE_CHAIN_H
+
+#include "stack/base/blob.h"
+
+struct chain {
+    struct span *spans; /* [head, head + count) are in use */
+    uint32_t head, count, capacity;
+    size_t size; /* bytes in all spans */
+};
+
+void chain_init(struct chain *c);
+void chain_deinit(struct chain *c);                    /* drops every span */
+void chain_give(struct chain *c, struct span s);       /* appends; the reference moves in */
+void chain_push(struct chain *c, struct span s);       /* appends; takes a reference of its own */
+void chain_append(struct chain *c, struct slice s);    /* appends a copy */
+void chain_move(struct chain *to, struct chain *from, size_t size); /* from's first bytes, to to's end */
+void chain_move_all(struct chain *to, struct chain *from);
+void chain_drop(struct chain *c, size_t size);         /* discards the first bytes */
+void chain_peek(const struct chain *c, size_t offset, uint8_t *out, size_t size); /* copies, keeps */
+struct span chain_take_front(struct chain *c);         /* pops the first span; the reference moves out */
+
+/* The first `size` bytes as one span (the reference moves out): a view where they are contiguous, a
+ * copy otherwise. size <= c->size. */
+struct span chain_take(struct chain *c, size_t size);
+
+static inline struct slice chain_front(const struct chain *c) /* bytes of the first span; may be empty */
+{
+    return c->count ? span_slice(c->spans[c->head]) : slice_of(NULL, 0);
+}
+
+static inline struct slice chain_at(const struct chain *c, uint32_t index)
+{
+    return span_slice(c->spans[c->head + index]);
+}
+
+#endif

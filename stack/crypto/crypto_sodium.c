@@ -1,0 +1,125 @@
+/* crypto.h on libsodium. */
+#include "stack/crypto/crypto.h"
+
+#include "stack/base/err.h"
+
+#include <sodium.h>
+
+int crypto_init(void)
+{
+    return sodium_init() < 0 ? ERR_SYSTEM : ERR_OK;
+}
+
+void sha256(uint8_t out[static SHA256_SIZE], struct slice a, struct slice b)
+{
+    crypto_hash_sha256_state h;
+
+    crypto_hash_sha256_init(&h);
+    crypto_hash_sha256_update(&h, a.data, a.size);
+    crypto_hash_sha256_update(&h, b.data, b.size);
+    crypto_hash_sha256_final(&h, out);
+}
+
+void hmac_sha256(uint8_t out[static SHA256_SIZE], struct slice key, struct slice a, struct slice b)
+{
+    crypto_auth_hmacsha256_state h;
+
+    crypto_auth_hmacsha256_init(&h, key.data, key.size);
+    crypto_auth_hmacsha256_update(&h, a.data, a.size);
+    crypto_auth_hmacsha256_update(&h, b.data, b.size);
+    crypto_auth_hmacsha256_final(&h, out);
+    sodium_memzero(&h, sizeof h);
+}
+
+void blake2b256(uint8_t out[static BLAKE2B256_SIZE], struct slice a, struct slice b)
+{
+    crypto_generichash_state h;
+
+    crypto_generichash_init(&h, NULL, 0, BLAKE2B256_SIZE);
+    crypto_generichash_update(&h, a.data, a.size);
+    crypto_generichash_update(&h, b.data, b.size);
+    crypto_generichash_final(&h, out, BLAKE2B256_SIZE);
+}
+
+void siphash128(uint8_t out[static SIPHASH128_SIZE], const uint8_t key[static 16], struct slice s)
+{
+    crypto_shorthash_siphashx24(out, s.data, s.size, key);
+}
+
+void x25519_public(uint8_t public_key[static X25519_SIZE], const uint8_t secret[static X25519_SIZE])
+{
+    crypto_scalarmult_base(public_key, secret);
+}
+
+int x25519(uint8_t shared[static X25519_SIZE], const uint8_t secret[static X25519_SIZE],
+           const uint8_t public_key[static X25519_SIZE])
+{
+    return crypto_scalarmult(shared, secret, public_key) == 0 ? ERR_OK : ERR_AUTH;
+}
+
+void ed25519_keypair(uint8_t public_key[static ED25519_PUBLIC_SIZE],
+                     uint8_t secret[static ED25519_SECRET_SIZE],
+                     const uint8_t seed[static ED25519_SEED_SIZE])
+{
+    crypto_sign_seed_keypair(public_key, secret, seed);
+}
+
+void ed25519_sign(uint8_t signature[static ED25519_SIGNATURE_SIZE], struct slice message,
+                  const uint8_t secret[static ED25519_SECRET_SIZE])
+{
+    crypto_sign_detached(signature, NULL, message.data, message.size, secret);
+}
+
+bool ed25519_verify(const uint8_t signature[static ED25519_SIGNATURE_SIZE], struct slice message,
+                    const uint8_t public_key[static ED25519_PUBLIC_SIZE])
+{
+    return crypto_sign_verify_detached(signature, message.data, message.size, public_key) == 0;
+}
+
+static void nonce_of(uint8_t nonce[static crypto_aead_chacha20poly1305_IETF_NPUBBYTES],
+                     uint64_t counter)
+{
+    memset(nonce, 0, 4);
+    store_le64(nonce + 4, counter);
+}
+
+void aead_seal(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
+               struct slice ad, struct slice plain)
+{
+    uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+
+    nonce_of(nonce, counter);
+    crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, ad.data, ad.size,
+                                              NULL, nonce, key);
+}
+
+bool aead_open(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
+               struct slice ad, struct slice sealed)
+{
+    uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+
+    if (sealed.size < AEAD_TAG_SIZE)
+        return false;
+    nonce_of(nonce, counter);
+    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
+                                                     ad.data, ad.size, nonce, key) == 0;
+}
+
+void drbg_init(struct drbg *d, const uint8_t seed[static 32], const char *name)
+{
+    crypto_generichash(d->key, sizeof d->key, (const uint8_t *)name, strlen(name), seed, 32);
+    d->counter = 0;
+}
+
+void drbg_fill(struct drbg *d, uint8_t *out, size_t size)
+{
+    uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
+
+    store_le64(nonce, d->counter++); /* a fresh nonce a call: no part of the stream is used twice */
+    crypto_stream_chacha20(out, size, nonce, d->key);
+}
+
+void crypto_wipe(void *secret, size_t size)
+{
+    sodium_memzero(secret, size);
+}

@@ -1,0 +1,127 @@
+/* GossipSub v1.1 router of one node (libp2p pubsub/gossipsub specs, as go-libp2p-pubsub runs them).
+ *
+ * A pure machine: peers come and go, bytes of their streams are fed in, RPC frames are pulled out, time is an
+ * argument. What it wants from its owner goes through struct gossipsub_env. Peers are named by small slot numbers that
+ * the owner hands out and reuses.
+ *
+ * Message bodies are never copied: a message is kept, queued and forwarded as the very span of its RPC frame in which it
+ * arrived wherever that frame carried nothing else. */
+#ifndef STACK_GOSSIPSUB_GOSSIPSUB_H
+#define STACK_GOSSIPSUB_GOSSIPSUB_H
+
+#include "stack/base/chain.h"
+#include "stack/base/heap.h"
+#include "stack/base/trace.h"
+#include "stack/wire/peerid.h"
+
+enum gossipsub_version { GOSSIPSUB_V10, GOSSIPSUB_V11, GOSSIPSUB_VERSION_COUNT };
+extern const char *const gossipsub_protocols[]; /* in order of preference: 1.1.0, 1.0.0 */
+#define GOSSIPSUB_PROTOCOL_COUNT 2
+enum gossipsub_version gossipsub_version_of(size_t protocol_index);
+
+/* Parameters with their spec names, units in the name. gossipsub_params_default is go's set. */
+struct gossipsub_params {
+    uint32_t d, d_lo, d_hi, d_score, d_out, d_lazy;
+    uint32_t gossip_factor_ppm;                      /* 250000 = 0.25 */
+    uint64_t heartbeat_interval_ns, heartbeat_initial_delay_ns;
+    uint32_t history_length, history_gossip;         /* mcache windows, and how many of them are gossiped */
+    uint64_t fanout_ttl_ns, seen_ttl_ns;
+    uint64_t prune_backoff_ns, unsubscribe_backoff_ns, graft_flood_threshold_ns;
+    uint32_t prune_peers;                            /* PX peers in a PRUNE that we accept at most */
+    uint32_t gossip_retransmission;                  /* IWANT answers per (peer, id) */
+    uint32_t max_ihave_length, max_ihave_messages;   /* ids; RPCs per heartbeat */
+    uint64_t iwant_followup_ns;
+    bool flood_publish;
+    uint32_t outbound_queue_max;                     /* RPCs waiting per peer; more are dropped and counted */
+    uint32_t validation_queue_max;                   /* messages under validation at once */
+    uint32_t rpc_size_max;                           /* bytes of an RPC, both ways */
+    uint32_t subscriptions_max;                      /* topics a peer may be subscribed to */
+};
+
+struct gossipsub_params gossipsub_params_default(void);
+/* NULL when valid, else what is wrong ("D_lo must not exceed D"). D = D_lo = D_hi = D_out = 0 is valid (no mesh). */
+const char *gossipsub_params_check(const struct gossipsub_params *p);
+
+enum gossipsub_signing {
+    GOSSIPSUB_STRICT_SIGN,      /* from, seqno and signature present and verified */
+    GOSSIPSUB_STRICT_NO_SIGN,   /* no signature; from and seqno sent (Algorand) */
+    GOSSIPSUB_STRICT_NO_AUTHOR  /* none of from, seqno, key, signature */
+};
+
+struct gossipsub_message {
+    struct slice from, seqno, data, topic, signature, key; /* empty and NULL when absent */
+    struct slice id;
+    struct span frame;      /* the framed RPC that carries exactly this message */
+    uint32_t received_from; /* peer slot; TRACE_NO_PEER for our own */
+};
+
+#define GOSSIPSUB_ID_MAX 128
+/* Writes the id of a message (only from, seqno, data, topic, key are filled in); returns its size <= GOSSIPSUB_ID_MAX. */
+typedef size_t gossipsub_id_fn(const struct gossipsub_message *m, uint8_t out[static GOSSIPSUB_ID_MAX]);
+
+gossipsub_id_fn gossipsub_id_default;    /* from || seqno (go) */
+gossipsub_id_fn gossipsub_id_blake2b256; /* of data (Algorand) */
+gossipsub_id_fn gossipsub_id_sha256;     /* of data (js, StrictNoSign) */
+gossipsub_id_fn gossipsub_id_first8;     /* first 8 bytes of data (gossipsub-interop) */
+
+enum gossipsub_verdict { GOSSIPSUB_ACCEPT, GOSSIPSUB_REJECT, GOSSIPSUB_IGNORE };
+
+/* What the router asks of its owner. None of these may call back into the router except where said. */
+struct gossipsub_env {
+    void *ctx;
+    /* The peer's queue was empty and is not any more: gossipsub_pull it when its stream can take more. */
+    void (*wants_write)(void *ctx, uint32_t peer);
+    /* Judges a message (called when its validation delay is over). NULL: accept all. */
+    enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
+    /* A message of a topic we subscribe to, accepted; also our own. May publish. NULL: nobody listens. */
+    void (*deliver)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
+    void (*trace)(void *ctx, uint64_t now_ns, const struct trace_event *event);
+    /* A PRUNE told of these peers (the record is a signed envelope, may be empty). NULL: PX ignored. */
+    void (*peer_exchange)(void *ctx, struct slice peer_id, struct slice signed_record);
+};
+
+struct gossipsub_config {
+    struct gossipsub_params params;
+    enum gossipsub_signing signing;
+    gossipsub_id_fn *message_id;
+    const struct identity *identity; /* outlives the router */
+    uint64_t validation_delay_ns;    /* how long a validation takes; several run at the same time */
+    uint64_t seed;                   /* of the router's random choices */
+    uint64_t seqno_first;            /* go: unix nanoseconds at start */
+};
+
+struct gossipsub; /* a router */
+
+struct gossipsub *gossipsub_new(const struct gossipsub_config *config, const struct gossipsub_env *env,
+                                uint64_t now_ns);
+void gossipsub_free(struct gossipsub *g);
+
+/* Our stream to the peer speaks `version`. `dialled`: we opened the connection (counts for D_out). The hello with
+ * our subscriptions is queued. A slot is added once. */
+void gossipsub_peer_add(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const struct peerid *id,
+                        enum gossipsub_version version, bool dialled);
+void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer); /* our stream is gone */
+void gossipsub_peer_direct(struct gossipsub *g, const struct peerid *id); /* always forwarded to, never in a mesh */
+
+/* Bytes of the stream that the peer opened to us; whole RPCs are consumed. The peer may not (yet) be added: its
+ * subscriptions are remembered and its messages accepted. `id` is its peer id. A negative err: reset that stream. */
+int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const struct peerid *id,
+                   struct chain *in);
+void gossipsub_inbound_closed(struct gossipsub *g, uint64_t now_ns, uint32_t peer); /* forget its topics */
+
+/* Moves the peer's next RPC frame to `out`: false when none waits. */
+bool gossipsub_pull(struct gossipsub *g, uint64_t now_ns, uint32_t peer, struct chain *out);
+
+void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
+void gossipsub_unsubscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
+/* Publishes `data`. 0, ERR_TOO_LARGE when it does not fit an RPC, ERR_DUPLICATE when its id was seen. */
+int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, struct span data);
+
+uint64_t gossipsub_deadline(const struct gossipsub *g);
+void gossipsub_tick(struct gossipsub *g, uint64_t now_ns);
+
+/* Looks, for reports and checks. */
+uint32_t gossipsub_mesh_size(const struct gossipsub *g, struct slice topic);
+bool gossipsub_mesh_has(const struct gossipsub *g, struct slice topic, uint32_t peer);
+
+#endif

@@ -1,0 +1,111 @@
+/* Protobuf wire format (protobuf encoding guide). */
+#include "stack/wire/pb.h"
+
+#include "stack/base/err.h"
+#include "stack/wire/varint.h"
+
+#define NUMBER_MAX 0x1fffffff /* field numbers have 29 bits */
+
+/* A protobuf varint: up to ten bytes, need not be minimal. */
+static int read_varint(struct cursor *c, uint64_t *v)
+{
+    *v = 0;
+    for (unsigned i = 0; i < VARINT_SIZE_MAX; i++) {
+        uint8_t byte = cursor_u8(c);
+
+        if (c->bad || (i == 9 && byte > 1))
+            return ERR_MALFORMED;
+        *v |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (!(byte & 0x80))
+            return ERR_OK;
+    }
+    return ERR_MALFORMED;
+}
+
+static int read_fixed(struct cursor *c, size_t size, uint64_t *v)
+{
+    struct slice s = cursor_bytes(c, size);
+
+    if (c->bad)
+        return ERR_MALFORMED;
+    *v = 0;
+    for (size_t i = size; i > 0; i--)
+        *v = *v << 8 | s.data[i - 1];
+    return ERR_OK;
+}
+
+static int read_bytes(struct cursor *c, struct slice *s)
+{
+    uint64_t size;
+
+    if (read_varint(c, &size) != ERR_OK || size > cursor_left(c))
+        return ERR_MALFORMED;
+    *s = cursor_bytes(c, (size_t)size);
+    return ERR_OK;
+}
+
+int pb_next(struct cursor *c, struct pb_field *f)
+{
+    uint64_t tag;
+    int err = ERR_MALFORMED;
+
+    if (c->bad)
+        return ERR_MALFORMED;
+    if (cursor_at_end(c))
+        return 0;
+    if (read_varint(c, &tag) != ERR_OK || tag >> 3 == 0 || tag >> 3 > NUMBER_MAX)
+        return ERR_MALFORMED;
+    *f = (struct pb_field){.number = (uint32_t)(tag >> 3), .type = (enum pb_type)(tag & 7)};
+    switch (tag & 7) {
+    case PB_VARINT:
+        err = read_varint(c, &f->value);
+        break;
+    case PB_FIXED64:
+        err = read_fixed(c, 8, &f->value);
+        break;
+    case PB_BYTES:
+        err = read_bytes(c, &f->bytes);
+        break;
+    case PB_FIXED32:
+        err = read_fixed(c, 4, &f->value);
+        break;
+    default:
+        break;
+    }
+    return err == ERR_OK ? 1 : err;
+}
+
+static uint64_t tag_of(uint32_t number, enum pb_type type)
+{
+    return (uint64_t)number << 3 | type;
+}
+
+void pb_append_varint(struct buf *b, uint32_t number, uint64_t v)
+{
+    varint_append(b, tag_of(number, PB_VARINT));
+    varint_append(b, v);
+}
+
+void pb_append_bytes(struct buf *b, uint32_t number, struct slice s)
+{
+    varint_append(b, tag_of(number, PB_BYTES));
+    varint_append(b, s.size);
+    buf_append_slice(b, s);
+}
+
+size_t pb_varint_size(uint32_t number, uint64_t v)
+{
+    return varint_size(tag_of(number, PB_VARINT)) + varint_size(v);
+}
+
+size_t pb_bytes_size(uint32_t number, size_t size)
+{
+    return varint_size(tag_of(number, PB_BYTES)) + varint_size(size) + size;
+}
+
+size_t pb_write_bytes_head(uint8_t *out, uint32_t number, size_t size)
+{
+    size_t n = varint_write(out, tag_of(number, PB_BYTES));
+
+    return n + varint_write(out + n, size);
+}
