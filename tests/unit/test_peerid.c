@@ -149,7 +149,6 @@ static void bytes_that_are_no_id_are_malformed(void **state)
         "13209dff3b17d74cf4d38a50d8b6383e92d181a10395a5e73a726dcccbd21bf6f0b9",
         "12209dff3b17d74cf4d38a50d8b6383e92d181a10395a5e73a726dcccbd21bf6f0b9aa",
     };
-
     static const uint8_t large[2 + 43] = {0, 43}, fitting[2 + 42] = {0, 42};
     struct peerid id;
 
