@@ -56,7 +56,7 @@ int peerid_parse(struct peerid *p, struct slice text);
 /* The canonical PublicKey protobuf of an Ed25519 key. */
 void public_key_pb_write(uint8_t out[static PUBLIC_KEY_PB_SIZE],
                          const uint8_t key[static ED25519_PUBLIC_SIZE]);
-/* Type and data of a PublicKey protobuf; data is borrowed. */
+/* Type and data of a PublicKey protobuf; data is borrowed. ERR_MALFORMED unless it is the canonical encoding. */
 int public_key_pb_read(struct slice pb, enum key_type *type, struct slice *data);
 
 /* Whether `signature` over `message` verifies under the PublicKey protobuf: ERR_OK, ERR_SIGNATURE,
