@@ -69,16 +69,14 @@ void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire
 
 /* The tag is looked at although it protects nothing: it notices bytes that went astray in a
  * simulated network. */
-static int drop_tag(struct chain *wire)
+static int open_modelled(struct chain *wire, struct chain *plain, size_t size)
 {
     uint8_t tag[AEAD_TAG_SIZE];
-    struct slice front = chain_front(wire);
 
-    if (front.data != zero_tag || front.size < AEAD_TAG_SIZE) {
-        chain_peek(wire, 0, tag, sizeof tag);
-        if (memcmp(tag, zero_tag, sizeof tag) != 0)
-            return ERR_AUTH;
-    }
+    chain_peek(wire, size - AEAD_TAG_SIZE, tag, AEAD_TAG_SIZE);
+    if (memcmp(tag, zero_tag, AEAD_TAG_SIZE) != 0)
+        return ERR_AUTH;
+    chain_move(plain, wire, size - AEAD_TAG_SIZE);
     chain_drop(wire, AEAD_TAG_SIZE);
     return ERR_OK;
 }
@@ -131,12 +129,8 @@ int noise_open(struct noise_session *s, struct chain *wire, struct chain *plain)
         if (wire->size - LENGTH_SIZE < size)
             break;
         chain_drop(wire, LENGTH_SIZE);
-        if (s->mode == NOISE_MODELLED) {
-            chain_move(plain, wire, size - AEAD_TAG_SIZE);
-            err = drop_tag(wire);
-        } else {
-            err = open_real(s, wire, plain, size);
-        }
+        err = s->mode == NOISE_MODELLED ? open_modelled(wire, plain, size)
+                                        : open_real(s, wire, plain, size);
         if (err != ERR_OK)
             return err;
     }

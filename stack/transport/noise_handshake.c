@@ -138,6 +138,8 @@ static int accept_payload(const struct noise_handshake *h, struct slice bytes,
 
     if (err != ERR_OK)
         return err;
+    if (p.key.size == 0)
+        return ERR_MALFORMED;
     err = check_signature(h, &p);
     if (err == ERR_OK)
         err = peerid_from_public_key(&id, p.key);
