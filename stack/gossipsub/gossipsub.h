@@ -56,6 +56,8 @@ struct gossipsub_message {
 };
 
 #define GOSSIPSUB_ID_MAX 128
+#define GOSSIPSUB_SEQNO_MAX 64 /* bytes; a message with a longer one, or with a `from` too long for a peer id, is refused
+                                  as malformed */
 /* Writes the id of a message (only from, seqno, data, topic, key are filled in); returns its size <= GOSSIPSUB_ID_MAX. */
 typedef size_t gossipsub_id_fn(const struct gossipsub_message *m, uint8_t out[static GOSSIPSUB_ID_MAX]);
 
@@ -114,7 +116,8 @@ bool gossipsub_pull(struct gossipsub *g, uint64_t now_ns, uint32_t peer, struct 
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
 void gossipsub_unsubscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
-/* Publishes `data`. 0, ERR_TOO_LARGE when it does not fit an RPC, ERR_DUPLICATE when its id was seen. */
+/* Publishes `data`: 0, ERR_TOO_LARGE when it does not fit an RPC, ERR_DUPLICATE when its id was seen, ERR_INVALID when
+ * the topic has more than 1024 bytes. */
 int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, struct span data);
 
 uint64_t gossipsub_deadline(const struct gossipsub *g);
