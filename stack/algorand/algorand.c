@@ -1,4 +1,4 @@
-/* Peers and their streams: handshake, framing, queues. What the messages mean is in gossip.c. */
+/* Peers and their streams: handshake, framing, queues. What the messages mean is in message.c. */
 #include "stack/algorand/network.h"
 
 #include "stack/algorand/handshake.h"
@@ -151,7 +151,7 @@ static void become_ready(struct algorand *a, uint64_t now_ns, struct peer *p)
     drop_greeting(a, p);
     p->state = PEER_READY;
     if (a->ready_count++ == 0)
-        gossip_release_held(a, now_ns);
+        message_release_held(a, now_ns);
 }
 
 static struct peer *add_peer(struct algorand *a, uint32_t slot)
@@ -303,7 +303,7 @@ static int feed_frame(struct algorand *a, uint64_t now_ns, uint32_t slot, struct
             a->stats.unserved++;
         return 1;
     }
-    got = gossip_receive(a, now_ns, slot, tag, chain_take(in, frame_size));
+    got = message_receive(a, now_ns, slot, tag, chain_take(in, frame_size));
     return got < 0 ? got : 1;
 }
 
@@ -371,7 +371,7 @@ uint64_t algorand_deadline(const struct algorand *a)
 void algorand_tick(struct algorand *a, uint64_t now_ns)
 {
     timers_run(&a->timers, now_ns);
-    gossip_judge_due(a, now_ns);
+    message_judge_due(a, now_ns);
 }
 
 const struct algorand_stats *algorand_stats(const struct algorand *a)

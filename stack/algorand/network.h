@@ -1,4 +1,4 @@
-/* The inside of struct algorand, shared by algorand.c (peers and their streams) and gossip.c
+/* The inside of struct algorand, shared by algorand.c (peers and their streams) and message.c
  * (messages). */
 #ifndef STACK_ALGORAND_NETWORK_H
 #define STACK_ALGORAND_NETWORK_H
@@ -67,11 +67,11 @@ struct trace_event network_event(enum trace_kind kind, uint32_t slot, const stru
 
 /* A whole frame of a ready peer whose tag is gossip or MS or MI and whose size was checked; the
  * reference moves in. 0, or a negative err: the stream is to be reset. */
-int gossip_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
+int message_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
                    struct span frame);
 /* Judges what has been under validation for long enough. */
-void gossip_judge_due(struct algorand *a, uint64_t now_ns);
+void message_judge_due(struct algorand *a, uint64_t now_ns);
 /* What was held goes to the first peer that is ready. */
-void gossip_release_held(struct algorand *a, uint64_t now_ns);
+void message_release_held(struct algorand *a, uint64_t now_ns);
 
 #endif

@@ -119,7 +119,7 @@ static void forward(struct algorand *a, uint64_t now_ns, struct envelope *e, uin
         trace(a, now_ns, TRACE_DROP, TRACE_NO_PEER, e);
 }
 
-void gossip_release_held(struct algorand *a, uint64_t now_ns)
+void message_release_held(struct algorand *a, uint64_t now_ns)
 {
     struct envelope *e;
 
@@ -199,7 +199,7 @@ static void judge(struct algorand *a, uint64_t now_ns, const struct pending_item
     }
 }
 
-void gossip_judge_due(struct algorand *a, uint64_t now_ns)
+void message_judge_due(struct algorand *a, uint64_t now_ns)
 {
     struct pending_item item;
 
@@ -261,7 +261,7 @@ static void receive_gossip(struct algorand *a, uint64_t now_ns, uint32_t slot, e
     validate(a, now_ns, slot, &e);
 }
 
-int gossip_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
+int message_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
                    struct span frame)
 {
     struct peer *p = network_peer(a, slot);
