@@ -38,7 +38,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC     ,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/sim/cli/version.o: CFLAGS += -DHEARSAY_VERSION='"$(VERSION)"'
+$(BUILD)/obj/sim/run/version.o: CFLAGS += -DHEARSAY_VERSION='"$(VERSION)"'
 
 $(BUILD)/libstack.a: $(call object,$(STACK))
 	$(call say,AR     ,$@)

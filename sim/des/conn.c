@@ -7,6 +7,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
 void packet_free(struct packet *p)
@@ -77,9 +78,9 @@ static uint64_t path_ns(struct host *from, const struct host *to)
 {
     const struct des *d = from->des;
     uint64_t base = d->latency_ns[from->region * d->config.region_count + to->region];
-    uint64_t swing = base * d->config.jitter_ppm / 1000000;
+    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
 
-    return swing ? base - swing + rng_below(&from->jitter, 2 * swing + 1) : base;
+    return most ? base + rng_below(&from->jitter, most + 1) : base;
 }
 
 static struct packet *packet_new(const struct host *h, const struct conn *c, enum packet_kind kind)

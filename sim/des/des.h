@@ -14,7 +14,8 @@ struct des_config {
     uint64_t seed;
     uint32_t region_count;
     const uint64_t *latency_ns; /* one way, [from * region_count + to]; copied; each > 0 */
-    uint32_t jitter_ppm;        /* each latency is drawn from +- this share of it; < 1,000,000 */
+    uint32_t jitter_ppm;        /* each packet takes longer by up to this share of the latency, ... */
+    uint64_t jitter_ns;         /* ... or by up to this: uniform, and never overtaking in its connection */
     uint64_t queue_size;        /* bytes that an access link may have waiting, each way; 0: default 256 KiB */
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     void *trace_ctx;            /* receives what nodes trace */
