@@ -40,7 +40,8 @@ int public_key_pb_read(struct slice pb, enum key_type *type, struct slice *data)
     }
     if (more < 0 || !has_type || !has_data)
         return ERR_MALFORMED;
-    /* The bytes are hashed: only the canonical encoding, both fields once and in order, names a key. */
+    /* The bytes are hashed: only the canonical encoding, both fields once and in order, names a
+     * key. */
     if (pb.size != pb_varint_size(1, *type) + pb_bytes_size(2, data->size) ||
         data->data + data->size != pb.data + pb.size)
         return ERR_MALFORMED;

@@ -40,7 +40,8 @@ static void every_number_is_written_in_its_shortest_form(void **state)
     buf_deinit(&b);
 }
 
-/* Writes a value of `size` bytes, or the head of one with as many entries; returns the size of the head. */
+/* Writes a value of `size` bytes, or the head of one with as many entries; returns the size of the
+ * head. */
 static size_t write_sized(struct buf *b, enum msgpack_type type, size_t size)
 {
     static const uint8_t zeros[70000];
