@@ -32,7 +32,9 @@ void multistream_propose(struct multistream *m, struct protocol_list protocols, 
 void multistream_listen(struct multistream *m, struct protocol_list protocols, struct chain *out);
 
 /* Reads what is there. MULTISTREAM_MORE, MULTISTREAM_DONE with the index into the list, or a
- * negative err: ERR_MALFORMED, ERR_TOO_LARGE, ERR_UNSUPPORTED (nothing in common). */
+ * negative err: ERR_MALFORMED, ERR_TOO_LARGE, ERR_PROTOCOL (a first message that is no header, an
+ * answer to another question), ERR_UNSUPPORTED (nothing in common). Not to be called again after
+ * DONE or an err. */
 int multistream_feed(struct multistream *m, struct chain *in, struct chain *out, size_t *chosen);
 
 #endif

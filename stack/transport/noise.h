@@ -52,12 +52,16 @@ void noise_handshake_free(struct noise_handshake *h);
 
 /* `expected` (may be NULL) is the peer that was dialled: another one is ERR_WRONG_PEER before our
  * last message goes out. NOISE_MORE, NOISE_DONE (peer and session are filled in), or a negative
- * err. */
+ * err: ERR_TRUNCATED or ERR_TOO_LARGE (of the message's declared length), ERR_AUTH, ERR_MALFORMED,
+ * ERR_SIGNATURE, ERR_UNSUPPORTED (no Ed25519 key). Bytes behind the last message stay in `in`. Not
+ * to be called again after DONE or an err. */
 int noise_handshake_feed(struct noise_handshake *h, struct chain *in, struct chain *out,
                          const struct peerid *expected, struct noise_peer *peer,
                          struct noise_session *session);
 
-/* Seals all of `plain` into one frame (or several where it is longer than a frame may be). */
+/* Seals all of `plain` into one frame (or several where it is longer than a frame may be). Modelled
+ * frames share the payload's bytes and write the length into spare bytes before the first span,
+ * where its blob has any and no other holder. */
 void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire);
 
 /* Opens every complete frame in `wire`, appending to `plain`. ERR_AUTH for a frame that is forged

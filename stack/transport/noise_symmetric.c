@@ -24,7 +24,7 @@ static void derive_two(const uint8_t chaining_key[static SHA256_SIZE], struct sl
                        uint8_t first[static SHA256_SIZE], uint8_t second[static SHA256_SIZE])
 {
     static const uint8_t one = 1, two = 2;
-    uint8_t temporary[SHA256_SIZE];
+    uint8_t temporary[SHA256_SIZE] = {0};
     struct slice key = slice_of(temporary, sizeof temporary);
 
     hmac_sha256(temporary, slice_of(chaining_key, SHA256_SIZE), input, nothing);

@@ -459,6 +459,7 @@ static void payloads_of_other_implementations_are_read_with_care(void **state)
     assert_false(peer.muxer_agreed);
     buf_append(&b, "\x1a\x03old\x58\x01", 7); /* the obsolete data field, and one from the future */
     assert_int_equal(status_of_payload(buf_slice(&b), &peer), NOISE_DONE);
+    buf_append(&b, "\x22\x03\x0a\x01\x00", 5); /* an extension for another transport */
     append_muxers(&b, 99);
     assert_int_equal(status_of_payload(buf_slice(&b), &peer), NOISE_DONE);
     assert_true(peer.muxer_agreed);
