@@ -242,7 +242,8 @@ static void push_posts(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
         }
         size += posts[i]->frame.size;
     }
-    push_some(g, now_ns, slot, posts + first, count - first);
+    if (count > first)
+        push_some(g, now_ns, slot, posts + first, count - first);
 }
 
 /* Forgets the items of an RPC that is queued; of one that was dropped, all but GRAFT and PRUNE. */
