@@ -120,7 +120,7 @@ void conn_dirty(struct conn *c)
 {
     struct node *n = c->node;
 
-    if (c->dirty)
+    if (c->dirty || c->closing)
         return;
     c->dirty = true;
     c->next = NULL;
