@@ -1,14 +1,15 @@
 /* Reference-counted immutable bytes, and spans of them.
  *
  * A message body lives in one blob however many queues, nodes and connections hold it: forwarding a
- * 1 MiB block to ten thousand nodes copies nothing. References may be taken and dropped from several
- * threads. A span is a counted view: whoever holds a span holds a reference to its owner. A span whose owner is
- * NULL points to memory that lives for ever (a constant).
+ * 1 MiB block to ten thousand nodes copies nothing. References may be taken and dropped from
+ * several threads. A span is a counted view: whoever holds a span holds a reference to its owner. A
+ * span whose owner is NULL points to memory that lives for ever (a constant).
  *
  * Once a blob has a second holder nobody may write to it.
  *
- * A blob may carry a name: bytes that follow from its data (hashes, say), worked out once by whoever made it, so that
- * the many nodes of one process which are handed this very blob need not do it again. A name never travels. */
+ * A blob may carry a name: bytes that follow from its data (hashes, say), worked out once by
+ * whoever made it, so that the many nodes of one process which are handed this very blob need not
+ * do it again. A name never travels. */
 #ifndef STACK_BASE_BLOB_H
 #define STACK_BASE_BLOB_H
 
