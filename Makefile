@@ -27,7 +27,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all help clean test unit
+.PHONY: all architecture help clean test unit
 all: $(BUILD)/hearsay
 
 help:
@@ -60,6 +60,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
 unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
+
+## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
+architecture: $(BUILD)/libstack.a
+	$(Q)scripts/check-architecture.sh $<
 
 ## make clean       remove the build folder
 clean:

@@ -5,11 +5,13 @@
 #ifndef STACK_ALGORAND_ENVELOPE_H
 #define STACK_ALGORAND_ENVELOPE_H
 
+#include "stack/algorand/digests.h"
 #include "stack/algorand/tag.h"
 #include "stack/base/blob.h"
 
 #define ENVELOPE_ID_SIZE 32
 #define ENVELOPE_HEAD_SIZE (4 + TAG_SIZE)
+#define ENVELOPE_DIGEST_SIZE_MIN 5000 /* payloads from here on are announced by MS */
 
 struct envelope {
     uint32_t refs;
@@ -27,6 +29,19 @@ void envelope_unref(struct envelope *e);
 
 /* Length, tag and payload in a blob of their own. */
 struct span envelope_frame(enum tag tag, struct slice payload);
+/* The same for gossip, in a blob that carries its id and digest: whichever node of this process it
+ * comes to unchanged need not work them out again. */
+struct span envelope_named_frame(enum tag tag, struct slice payload);
+
+/* How a message is known: BLAKE2b-256 of tag and payload. */
+void envelope_id_of(struct span frame, uint8_t id[static ENVELOPE_ID_SIZE]);
+/* How an MS names it: SHA-512/256 of the same. Only where envelope_has_digest. */
+void envelope_digest_of(struct span frame, uint8_t digest[static DIGESTS_SIZE]);
+/* Whether the name is at hand, so that neither costs anything. */
+bool envelope_is_named(struct span frame);
+/* Whether it is large, and not a proposal that was compressed: an MS names the uncompressed bytes,
+ * unknown here. */
+bool envelope_has_digest(struct slice payload);
 
 static inline struct slice envelope_payload(const struct envelope *e)
 {

@@ -5,7 +5,6 @@
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
-#include "stack/crypto/crypto.h"
 
 static void trace_reject(const struct algorand *a, uint64_t now_ns, uint32_t slot,
                          const struct envelope *e, enum trace_reject why)
@@ -26,34 +25,32 @@ static void trace(const struct algorand *a, uint64_t now_ns, enum trace_kind kin
 
 /* --- digests of large messages --- */
 
-/* zstd's magic: a proposal that a sender compressed. MS names the uncompressed bytes, which we do
- * not know. */
-static bool is_compressed(struct slice payload)
-{
-    return payload.size > 4 && load_be32(payload.data) == 0x28b52ffd;
-}
-
 static bool has_digest(const struct algorand *a, struct slice payload)
 {
-    return a->config.digest_filter && payload.size >= NETWORK_DIGEST_SIZE_MIN &&
-           !is_compressed(payload);
+    return a->config.digest_filter && envelope_has_digest(payload);
 }
 
-/* SHA-512/256 of tag and payload; remembered for the copies of other peers. Valid until the next
- * call. */
-static const uint8_t *digest_of(struct algorand *a, const struct envelope *e)
+/* Remembered for the copies of other peers, where hashing takes time. */
+static void find_digest(struct algorand *a, const struct envelope *e,
+                        uint8_t digest[static DIGESTS_SIZE])
 {
     struct digest_memo *m;
 
+    if (envelope_is_named(e->frame)) {
+        envelope_digest_of(e->frame, digest);
+        return;
+    }
     if (!a->memo)
         a->memo = mem_zalloc(NETWORK_MEMO_COUNT * sizeof *a->memo);
-    for (uint32_t i = 0; i < NETWORK_MEMO_COUNT; i++)
-        if (memcmp(a->memo[i].id, e->id, sizeof a->memo[i].id) == 0)
-            return a->memo[i].digest;
+    for (m = a->memo; m < a->memo + NETWORK_MEMO_COUNT; m++)
+        if (memcmp(m->id, e->id, sizeof m->id) == 0) {
+            memcpy(digest, m->digest, DIGESTS_SIZE);
+            return;
+        }
     m = &a->memo[a->memo_next++ % NETWORK_MEMO_COUNT];
     memcpy(m->id, e->id, sizeof m->id);
-    sha512_256(m->digest, slice_of(e->frame.data + 4, e->frame.size - 4), slice_of(NULL, 0));
-    return m->digest;
+    envelope_digest_of(e->frame, m->digest);
+    memcpy(digest, m->digest, DIGESTS_SIZE);
 }
 
 /* Tells all peers but `except` that we have it. Go does so for every copy that arrives, not only
@@ -141,11 +138,15 @@ int algorand_broadcast(struct algorand *a, uint64_t now_ns, const char tag[stati
         return ERR_INVALID;
     if (payload.size > tag_table[known].payload_max || payload.size > ALGORAND_FRAME_MAX - TAG_SIZE)
         return ERR_TOO_LARGE;
-    e = envelope_new(known, envelope_frame(known, span_slice(payload)));
+    e = envelope_new(known, envelope_named_frame(known, span_slice(payload)));
     e->queued_ns = now_ns;
-    blake2b256(e->id, slice_of(tag, TAG_SIZE), span_slice(payload));
-    if (has_digest(a, span_slice(payload)))
-        e->digest = digests_name(digest_of(a, e));
+    envelope_id_of(e->frame, e->id);
+    if (has_digest(a, span_slice(payload))) {
+        uint8_t digest[DIGESTS_SIZE];
+
+        envelope_digest_of(e->frame, digest);
+        e->digest = digests_name(digest);
+    }
     if (arrivals_has(&a->arrivals, now_ns, e->id)) {
         err = ERR_DUPLICATE;
     } else if (a->ready_count == 0 && !hold(a, e)) {
@@ -241,10 +242,11 @@ static void receive_gossip(struct algorand *a, uint64_t now_ns, uint32_t slot, e
 {
     struct envelope e = {.refs = 1, .tag = (uint8_t)tag, .frame = frame};
 
-    blake2b256(e.id, slice_of(frame.data + 4, frame.size - 4), slice_of(NULL, 0));
+    envelope_id_of(frame, e.id);
     if (has_digest(a, envelope_payload(&e))) {
-        const uint8_t *digest = digest_of(a, &e);
+        uint8_t digest[DIGESTS_SIZE];
 
+        find_digest(a, &e, digest);
         e.digest = digests_name(digest);
         announce_digest(a, now_ns, digest, slot);
     }
@@ -262,7 +264,7 @@ static void receive_gossip(struct algorand *a, uint64_t now_ns, uint32_t slot, e
 }
 
 int message_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
-                   struct span frame)
+                    struct span frame)
 {
     struct peer *p = network_peer(a, slot);
     struct slice payload =

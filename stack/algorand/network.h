@@ -10,7 +10,6 @@
 #include "stack/algorand/pending.h"
 
 #define NETWORK_BROADCAST_BULK_MAX 100 /* bulk messages that wait for a first peer */
-#define NETWORK_DIGEST_SIZE_MIN 5000   /* payloads from here on are announced by MS */
 #define NETWORK_MEMO_COUNT 8           /* large messages whose digest is remembered */
 
 /* A handshake under way. */
@@ -68,7 +67,7 @@ struct trace_event network_event(enum trace_kind kind, uint32_t slot, const stru
 /* A whole frame of a ready peer whose tag is gossip or MS or MI and whose size was checked; the
  * reference moves in. 0, or a negative err: the stream is to be reset. */
 int message_receive(struct algorand *a, uint64_t now_ns, uint32_t slot, enum tag tag,
-                   struct span frame);
+                    struct span frame);
 /* Judges what has been under validation for long enough. */
 void message_judge_due(struct algorand *a, uint64_t now_ns);
 /* What was held goes to the first peer that is ready. */

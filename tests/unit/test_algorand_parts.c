@@ -27,6 +27,55 @@ static void a_frame_is_length_tag_and_payload(void **state)
     span_unref(s);
 }
 
+/* Whether a frame made here, with its names at hand, is known as the same bytes from elsewhere are.
+ */
+static void check_names(const char *tag, size_t size, bool large)
+{
+    struct blob *payload = blob_new(size);
+    uint8_t id[2][ENVELOPE_ID_SIZE], digest[2][DIGESTS_SIZE];
+    struct span named, other;
+
+    memset(payload->data, 0x28, size);
+    named = envelope_named_frame(tag_find((const uint8_t *)tag), blob_slice(payload));
+    other = span_give(blob_copy(span_slice(named)));
+    assert_true(envelope_is_named(named));
+    assert_false(envelope_is_named(other));
+    assert_int_equal(envelope_has_digest(blob_slice(payload)), large);
+    envelope_id_of(named, id[0]);
+    envelope_id_of(other, id[1]);
+    assert_memory_equal(id[0], id[1], ENVELOPE_ID_SIZE);
+    if (large) {
+        envelope_digest_of(named, digest[0]);
+        envelope_digest_of(other, digest[1]);
+        assert_memory_equal(digest[0], digest[1], DIGESTS_SIZE);
+    }
+    named.size--; /* part of a named blob is not what was named */
+    assert_false(envelope_is_named(named));
+    span_unref(named);
+    span_unref(other);
+    blob_unref(payload);
+}
+
+static void a_frame_made_here_is_known_as_the_same_bytes_from_elsewhere(void **state)
+{
+    (void)state;
+    check_names("AV", 0, false);
+    check_names("AV", 1228, false);
+    check_names("PP", 4999, false);
+    check_names("PP", 5000, true);
+    check_names("VB", 100000, true);
+}
+
+static void a_compressed_payload_has_no_digest(void **state)
+{
+    uint8_t payload[5000] = {0x28, 0xb5, 0x2f, 0xfd};
+
+    (void)state;
+    assert_false(envelope_has_digest(slice_of(payload, sizeof payload)));
+    payload[3]++;
+    assert_true(envelope_has_digest(slice_of(payload, sizeof payload)));
+}
+
 static void the_high_lane_is_emptied_first(void **state)
 {
     struct lanes l = {0};
@@ -221,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_is_length_tag_and_payload),
+        cmocka_unit_test(a_frame_made_here_is_known_as_the_same_bytes_from_elsewhere),
+        cmocka_unit_test(a_compressed_payload_has_no_digest),
         cmocka_unit_test(the_high_lane_is_emptied_first),
         cmocka_unit_test(a_lane_is_a_queue_however_it_is_used),
         cmocka_unit_test(an_arrival_is_known_for_its_time_and_then_forgotten),
