@@ -186,8 +186,7 @@ static const char *format_limit(enum field_kind kind, uint64_t value, char *out)
     case FIELD_CHOICE:
     case FIELD_NAME:
     case FIELD_TEXT:
-    case FIELD_NODE:
-    case FIELD_KNOWN:
+    case FIELD_OTHER:
     default:
         snprintf(out, UNITS_TEXT_MAX, "%" PRIu64, value);
         return out;
@@ -214,8 +213,7 @@ static const char *parse_number(enum field_kind kind, const char *text, uint64_t
     case FIELD_CHOICE:
     case FIELD_NAME:
     case FIELD_TEXT:
-    case FIELD_NODE:
-    case FIELD_KNOWN:
+    case FIELD_OTHER:
     default:
         return units_count(text, number);
     }
@@ -304,13 +302,7 @@ void reader_value(struct reader *r, const struct tree *value, const struct field
 {
     void *out = (char *)base + field->offset;
 
-    if (field->kind == FIELD_KNOWN)
-        return;
-    if (field->kind == FIELD_NODE) {
-        memcpy(out, &value, sizeof value);
-        return;
-    }
-    if (!reader_is(r, value, TREE_SCALAR, 0))
+    if (field->kind == FIELD_OTHER || !reader_is(r, value, TREE_SCALAR, 0))
         return;
     switch (field->kind) {
     case FIELD_BOOL:
@@ -333,8 +325,7 @@ void reader_value(struct reader *r, const struct tree *value, const struct field
     case FIELD_BANDWIDTH:
     case FIELD_PPM:
     case FIELD_PPB:
-    case FIELD_NODE:
-    case FIELD_KNOWN:
+    case FIELD_OTHER:
     default:
         read_number(r, value, field, out);
     }
@@ -391,14 +382,14 @@ const char *reader_file(struct reader *r, const struct tree *t, const char **tex
 
     if (r->failed)
         return NULL;
-    path = arena_alloc(r->arena, room, 1);
+    path = arena_alloc(r->scratch, room, 1);
     snprintf(path, room, "%s%s", *t->text == '/' ? "" : r->folder, t->text);
     read = tree_file_read(path, size, &err);
     if (!read) {
         reader_fail(r, t, "%.400s", err.text);
         return NULL;
     }
-    *text = arena_text(r->arena, read, *size);
+    *text = arena_text(r->scratch, read, *size);
     mem_free(read);
     return path;
 }

@@ -8,7 +8,8 @@
 #include "sim/scenario/tree.h"
 
 struct reader {
-    struct arena *arena;
+    struct arena *arena;   /* of the result */
+    struct arena *scratch; /* until everything is read */
     struct scenario_error *err;
     const char *folder; /* of the scenario, with a slash at its end, or "" */
     bool failed;
@@ -27,8 +28,7 @@ enum field_kind {
     FIELD_CHOICE,    /* one of `names`, its position into an enum */
     FIELD_NAME,      /* letters, digits, "_", "-", ".", into char * */
     FIELD_TEXT,      /* any line of text, into char * */
-    FIELD_NODE,      /* the value itself, into const struct tree *, for the caller to read */
-    FIELD_KNOWN      /* a key that is allowed here and read elsewhere */
+    FIELD_OTHER      /* anything: the caller reads it itself */
 };
 
 struct field {
@@ -64,7 +64,8 @@ __attribute__((format(printf, 3, 4))) void reader_fail(struct reader *r, const s
 __attribute__((format(printf, 3, 4))) void
 reader_fail_key(struct reader *r, const struct tree *value, const char *format, ...);
 
-/* The file beside the scenario, in the arena; NULL on error. */
+/* The path of the file that `t` names, beside the scenario, and its text, both scratch; NULL on
+ * error. */
 const char *reader_file(struct reader *r, const struct tree *t, const char **text, size_t *size);
 
 /* The nearest of the names when it is near enough to be meant, else NULL; `name_at` gives them by

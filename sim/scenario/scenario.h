@@ -119,7 +119,7 @@ struct scenario_topology {
     uint32_t from, to;           /* fanout: groups */
     uint32_t degree;             /* also edges-per-node */
     uint64_t probability_ppb;    /* erdos-renyi */
-    uint64_t rewire_ppm;         /* watts-strogatz */
+    uint64_t rewire_ppb;         /* watts-strogatz */
     uint32_t center;             /* star: a node */
     struct scenario_edge *edges; /* list and gml */
     uint32_t edge_count;
@@ -181,7 +181,7 @@ struct scenario {
     char *name, *question; /* question: NULL when there is none */
     char *text;            /* the file as it was read, NUL at the end */
     size_t text_size;
-    uint64_t seed; /* below 2^63 */
+    uint64_t seed; /* below 2^62 */
     uint64_t duration_ns;
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
