@@ -1,0 +1,181 @@
+/* The `gossipsub` settings of a group: a preset, then what is changed of it. */
+#include "sim/scenario/sections.h"
+#include "sim/scenario/units.h"
+#include "stack/base/check.h"
+
+#include <string.h>
+
+#define FANOUT_DEFAULT 4u /* Algorand's GossipFanout */
+#define DAY_NS (86400 * NS_PER_S)
+#define RPC_SIZE_MAX (64u << 20)
+
+enum preset { PRESET_GO, PRESET_SPEC, PRESET_JS, PRESET_ALGORAND };
+static const char *const preset_names[] = {"go", "spec", "js", "algorand", NULL};
+static const char *const signing_names[] = {"strict-sign", "strict-no-sign", "no-author", NULL};
+static const char *const message_id_names[] = {"default", "sha256", "blake2b256", "first8", NULL};
+static const char *const version_names[] = {"1.0", "1.1", NULL};
+_Static_assert(sizeof version_names / sizeof *version_names == GOSSIPSUB_VERSION_COUNT + 1,
+               "a name each");
+
+/* Algorand derives the D family from its fanout: below 5 and above 11 it is fixed, between them a
+ * formula. */
+static void algorand_degrees(struct gossipsub_params *p, uint32_t fanout)
+{
+    uint32_t n = fanout < 12 ? fanout : 12;
+
+    if (n == 0) {
+        p->d = p->d_lo = p->d_score = p->d_out = p->d_hi = p->d_lazy = 0;
+        return;
+    }
+    if (n < 5) {
+        p->d = p->d_hi = p->d_lazy = 4;
+        p->d_lo = 2;
+        p->d_score = p->d_out = 1;
+        return;
+    }
+    p->d = n - n / 3;
+    p->d_lo = p->d_score = p->d * 3 / 4;
+    p->d_out = p->d * 3 / 8;
+    p->d_hi = p->d_lazy = n;
+}
+
+static void apply_preset(struct scenario_group *g, enum preset preset, uint32_t fanout)
+{
+    struct gossipsub_params *p = &g->gossipsub;
+
+    switch (preset) {
+    case PRESET_GO:
+        return; /* gossipsub_params_default() */
+    case PRESET_SPEC:
+    case PRESET_JS:
+        p->d_lo = 4;
+        p->flood_publish = true;
+        return;
+    case PRESET_ALGORAND:
+        algorand_degrees(p, fanout);
+        p->gossip_factor_ppm = 100000;
+        p->history_length = 10;
+        p->iwant_followup_ns = 5 * NS_PER_S;
+        p->validation_queue_max = 256;
+        g->signing = GOSSIPSUB_STRICT_NO_SIGN;
+        g->message_id = SCENARIO_ID_BLAKE2B256;
+        return;
+    }
+}
+
+/* versions: [1.1, 1.0] */
+static void read_versions(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    static const struct field version = {"versions", FIELD_CHOICE, false, 0, 0, 0, version_names};
+
+    g->versions = 0;
+    if (!reader_is(r, t, TREE_LIST, GOSSIPSUB_VERSION_COUNT))
+        return;
+    for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
+        enum gossipsub_version v = GOSSIPSUB_V10;
+
+        reader_value(r, c, &version, &v);
+        if (!r->failed && g->versions & 1u << v)
+            reader_fail(r, c, "is given twice");
+        g->versions |= 1u << v;
+    }
+}
+
+static void read_preset(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    static const struct field preset_field = {"preset", FIELD_CHOICE, false, 0, 0, 0, preset_names};
+    static const struct field fanout_field = {"fanout", FIELD_U32, false, 0, 0, 1000, NULL};
+    const struct tree *preset_at = tree_find(t, "preset"), *fanout_at = tree_find(t, "fanout");
+    enum preset preset = PRESET_GO;
+    uint32_t fanout = FANOUT_DEFAULT;
+
+    if (preset_at)
+        reader_value(r, preset_at, &preset_field, &preset);
+    if (fanout_at)
+        reader_value(r, fanout_at, &fanout_field, &fanout);
+    if (fanout_at && preset != PRESET_ALGORAND)
+        reader_fail_key(r, fanout_at, "belongs to preset: algorand");
+    if (!r->failed)
+        apply_preset(g, preset, fanout);
+}
+
+#define PARAM(member) offsetof(struct scenario_group, gossipsub.member)
+
+static const struct field fields[] = {
+    {"preset", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"fanout", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"D", FIELD_U32, false, PARAM(d), 0, 10000, NULL},
+    {"D_lo", FIELD_U32, false, PARAM(d_lo), 0, 10000, NULL},
+    {"D_hi", FIELD_U32, false, PARAM(d_hi), 0, 10000, NULL},
+    {"D_score", FIELD_U32, false, PARAM(d_score), 0, 10000, NULL},
+    {"D_out", FIELD_U32, false, PARAM(d_out), 0, 10000, NULL},
+    {"D_lazy", FIELD_U32, false, PARAM(d_lazy), 0, 10000, NULL},
+    {"gossip_factor", FIELD_PPM, false, PARAM(gossip_factor_ppm), 0, 1000000, NULL},
+    {"heartbeat", FIELD_DURATION, false, PARAM(heartbeat_interval_ns), NS_PER_MS, DAY_NS, NULL},
+    {"heartbeat_initial_delay", FIELD_DURATION, false, PARAM(heartbeat_initial_delay_ns), 0, DAY_NS,
+     NULL},
+    {"history_length", FIELD_U32, false, PARAM(history_length), 1, 1000, NULL},
+    {"history_gossip", FIELD_U32, false, PARAM(history_gossip), 0, 1000, NULL},
+    {"fanout_ttl", FIELD_DURATION, false, PARAM(fanout_ttl_ns), 0, DAY_NS, NULL},
+    {"seen_ttl", FIELD_DURATION, false, PARAM(seen_ttl_ns), NS_PER_MS, DAY_NS, NULL},
+    {"prune_backoff", FIELD_DURATION, false, PARAM(prune_backoff_ns), 0, DAY_NS, NULL},
+    {"unsubscribe_backoff", FIELD_DURATION, false, PARAM(unsubscribe_backoff_ns), 0, DAY_NS, NULL},
+    {"graft_flood_threshold", FIELD_DURATION, false, PARAM(graft_flood_threshold_ns), 0, DAY_NS,
+     NULL},
+    {"prune_peers", FIELD_U32, false, PARAM(prune_peers), 0, 1000, NULL},
+    {"flood_publish", FIELD_BOOL, false, PARAM(flood_publish), 0, 0, NULL},
+    {"outbound_queue", FIELD_U32, false, PARAM(outbound_queue_max), 1, 1000000, NULL},
+    {"validation_queue", FIELD_U32, false, PARAM(validation_queue_max), 1, 1000000, NULL},
+    {"rpc_max", FIELD_SIZE32, false, PARAM(rpc_size_max), 1024, RPC_SIZE_MAX, NULL},
+    {"subscriptions_max", FIELD_U32, false, PARAM(subscriptions_max), 1, 1000000, NULL},
+    {"max_ihave_length", FIELD_U32, false, PARAM(max_ihave_length), 0, 1000000, NULL},
+    {"max_ihave_messages", FIELD_U32, false, PARAM(max_ihave_messages), 0, 1000000, NULL},
+    {"gossip_retransmission", FIELD_U32, false, PARAM(gossip_retransmission), 0, 1000000, NULL},
+    {"iwant_followup", FIELD_DURATION, false, PARAM(iwant_followup_ns), NS_PER_MS, DAY_NS, NULL},
+    {"signing", FIELD_CHOICE, false, FIELD(scenario_group, signing), 0, 0, signing_names},
+    {"message_id", FIELD_CHOICE, false, FIELD(scenario_group, message_id), 0, 0, message_id_names},
+    {"versions", FIELD_OTHER, false, 0, 0, 0, NULL},
+};
+
+static void read_given(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    const struct tree *versions;
+    const char *wrong;
+
+    read_preset(r, t, g);
+    reader_fields(r, t, FIELDS(fields), g);
+    if (r->failed)
+        return;
+    versions = tree_find(t, "versions");
+    if (versions)
+        read_versions(r, versions, g);
+    wrong = gossipsub_params_check(&g->gossipsub);
+    if (wrong)
+        reader_fail(r, t, "%s", wrong);
+    if (g->signing == GOSSIPSUB_STRICT_NO_AUTHOR && g->message_id == SCENARIO_ID_DEFAULT)
+        reader_fail(r, t,
+                    "message_id default needs an author, signing no-author sends none (sha256, "
+                    "blake2b256, first8)");
+}
+
+void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    g->gossipsub_on = true;
+    g->gossipsub = gossipsub_params_default();
+    g->signing = GOSSIPSUB_STRICT_SIGN;
+    g->message_id = SCENARIO_ID_DEFAULT;
+    g->versions = (1u << GOSSIPSUB_VERSION_COUNT) - 1;
+    if (!t)
+        return;
+    if (t->kind == TREE_SCALAR && strcmp(t->text, "off") == 0) {
+        g->gossipsub_on = false;
+        g->versions = 0;
+        return;
+    }
+    if (t->kind == TREE_SCALAR && *t->text) {
+        reader_fail(r, t, "\"%.60s\" is not allowed (off, or a mapping)", t->text);
+        return;
+    }
+    if (reader_is(r, t, TREE_MAP, 0))
+        read_given(r, t, g);
+}

@@ -1,0 +1,330 @@
+/* Three sources, one matrix. */
+#include "sim/scenario/latency.h"
+
+#include "sim/scenario/gml.h"
+#include "sim/scenario/tables.h"
+#include "sim/scenario/units.h"
+#include "stack/base/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CELL_MAX 80u
+
+static void allocate(struct reader *r, struct scenario_network *n, uint32_t region_count)
+{
+    n->region_count = region_count;
+    n->regions = arena_alloc(r->arena, region_count, sizeof *n->regions);
+    n->latency_ns =
+        arena_alloc(r->arena, (size_t)region_count * region_count, sizeof *n->latency_ns);
+}
+
+static void copy_table(struct reader *r, const struct table *table, struct scenario_network *n)
+{
+    size_t pairs = (size_t)table->region_count * table->region_count;
+
+    allocate(r, n, table->region_count);
+    for (uint32_t i = 0; i < table->region_count; i++) {
+        const struct table_region *from = &table->regions[i];
+
+        n->regions[i].name = arena_text(r->arena, from->name, strlen(from->name));
+        n->regions[i].weight = from->weight;
+        n->regions[i].up_bps = from->up_kbit * UINT64_C(1000);
+        n->regions[i].down_bps = from->down_kbit * UINT64_C(1000);
+    }
+    for (size_t i = 0; i < pairs; i++)
+        n->latency_ns[i] = table->latency_us[i] * NS_PER_US / table->divisor;
+    n->class_count = table->class_count;
+    n->classes = arena_alloc(r->arena, table->class_count, sizeof *n->classes);
+    for (uint32_t i = 0; i < table->class_count; i++) {
+        const struct table_class *from = &table->classes[i];
+
+        n->classes[i].name = arena_text(r->arena, from->name, strlen(from->name));
+        n->classes[i].weight = from->weight;
+        n->classes[i].up_bps = from->up_kbit * UINT64_C(1000);
+        n->classes[i].down_bps = from->down_kbit * UINT64_C(1000);
+    }
+}
+
+struct csv {
+    const char *at, *end;
+    struct tree place; /* of the cell last read */
+    const char *line_start;
+    char cell[CELL_MAX];
+    bool line_end; /* the cell was the last of its line */
+};
+
+/* The next cell without the blanks around it. */
+static void csv_cell(struct reader *r, struct csv *c)
+{
+    const char *start = c->at, *stop;
+    size_t size;
+
+    c->place.column = (uint32_t)(c->at - c->line_start) + 1;
+    while (c->at < c->end && *c->at != ',' && *c->at != '\n')
+        c->at++;
+    stop = c->at;
+    c->line_end = c->at == c->end || *c->at == '\n';
+    while (start < stop && (*start == ' ' || *start == '\t'))
+        start++;
+    while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
+        stop--;
+    size = (size_t)(stop - start);
+    if (size >= CELL_MAX) {
+        reader_fail(r, &c->place, "a cell is longer than 79 characters");
+        size = CELL_MAX - 1;
+    }
+    memcpy(c->cell, start, size);
+    c->cell[size] = '\0';
+    if (c->at < c->end && !c->line_end)
+        c->at++;
+}
+
+static void csv_line(struct csv *c)
+{
+    if (c->at < c->end)
+        c->at++;
+    c->line_start = c->at;
+    c->place.line++;
+}
+
+/* Region names of the header, into `names`; returns how many. *weighted: the last column is
+ * "weight". */
+static uint32_t csv_header(struct reader *r, struct csv *c, char **names, bool *weighted)
+{
+    struct scenario_region seen;
+    uint32_t count = 0;
+
+    *weighted = false;
+    csv_cell(r, c);
+    while (!c->line_end && !r->failed) {
+        struct field name = {"region", FIELD_NAME, false, offsetof(struct scenario_region, name),
+                             0,        0,          NULL};
+
+        csv_cell(r, c);
+        if (*weighted)
+            reader_fail(r, &c->place, "the column \"weight\" must be the last");
+        if (strcmp(c->cell, "weight") == 0) {
+            *weighted = true;
+            continue;
+        }
+        if (count == SCENARIO_REGIONS_MAX) {
+            reader_fail(r, &c->place, "there are more than %u regions", SCENARIO_REGIONS_MAX);
+            break;
+        }
+        c->place.text = c->cell;
+        reader_value(r, &c->place, &name, &seen);
+        reader_unique(r, &c->place, c->cell, names, count, sizeof *names);
+        if (!r->failed)
+            names[count++] = seen.name;
+    }
+    if (count == 0)
+        reader_fail(r, &c->place, "the header names no regions");
+    return count;
+}
+
+static uint64_t csv_latency(struct reader *r, struct csv *c)
+{
+    char text[CELL_MAX + 2];
+    size_t size = strlen(c->cell);
+    const char *wrong;
+    uint64_t ns = 0;
+    bool bare = size > 0 && strspn(c->cell, "0123456789.") == size;
+
+    snprintf(text, sizeof text, "%s%s", c->cell, bare ? "ms" : "");
+    wrong = units_duration(text, &ns);
+    if (wrong)
+        reader_fail(r, &c->place, "\"%s\" %s", c->cell, wrong);
+    else if (ns == 0 || ns > LATENCY_NS_MAX)
+        reader_fail(r, &c->place, "\"%s\" is not a latency (more than 0, at most 1h)", c->cell);
+    return ns;
+}
+
+static void csv_row(struct reader *r, struct csv *c, struct scenario_network *n, uint32_t row,
+                    bool weighted)
+{
+    const char *wrong;
+    uint32_t columns = n->region_count + weighted;
+
+    csv_cell(r, c);
+    if (strcmp(c->cell, n->regions[row].name) != 0)
+        reader_fail(r, &c->place, "the row of \"%s\" must come here, not \"%s\"",
+                    n->regions[row].name, c->cell);
+    for (uint32_t i = 0; i < columns && !r->failed; i++) {
+        if (c->line_end) {
+            reader_fail(r, &c->place, "the row ends after %" PRIu32 " of %" PRIu32 " columns", i,
+                        columns);
+            return;
+        }
+        csv_cell(r, c);
+        if (i < n->region_count) {
+            n->latency_ns[(size_t)row * n->region_count + i] = csv_latency(r, c);
+            continue;
+        }
+        wrong = units_count(c->cell, &n->regions[row].weight);
+        if (wrong || n->regions[row].weight > UINT32_MAX)
+            reader_fail(r, &c->place, "\"%s\" %s", c->cell, wrong ? wrong : "is too large");
+    }
+    if (!r->failed && !c->line_end)
+        reader_fail(r, &c->place, "the row has more than %" PRIu32 " columns", columns);
+}
+
+static void read_csv(struct reader *r, const struct tree *t, struct scenario_network *n)
+{
+    struct csv c = {.place = {.line = 1}};
+    char **names;
+    size_t size = 0;
+    bool weighted;
+    uint32_t count;
+
+    c.place.source = reader_file(r, t, &c.at, &size);
+    if (!c.place.source)
+        return;
+    c.line_start = c.at;
+    c.end = c.at + size;
+    names = arena_alloc(r->arena, SCENARIO_REGIONS_MAX, sizeof *names);
+    count = csv_header(r, &c, names, &weighted);
+    if (r->failed)
+        return;
+    allocate(r, n, count);
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        n->regions[i].name = names[i];
+        n->regions[i].weight = 1;
+    }
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        csv_line(&c);
+        if (c.at == c.end)
+            reader_fail(r, &c.place, "there are %" PRIu32 " rows for %" PRIu32 " regions", i,
+                        count);
+        else
+            csv_row(r, &c, n, i, weighted);
+    }
+    csv_line(&c);
+    if (!r->failed && strspn(c.at, " \t\r\n") < (size_t)(c.end - c.at))
+        reader_fail(r, &c.place, "there are more rows than regions");
+}
+
+/* A vertex attribute by the rules of a field; 0 when it is not there. */
+static void read_vertex_field(struct reader *r, const struct tree *at, const struct field *field,
+                              void *base)
+{
+    const struct tree *t = gml_attribute(r, at, field->key);
+
+    if (t)
+        reader_value(r, t, field, base);
+}
+
+static void read_gml_region(struct reader *r, const struct gml_graph *g, struct scenario_network *n,
+                            uint32_t i)
+{
+    static const struct field label = {
+        "label", FIELD_NAME, true, offsetof(struct scenario_region, name), 0, 0, NULL};
+    static const struct field fields[] = {
+        {"weight", FIELD_U64, false, offsetof(struct scenario_region, weight), 0, UINT32_MAX, NULL},
+        {"host_bandwidth_up", FIELD_BANDWIDTH, false, offsetof(struct scenario_region, up_bps), 1,
+         0, NULL},
+        {"host_bandwidth_down", FIELD_BANDWIDTH, false, offsetof(struct scenario_region, down_bps),
+         1, 0, NULL},
+    };
+    struct scenario_region *region = &n->regions[i];
+    struct tree name = *g->vertices[i].at;
+
+    name.kind = TREE_SCALAR;
+    name.text = arena_text(r->arena, g->vertices[i].label, strlen(g->vertices[i].label));
+    reader_value(r, &name, &label, region);
+    if (!r->failed)
+        reader_unique(r, &name, region->name, n->regions, i, sizeof *n->regions);
+    region->weight = 1;
+    for (size_t f = 0; f < sizeof fields / sizeof *fields && !r->failed; f++)
+        read_vertex_field(r, g->vertices[i].at, &fields[f], region);
+}
+
+/* Attributes that we would have to honour, and do not. */
+static void refuse_arc_attribute(struct reader *r, const struct tree *at, const char *key)
+{
+    const struct tree *t = gml_attribute(r, at, key);
+
+    if (t && (*t->text != '0' || strpbrk(t->text, "123456789")))
+        reader_fail(r, t, "\"%.60s\" is not supported (only 0)", t->text);
+}
+
+static void read_gml_arc(struct reader *r, const struct gml_graph *g, const struct gml_arc *arc,
+                         struct scenario_network *n)
+{
+    static const struct field latency = {"latency", FIELD_DURATION, true, 0,
+                                         1,         LATENCY_NS_MAX, NULL};
+    const struct tree *t = gml_attribute(r, arc->at, "latency");
+    uint64_t *there = &n->latency_ns[(size_t)arc->source * n->region_count + arc->target];
+    uint64_t *back = &n->latency_ns[(size_t)arc->target * n->region_count + arc->source];
+    uint64_t ns = 0;
+
+    refuse_arc_attribute(r, arc->at, "packet_loss");
+    refuse_arc_attribute(r, arc->at, "jitter");
+    if (!t)
+        reader_fail(r, arc->at, "latency is missing");
+    else
+        reader_value(r, t, &latency, &ns);
+    if (r->failed)
+        return;
+    if (*there || (!g->directed && *back)) {
+        reader_fail(r, arc->at, "%s to %s is given twice", n->regions[arc->source].name,
+                    n->regions[arc->target].name);
+        return;
+    }
+    *there = ns;
+    if (!g->directed)
+        *back = ns;
+}
+
+static void read_gml(struct reader *r, const struct tree *t, struct scenario_network *n)
+{
+    struct gml_graph g;
+
+    gml_read(r, t, &g);
+    if (!r->failed && (g.vertex_count == 0 || g.vertex_count > SCENARIO_REGIONS_MAX))
+        reader_fail(r, g.doc.root, "has %" PRIu32 " nodes (1 to %u)", g.vertex_count,
+                    SCENARIO_REGIONS_MAX);
+    if (!r->failed)
+        allocate(r, n, g.vertex_count);
+    for (uint32_t i = 0; i < g.vertex_count && !r->failed; i++)
+        read_gml_region(r, &g, n, i);
+    for (uint32_t i = 0; i < g.arc_count && !r->failed; i++)
+        read_gml_arc(r, &g, &g.arcs[i], n);
+    for (uint32_t i = 0; !r->failed && i < n->region_count * n->region_count; i++) {
+        if (n->latency_ns[i] == 0)
+            reader_fail(r, g.doc.root, "there is no edge from %s to %s",
+                        n->regions[i / n->region_count].name, n->regions[i % n->region_count].name);
+    }
+    gml_free(&g);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), end_size = strlen(end);
+
+    return size > end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+void latency_read(struct reader *r, const struct tree *t, struct scenario_network *network)
+{
+    if (!reader_is(r, t, TREE_SCALAR, 0))
+        return;
+    network->table = arena_text(r->arena, t->text, strlen(t->text));
+    for (uint32_t i = 0; i < TABLE_COUNT; i++) {
+        if (strcmp(tables[i].name, t->text) == 0) {
+            copy_table(r, &tables[i], network);
+            return;
+        }
+    }
+    if (ends_with(t->text, ".csv"))
+        read_csv(r, t, network);
+    else if (ends_with(t->text, ".gml"))
+        read_gml(r, t, network);
+    else
+        reader_fail(r, t,
+                    "\"%.60s\" is not a table (interop8, interop8-half, simblock2019, algorand5, "
+                    "or a .csv or .gml "
+                    "file)",
+                    t->text);
+}

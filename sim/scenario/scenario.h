@@ -1,0 +1,227 @@
+/* A scenario: what the network looks like, what happens in it, what is expected of it.
+ *
+ * Read from YAML (README.md here is the manual of the format) into plain data: names are resolved
+ * to indexes, units to ns, bytes, bits per second and parts per million, defaults are filled in,
+ * combinations that cannot work are refused. Everything a scenario points to lives in its arena
+ * until scenario_free.
+ *
+ * Errors: ERR_INVALID, and one text, "file:line:column: key: what is wrong (what is allowed)", of
+ * the first mistake found. A mistake in an override has "--set path=value" in the place of
+ * file:line:column. */
+#ifndef SIM_SCENARIO_SCENARIO_H
+#define SIM_SCENARIO_SCENARIO_H
+
+#include "sim/scenario/arena.h"
+#include "sim/scenario/expect.h"
+#include "sim/scenario/sample.h"
+#include "sim/scenario/tree.h"
+#include "stack/algorand/algorand.h"
+#include "stack/gossipsub/gossipsub.h"
+
+#define SCENARIO_NONE UINT32_MAX
+#define SCENARIO_NODES_MAX 1000000u
+#define SCENARIO_DIALS_MAX 20000000u
+#define SCENARIO_REGIONS_MAX 1024u
+#define SCENARIO_NAME_MAX 64u /* characters of a name of a group, class, region, node group */
+#define SCENARIO_NODE_NAME_SIZE (SCENARIO_NAME_MAX + 12)
+
+struct scenario_region {
+    char *name;
+    uint64_t weight;
+    uint64_t up_bps, down_bps; /* of nodes there that have no class; 0: no limit */
+};
+
+struct scenario_class {
+    char *name;
+    uint64_t weight;
+    uint64_t up_bps, down_bps; /* 0: no limit */
+};
+
+enum scenario_tcp { SCENARIO_TCP_IDEAL, SCENARIO_TCP_FLIGHT, SCENARIO_TCP_PACKET };
+enum scenario_encryption {
+    SCENARIO_ENCRYPTION_DEFAULT,
+    SCENARIO_ENCRYPTION_MODELLED,
+    SCENARIO_ENCRYPTION_NOISE
+};
+
+struct scenario_network {
+    bool present; /* false: no `network` section; one region, 25 us, no limits: as on one machine */
+    char *table;  /* name of the built-in table or file; NULL: a single latency */
+    struct scenario_region *regions;
+    uint32_t region_count; /* at least 1 */
+    uint64_t *latency_ns;  /* one way; [from * region_count + to]; all above 0 */
+    uint64_t latency_min_ns, latency_max_ns;
+    /* Added to each latency, uniform between 0 and this (only one of them is not 0). */
+    uint32_t jitter_ppm;
+    uint64_t jitter_ns;
+    struct scenario_class *classes;
+    uint32_t class_count;
+    uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
+    enum scenario_tcp tcp;
+    enum scenario_encryption encryption;
+    uint64_t send_buffer_size, receive_buffer_size;
+    uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
+};
+
+enum scenario_message_id {
+    SCENARIO_ID_DEFAULT,
+    SCENARIO_ID_SHA256,
+    SCENARIO_ID_BLAKE2B256,
+    SCENARIO_ID_FIRST8
+};
+
+struct scenario_group {
+    char *name;
+    uint32_t count, node_first; /* its nodes are node_first .. node_first + count - 1 */
+    uint32_t region, class;     /* fixed, or SCENARIO_NONE: drawn */
+    uint64_t *region_weights;   /* region_count of them */
+    uint64_t *class_weights;    /* class_count of them; NULL when there are no classes */
+    bool gossipsub_on;
+    struct gossipsub_params gossipsub;
+    enum gossipsub_signing signing;
+    enum scenario_message_id message_id;
+    uint32_t versions; /* bit i: enum gossipsub_version i is offered */
+    bool algorand_on;
+    struct algorand_config algorand; /* seed is 0 here; validation_delay_ns is validation_ns */
+    uint32_t *topics;                /* subscribed: indexes into scenario.topics */
+    uint32_t topic_count;
+    uint64_t validation_ns;    /* per message */
+    uint64_t start_ns;         /* TIME_NEVER: only a join event starts them */
+    uint64_t start_spread_ns;  /* plus uniform [0, this) */
+    uint64_t dial_interval_ns; /* between two dials of a node */
+    uint64_t keepalive_ns;     /* of yamux; 0: off */
+};
+
+enum topology_kind {
+    TOPOLOGY_RANDOM_REGULAR,
+    TOPOLOGY_RANDOM_AT_LEAST,
+    TOPOLOGY_ERDOS_RENYI,
+    TOPOLOGY_WATTS_STROGATZ,
+    TOPOLOGY_BARABASI_ALBERT,
+    TOPOLOGY_STAR,
+    TOPOLOGY_LINE,
+    TOPOLOGY_RING,
+    TOPOLOGY_FULL,
+    TOPOLOGY_FANOUT,
+    TOPOLOGY_LIST,
+    TOPOLOGY_GML,
+    TOPOLOGY_KIND_COUNT
+};
+
+struct scenario_edge {
+    uint32_t from, to; /* node indexes; `from` dials */
+};
+
+struct scenario_topology {
+    enum topology_kind kind;
+    uint32_t *groups; /* among */
+    uint32_t group_count;
+    uint32_t from, to;           /* fanout: groups */
+    uint32_t degree;             /* also edges-per-node */
+    uint64_t probability_ppb;    /* erdos-renyi */
+    uint64_t rewire_ppb;         /* watts-strogatz */
+    uint32_t center;             /* star: a node */
+    struct scenario_edge *edges; /* list and gml */
+    uint32_t edge_count;
+    char *place; /* "file:line:column: topology.0", for errors and warnings of topology_build */
+};
+
+enum traffic_via { TRAFFIC_GOSSIP, TRAFFIC_ALGORAND };
+enum traffic_arrival { TRAFFIC_EVERY, TRAFFIC_POISSON, TRAFFIC_AT };
+enum traffic_publishers { TRAFFIC_ONE /* drawn for each message */, TRAFFIC_EACH, TRAFFIC_FIXED };
+
+struct scenario_traffic {
+    char *label;                     /* topic or tag */
+    uint32_t node_first, node_count; /* who may publish */
+    enum traffic_publishers publishers;
+    enum traffic_via via;
+    uint32_t topic;     /* index into scenario.topics; SCENARIO_NONE via algorand */
+    struct sample size; /* bytes of the message body, at least 8 */
+    enum traffic_arrival arrival;
+    uint64_t interval_ns; /* every; mean of poisson */
+    uint64_t *at_ns;      /* rising */
+    uint32_t at_count;
+    uint64_t count; /* of messages, of each publisher with TRAFFIC_EACH; 0: until stop_ns */
+    uint64_t start_ns,
+        stop_ns;        /* the first message is published at start_ns, none at or after stop_ns */
+    uint64_t spread_ns; /* each message waits uniform [0, this) more */
+};
+
+enum scenario_event_kind {
+    SCENARIO_PARTITION, /* the selected nodes lose the others, and these them */
+    SCENARIO_HEAL,      /* all partitions end */
+    SCENARIO_STOP,      /* orderly: connections are closed */
+    SCENARIO_CRASH,     /* at once: connections are reset */
+    SCENARIO_RESTART,   /* a crash, and a start `after_ns` later */
+    SCENARIO_JOIN,      /* the next `count` nodes of a group that starts never */
+    SCENARIO_EVENT_KIND_COUNT
+};
+
+/* The union of regions, groups and nodes (all nodes when none is named), then a random part of it.
+ */
+struct scenario_selector {
+    uint32_t *regions, *groups, *nodes;
+    uint32_t region_count, group_count, node_count;
+    uint32_t share_ppm; /* 0: not given */
+    uint32_t count;     /* 0: not given */
+};
+
+struct scenario_event {
+    uint64_t at_ns;
+    enum scenario_event_kind kind;
+    struct scenario_selector who; /* join: one group and a count */
+    uint64_t for_ns;              /* partition: heals after this; 0: lasts */
+    uint64_t after_ns;            /* restart */
+};
+
+enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };
+
+struct scenario {
+    struct arena arena;
+    char *name, *question; /* question: NULL when there is none */
+    char *text;            /* the file as it was read, NUL at the end */
+    size_t text_size;
+    uint64_t seed; /* below 2^62 */
+    uint64_t duration_ns;
+    uint64_t warmup_ns,
+        cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
+    struct scenario_network network;
+    struct scenario_group *groups;
+    uint32_t group_count, node_count;
+    char **topics; /* of gossip traffic and subscriptions, in order of appearance */
+    uint32_t topic_count;
+    struct scenario_topology *topologies;
+    uint32_t topology_count;
+    struct scenario_traffic *traffic;
+    uint32_t traffic_count;
+    struct scenario_event *events; /* by at_ns, then as written */
+    uint32_t event_count;
+    struct expectation *expectations;
+    uint32_t expectation_count;
+    uint64_t wall_limit_ns; /* 0: none */
+    enum record_hops hops;
+    uint32_t hops_sample; /* sampled: the hops of every n-th message are recorded */
+};
+
+/* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",
+ * applied in order. */
+int scenario_load(const char *path, const char *const *sets, size_t set_count, struct scenario *out,
+                  struct scenario_error *err);
+/* The same from memory; `name` stands for the file in errors, and files it names are looked for
+ * beside it. */
+int scenario_load_text(const char *name, struct slice text, const char *const *sets,
+                       size_t set_count, struct scenario *out, struct scenario_error *err);
+void scenario_free(struct scenario *s);
+
+/* One way, without jitter. */
+static inline uint64_t scenario_latency_ns(const struct scenario *s, uint32_t from_region,
+                                           uint32_t to_region)
+{
+    return s->network.latency_ns[(size_t)from_region * s->network.region_count + to_region];
+}
+
+const char *scenario_tcp_text(enum scenario_tcp tcp);
+const char *scenario_event_text(enum scenario_event_kind kind);
+const char *topology_kind_text(enum topology_kind kind);
+
+#endif

@@ -1,0 +1,40 @@
+/* The sections of a scenario, each read by a file of its own, in this order: later ones name what
+ * earlier ones define. `t` is the value of the section's key, NULL when it is not there. */
+#ifndef SIM_SCENARIO_SECTIONS_H
+#define SIM_SCENARIO_SECTIONS_H
+
+#include "sim/scenario/reader.h"
+#include "sim/scenario/scenario.h"
+
+#define FIELD(type, member) offsetof(struct type, member)
+#define FIELDS(table) table, sizeof table / sizeof *table
+
+#define LIST_ITEMS_MAX 10000u /* of a list of names */
+
+void network_read(struct reader *r, const struct tree *t, struct scenario *s);
+void groups_read(struct reader *r, const struct tree *t, struct scenario *s);
+void topology_settings_read(struct reader *r, const struct tree *t, struct scenario *s);
+void traffic_read(struct reader *r, const struct tree *t, struct scenario *s);
+void events_read(struct reader *r, const struct tree *t, struct scenario *s);
+void expectations_read(struct reader *r, const struct tree *t, struct scenario *s);
+
+/* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
+void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
+void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
+
+/* The index of a topic, added when new. */
+uint32_t scenario_topic(struct reader *r, struct scenario *s, const struct tree *t);
+/* A node's index by its name, "peers-17"; SCENARIO_NONE and an error when there is none. */
+uint32_t scenario_node_lookup(struct reader *r, const struct scenario *s, const struct tree *t);
+/* The index without an error. */
+uint32_t scenario_node_find(const struct scenario *s, const char *name);
+/* A list of names, or a single one, of groups, regions or nodes, as indexes without repeats. */
+uint32_t *group_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
+                          uint32_t *count);
+uint32_t *node_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
+                         uint32_t *count);
+uint32_t *region_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
+                           uint32_t *count);
+
+#endif
