@@ -19,7 +19,7 @@ static struct record_topic *summary_topic(struct recorder *r, struct record_summ
         return &out->topics[places[cell] - 1];
     out->topics = mem_grow(out->topics, out->topic_count + 1, sizeof *out->topics);
     made = &out->topics[out->topic_count++];
-    *made = (struct record_topic){.name = t ? t->name : "(other topics)",
+    *made = (struct record_topic){.name = mem_strdup(t ? t->name : "(other topics)"),
                                   .protocol = t ? topic_protocol_text(t) : ""};
     histogram_init(&made->propagation);
     places[cell] = out->topic_count;
@@ -54,12 +54,17 @@ static void add_messages(struct recorder *r, struct record_summary *out)
     }
 }
 
+static char *copy(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
+
 void recorder_summarize(struct recorder *r, const struct record_totals *totals,
                         struct record_summary *out)
 {
     *out = (struct record_summary){
-        .scenario = r->run.scenario_name,
-        .backend = r->run.backend,
+        .scenario = copy(r->run.scenario_name),
+        .backend = copy(r->run.backend),
         .seed = r->run.seed,
         .nodes = r->run.node_count,
         .connections = totals->connections,

@@ -30,7 +30,8 @@ static uint32_t bucket_of(uint64_t value)
     return (shift << HISTOGRAM_SUB_BITS) + (uint32_t)(value >> shift);
 }
 
-/* The middle of a bucket, but never outside of what was added. */
+/* The middle of a bucket, but never outside of what was added; the last one stands for the maximum
+ * itself. */
 static uint64_t bucket_value(const struct histogram *h, uint32_t bucket)
 {
     uint64_t value = bucket;
@@ -42,8 +43,8 @@ static uint64_t bucket_value(const struct histogram *h, uint32_t bucket)
                 ((uint64_t)1 << shift) / 2;
     }
     if (value < h->min)
-        return h->min;
-    return value > h->max ? h->max : value;
+        value = h->min;
+    return bucket == bucket_of(h->max) ? h->max : value;
 }
 
 static uint64_t *cell_of(struct histogram *h, uint32_t bucket)

@@ -2,7 +2,8 @@
  * maximum.
  *
  * Values below 2048 have a bucket each; above, every power of two is cut into 1024 buckets and a
- * value is reported as the middle of its bucket. Memory: 8 KiB a power of two that occurs. */
+ * value is reported as the middle of its bucket (the largest ones as the maximum). Memory: 8 KiB a
+ * power of two that occurs. */
 #ifndef SIM_RECORD_HISTOGRAM_H
 #define SIM_RECORD_HISTOGRAM_H
 

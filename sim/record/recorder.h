@@ -20,8 +20,9 @@
  * ... new message is recorded in full. Statistics do not depend on it. */
 #define RECORD_HOP_ROWS_MAX 2000000u
 #define RECORD_DELIVERY_ROWS_MAX 20000000u
-#define RECORD_TOPICS_DETAILED 64 /* further topics share one histogram and have no mesh samples   \
-                                   */
+#define RECORD_TOPICS_DETAILED                                                                     \
+    64 /* further topics share one histogram and have no mesh samples                              \
+        */
 
 #define RECORD_HOPS_AUTOMATIC 0u
 #define RECORD_HOPS_NONE UINT32_MAX

@@ -90,7 +90,7 @@ CREATE TABLE traffic (
     total_sent INTEGER, total_received INTEGER
 );
 
-CREATE TABLE propagation (              -- histogram: publish to delivery, measured period, 0.05 %
+CREATE TABLE propagation (              -- histogram: publish to delivery, measured period; ns is right to 0.1 %
     topic INTEGER, region TEXT, ns INTEGER, count INTEGER,
     PRIMARY KEY (topic, region, ns)
 ) WITHOUT ROWID;

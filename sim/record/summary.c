@@ -13,9 +13,13 @@
 
 void summary_deinit(struct record_summary *s)
 {
-    for (uint32_t i = 0; i < s->topic_count; i++)
+    for (uint32_t i = 0; i < s->topic_count; i++) {
         histogram_deinit(&s->topics[i].propagation);
+        mem_free(s->topics[i].name);
+    }
     mem_free(s->topics);
+    mem_free(s->scenario);
+    mem_free(s->backend);
     histogram_deinit(&s->propagation);
     *s = (struct record_summary){0};
 }

@@ -12,13 +12,14 @@
 #include "sim/record/histogram.h"
 
 struct record_topic {
-    const char *name, *protocol;
+    char *name;
+    const char *protocol;
     uint64_t messages, expected, deliveries, duplicates;
     struct histogram propagation; /* ns */
 };
 
 struct record_summary {
-    const char *scenario, *backend; /* the recorder's */
+    char *scenario, *backend; /* NULL when not told */
     uint64_t seed;
     uint8_t digest[DIGEST_SIZE];
     uint32_t nodes;
