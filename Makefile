@@ -18,6 +18,7 @@ LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
+EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -44,7 +45,17 @@ $(BUILD)/libstack.a: $(call object,$(STACK))
 	$(call say,AR     ,$@)
 	$(Q)mkdir -p $(@D); rm -f $@; ar rcs $@ $^
 
-$(BUILD)/libsim.a: $(call object,$(SIM))
+# The schema and the figures travel inside the program.
+$(BUILD)/gen/embedded.c: $(EMBED) scripts/embed.sh
+	@mkdir -p $(@D)
+	$(call say,EMBED  ,$@)
+	$(Q)scripts/embed.sh $(EMBED) >$@.new && mv $@.new $@
+
+$(BUILD)/obj/gen/embedded.o: $(BUILD)/gen/embedded.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/libsim.a: $(call object,$(SIM)) $(BUILD)/obj/gen/embedded.o
 	$(call say,AR     ,$@)
 	$(Q)mkdir -p $(@D); rm -f $@; ar rcs $@ $^
 
