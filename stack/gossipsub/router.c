@@ -116,7 +116,7 @@ void gossipsub_free(struct gossipsub *g)
     memo_deinit(&g->memo);
     mcache_deinit(&g->mcache);
     seen_deinit(&g->seen);
-    topics_deinit(&g->topics);
+    topics_free_all(&g->topics);
     slotset_deinit(&g->added);
     slotset_deinit(&g->outbound);
     slotset_deinit(&g->direct);

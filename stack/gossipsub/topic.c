@@ -19,7 +19,7 @@ static void free_topic(struct topic *t)
     mem_free(t);
 }
 
-void topics_deinit(struct topics *ts)
+void topics_free_all(struct topics *ts)
 {
     uint32_t position = 0;
     struct topic *t;

@@ -37,7 +37,7 @@ struct topics {
 };
 
 void topics_init(struct topics *ts, uint64_t seed);
-void topics_deinit(struct topics *ts); /* frees all topics */
+void topics_free_all(struct topics *ts); /* frees all topics */
 
 struct topic *topic_find(struct topics *ts, struct slice name); /* NULL when unknown */
 struct topic *topic_get(struct topics *ts,

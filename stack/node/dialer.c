@@ -17,6 +17,7 @@ void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *
         if (endpoint_equal(&d->to, to)) {
             d->target |= target;
             if (d->state == DIAL_DONE) {
+                n->dials_waiting = true;
                 d->state = DIAL_WAITING;
                 d->next_ns = n->now_ns;
                 d->attempts = 0;
@@ -32,6 +33,7 @@ void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *
         n->dials = mem_grow(n->dials, n->dial_capacity, sizeof *n->dials);
     }
     d = &n->dials[n->dial_count++];
+    n->dials_waiting = true;
     *d = (struct dial){.to = *to, .target = target, .state = DIAL_WAITING, .next_ns = n->now_ns};
     if (peer) {
         d->peer = *peer;
@@ -61,6 +63,7 @@ static void retry_later(struct node *n, struct dial *d)
     }
     d->state = DIAL_WAITING;
     d->next_ns = n->now_ns + backoff_ns(n, d->attempts);
+    n->dials_waiting = true;
 }
 
 static bool connected_to(const struct node *n, const struct peerid *peer)
@@ -98,12 +101,16 @@ void dialer_run(struct node *n)
 {
     uint64_t next = TIME_NEVER;
 
+    if (!n->dials_waiting)
+        return;
+    n->dials_waiting = false;
     for (uint32_t i = 0; i < n->dial_count; i++) {
         struct dial *d = &n->dials[i];
         bool room = n->dials_under_way < n->config.dials_max && n->open_count < n->config.connections_max;
 
         if (d->state == DIAL_WAITING && d->next_ns <= n->now_ns && room)
             start(n, d);
+        n->dials_waiting |= d->state == DIAL_WAITING;
         if (d->state == DIAL_WAITING && d->next_ns > n->now_ns && d->next_ns < next)
             next = d->next_ns;
     }

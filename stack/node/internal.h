@@ -87,7 +87,7 @@ struct node {
     struct drbg keys; /* Noise */
     struct rng dial_rng;
     uint64_t now_ns;
-    bool busy, stopped, silent /* being freed */;
+    bool busy, stopped, silent /* being freed */, dials_waiting;
     struct timers timers;
     struct timer gossip_timer, algorand_timer, dial_timer;
     uint64_t wake_ns; /* what the backend was told */
