@@ -73,8 +73,8 @@ unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
-architecture: $(BUILD)/libstack.a
-	$(Q)scripts/check-architecture.sh $<
+architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
+	$(Q)scripts/check-architecture.sh $^
 
 ## make clean       remove the build folder
 clean:

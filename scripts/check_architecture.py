@@ -1,4 +1,4 @@
-"""The rules of scripts/check-architecture.sh. Paths are relative to the top folder, where it is run."""
+"""The rules of scripts/check-architecture.sh. Paths are relative to the top folder."""
 
 import fnmatch
 import glob
@@ -191,7 +191,7 @@ def nm(archive, *options):
 
 def place_of(member, symbol):
     """The source line behind a use of a symbol: (path, line)."""
-    paths = sorted(glob.glob(f"stack/*/{member[:-2]}.c"))
+    paths = sorted(glob.glob(f"s*/*/{member[:-2]}.c"))
     for pattern in (rf"\b{symbol}\s*\(", rf"\b{symbol}\b"):
         for path in paths:
             for number, line in enumerate(open(path), 1):
@@ -200,23 +200,27 @@ def place_of(member, symbol):
     return (paths[0] if paths else member), 1
 
 
-def check_symbols(report, archive):
+def check_undefined(report, archive):
     for member, symbol in sorted(set(nm(archive, "--undefined-only"))):
         for names, exempt, what in SYMBOLS:
             if symbol in names:
                 path, line = place_of(member, symbol)
                 report.check(matches(member, exempt), "symbol", path, line, f"{what}: {symbol}", symbol)
+
+
+def check_defined_once(report, archives):
     homes = {}
-    for member, symbol in nm(archive, "--defined-only", "--extern-only"):
-        homes.setdefault(symbol, []).append(member)
+    for archive in archives:
+        for member, symbol in nm(archive, "--defined-only", "--extern-only"):
+            homes.setdefault(symbol, []).append(f"{os.path.basename(archive)}({member})")
     for symbol, members in sorted(homes.items()):
-        path, line = place_of(members[-1], symbol)
+        path, line = place_of(members[-1].split("(")[1][:-1], symbol)
         report.check(len(members) == 1, "symbol", path, line,
                      f"{symbol} is defined in {' and '.join(members)}", symbol)
 
 
 def main():
-    archive = sys.argv[1]
+    archives = sys.argv[1:]
     report = Report()
     paths = sources()
     for path in paths:
@@ -225,7 +229,8 @@ def main():
         check_includes(report, path, lines)
         check_sizes(report, path, lines)
     check_readmes(report, paths)
-    check_symbols(report, archive)
+    check_undefined(report, archives[0])
+    check_defined_once(report, archives)
     return report.finish()
 
 
