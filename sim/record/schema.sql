@@ -52,11 +52,13 @@ CREATE TABLE delivery (
 ) WITHOUT ROWID;
 
 CREATE TABLE hop (                      -- every copy that was received
-    message INTEGER, node INTEGER, from_node INTEGER,
+    message INTEGER, node INTEGER,
+    copy INTEGER,                       -- 0, 1, ... in order of arrival at the node
+    from_node INTEGER,
     sent_ns INTEGER,                    -- handed to the sender's stream
-    received_ns INTEGER, hops INTEGER,
-    duplicate INTEGER
-);
+    received_ns INTEGER, hops INTEGER, duplicate INTEGER,
+    PRIMARY KEY (message, node, copy)
+) WITHOUT ROWID;
 
 CREATE TABLE control (
     start_ns INTEGER, node INTEGER, sent INTEGER, type TEXT, items INTEGER, bytes INTEGER
