@@ -19,6 +19,7 @@ STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -28,7 +29,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture help clean test unit
+.PHONY: all architecture bench help clean test unit
 all: $(BUILD)/hearsay
 
 help:
@@ -68,6 +69,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
 unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
@@ -75,6 +81,10 @@ unit: $(UNITS)
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
+
+## make bench       build and run the micro-benchmarks (tests/bench)
+bench: $(BENCHES)
+	$(Q)for program in $(BENCHES); do $$program || exit 1; done
 
 ## make clean       remove the build folder
 clean:
