@@ -35,6 +35,7 @@ struct gossip_node {
     uint64_t got_ns[GOSSIP_MESSAGES];
     uint32_t delivered;
     enum gossipsub_verdict verdict;
+    bool echo; /* answers each message below 100 with its number + 100, from within its delivery */
     uint64_t digest; /* of every event traced */
 };
 

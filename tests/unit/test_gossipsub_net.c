@@ -387,6 +387,32 @@ static void meshes_of_many_topics_form_although_queues_overflow(void **state)
     gossip_net_free(net);
 }
 
+static void an_application_may_publish_while_it_is_given_a_message(void **state)
+{
+    struct gossipsub_config config = gossip_config();
+
+    (void)state;
+    for (config.validation_delay_ns = 0; config.validation_delay_ns <= MS;
+         config.validation_delay_ns += MS) {
+        struct gossip_net *net = gossip_net_new(5, &config);
+
+        gossip_connect_random(net, 4);
+        subscribe_all(net, 0);
+        net->nodes[1].echo = net->nodes[0].echo = true;
+        gossip_run(net, 2 * SECOND);
+        gossip_publish(net, 0, T, 1, 100); /* its own delivery echoes at once */
+        gossip_publish(net, 2, T, 2, 100);
+        gossip_run(net, 2 * SECOND);
+        for (uint32_t i = 0; i < 5; i++) {
+            assert_int_equal(net->nodes[i].got[1], 1);
+            assert_int_equal(net->nodes[i].got[2], 1);
+            assert_int_equal(net->nodes[i].got[101], 2); /* one of each echoing node */
+            assert_int_equal(net->nodes[i].got[102], 2);
+        }
+        gossip_net_free(net);
+    }
+}
+
 static uint64_t run_digest(uint64_t seed)
 {
     struct gossipsub_config config = gossip_config();
@@ -461,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_direct_peer_gets_everything_and_is_in_no_mesh),
         cmocka_unit_test(a_direct_peer_of_a_fanout_publisher_is_served_beside_the_fanout),
         cmocka_unit_test(meshes_of_many_topics_form_although_queues_overflow),
+        cmocka_unit_test(an_application_may_publish_while_it_is_given_a_message),
         cmocka_unit_test(the_same_seed_gives_the_same_events),
         cmocka_unit_test(copies_sent_are_copies_received),
     };
