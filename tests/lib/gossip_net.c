@@ -278,6 +278,12 @@ static void write_out(struct gossip_net *net, uint32_t node, uint32_t slot)
     while (n->g && gossipsub_pull(n->g, net->now_ns, slot, &e.bytes)) {
         /* all of it */
     }
+    if (net->copies && e.bytes.size) {
+        struct span all = chain_take(&e.bytes, e.bytes.size);
+
+        chain_append(&e.bytes, span_slice(all));
+        span_unref(all);
+    }
     schedule(net, e);
 }
 
