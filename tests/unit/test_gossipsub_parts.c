@@ -1,7 +1,6 @@
 /* The router's containers against simple models. */
 #include "tests/lib/test.h"
 
-#include "stack/base/mem.h"
 #include "stack/gossipsub/mcache.h"
 #include "stack/gossipsub/outbox.h"
 #include "stack/gossipsub/router.h"
