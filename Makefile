@@ -29,8 +29,22 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench help clean test unit
+.PHONY: all architecture bench clean cli compilers demo help sanitize test unit
+## make             build build/hearsay
 all: $(BUILD)/hearsay
+
+## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
+demo:
+	scripts/setup.sh
+	$(MAKE) all
+	$(BUILD)/hearsay run scenarios/demo.yaml --out results/demo
+	$(BUILD)/hearsay report results/demo >results/demo/report.txt
+	@echo "plots are in results/demo/plots, the full report in results/demo/report.txt"
+
+## make test        set the machine up for tests, run all of them
+test:
+	scripts/setup.sh --tests
+	$(MAKE) all unit architecture cli
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -82,8 +96,25 @@ unit: $(UNITS)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
 
-## make bench       build and run the micro-benchmarks (tests/bench)
-bench: $(BENCHES)
+## make cli         tests of the program as its users run it (tests/cli)
+cli: $(BUILD)/hearsay
+	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
+
+## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer
+SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \
+      SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+sanitize:
+	$(MAKE) $(SAN) all unit
+	python3 tests/cli/run.py $(BUILD)/asan/hearsay
+
+## make compilers   gcc -O2 and clang -O0 give the same digest
+compilers: $(BUILD)/hearsay
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
+	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
+
+## make bench       deliveries and events a second, memory a node, then the micro-benchmarks (tests/bench)
+bench: $(BUILD)/hearsay $(BENCHES)
+	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
 	$(Q)for program in $(BENCHES); do $$program || exit 1; done
 
 ## make clean       remove the build folder
