@@ -189,8 +189,8 @@ static void read_rate(struct reader *r, const struct tree *t, struct scenario_tr
 static void read_arrival(struct reader *r, const struct tree *t, const struct scenario *s,
                          struct scenario_traffic *p)
 {
-    const struct field every_field = {"every", FIELD_DURATION,    false, 0,
-                                      1000,    (uint64_t)1 << 56, NULL};
+    const struct field every_field = {"every",   FIELD_DURATION, false, 0,
+                                      NS_PER_US, s->duration_ns, NULL};
     const struct tree *every = tree_find(t, "every"), *poisson = tree_find(t, "poisson"),
                       *at = tree_find(t, "at");
 

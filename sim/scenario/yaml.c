@@ -223,6 +223,54 @@ static int take(struct builder *b, struct fy_event *event)
     }
 }
 
+/* The size of the character at `at`, of which `left` bytes are there; 0 when it is none that may
+ * stand in a file. */
+static size_t character_size(const unsigned char *at, size_t left)
+{
+    unsigned char c = at[0];
+    size_t size = c < 0x80                ? 1
+                  : c >= 0xc2 && c < 0xe0 ? 2
+                  : c >= 0xe0 && c < 0xf0 ? 3
+                  : c >= 0xf0 && c < 0xf5 ? 4
+                                          : 0;
+
+    if (size == 0 || size > left || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+        return 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
+        (c == 0xf4 && at[1] > 0x8f))
+        return 0; /* overlong, a surrogate, or past the last character */
+    return size;
+}
+
+/* libfyaml 0.7.12 does not come back from a directive with bytes that are not UTF-8: neither gets
+ * that far. */
+static int check_text(struct builder *b, const char *text, size_t size)
+{
+    bool line_start = true;
+
+    for (size_t at = 0; at < size;) {
+        size_t step = character_size((const unsigned char *)text + at, size - at);
+
+        if (step == 0)
+            return fail(b, "is not UTF-8 text");
+        if (line_start && text[at] == '%')
+            return fail(b, "directives (%) are not supported");
+        line_start = text[at] == '\n' || text[at] == '\r';
+        b->column++;
+        if (text[at] == '\n') {
+            b->line++;
+            b->column = 1;
+        }
+        at += step;
+    }
+    b->line = b->column = 1;
+    return 0;
+}
+
 static int fail_syntax(struct builder *b, struct fy_diag *diag)
 {
     void *position = NULL;
@@ -272,7 +320,9 @@ struct tree *yaml_parse(struct tree_doc *doc, const char *source, bool lines, co
     int result;
 
     b.anchors = mem_alloc(ANCHORS_MAX * sizeof *b.anchors);
-    result = build(&b, text, size);
+    result = check_text(&b, text, size);
+    if (result == 0)
+        result = build(&b, text, size);
     mem_free(b.anchors);
     if (result != 0)
         return NULL;
