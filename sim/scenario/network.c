@@ -8,8 +8,6 @@
 
 #define CLASSES_MAX 100u
 #define LOOPBACK_LATENCY_NS (25 * NS_PER_US)
-#define SEND_BUFFER_DEFAULT (4u << 20)    /* Linux tcp_wmem's maximum */
-#define RECEIVE_BUFFER_DEFAULT (6u << 20) /* Linux tcp_rmem's maximum */
 #define QUEUE_DEFAULT_NS (100 * NS_PER_MS)
 #define BUFFER_MAX (UINT64_C(1) << 30)
 #define BPS_MAX UINT64_C(1000000000000)
@@ -179,9 +177,7 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
     struct scenario_network *n = &s->network;
 
     n->class_default = SCENARIO_NONE;
-    n->tcp = SCENARIO_TCP_FLIGHT;
-    n->send_buffer_size = SEND_BUFFER_DEFAULT;
-    n->receive_buffer_size = RECEIVE_BUFFER_DEFAULT;
+    n->tcp = SCENARIO_TCP_IDEAL;
     n->queue_ns = QUEUE_DEFAULT_NS;
     if (!t) {
         single_region(r, n, "loopback", LOOPBACK_LATENCY_NS);

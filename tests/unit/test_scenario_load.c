@@ -45,7 +45,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.network.region_count, 1);
     assert_int_equal(scenario_latency_ns(&s, 0, 0), 25000);
     assert_int_equal(s.network.class_count, 0);
-    assert_int_equal(s.network.tcp, SCENARIO_TCP_FLIGHT);
+    assert_int_equal(s.network.tcp, SCENARIO_TCP_IDEAL);
     assert_int_equal(s.network.encryption, SCENARIO_ENCRYPTION_DEFAULT);
     assert_int_equal(s.network.queue_ns, 100 * NS_PER_MS);
     assert_true(s.groups[0].gossipsub_on);
