@@ -210,7 +210,7 @@ def an_interrupted_run_ends_by_itself_and_says_so(tmp):
 def a_full_disk_ends_the_run_with_a_clear_error(tmp):
     with open(f"{tmp}/long.yaml", "w") as f:
         f.write(LONG)
-    command = f'ulimit -f 2048; trap "" XFSZ; exec "{PROGRAM}" run {tmp}/long.yaml --out {tmp}/r --progress off'
+    command = f'ulimit -f 400; trap "" XFSZ; exec "{PROGRAM}" run {tmp}/long.yaml --out {tmp}/r --progress off'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120)
     same(done.returncode, 1, done.stderr)
     expect(f"{tmp}/r/run.sqlite" in done.stderr, done.stderr)
