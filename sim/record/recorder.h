@@ -16,7 +16,10 @@
 #include "stack/base/trace.h"
 
 #define RECORD_LIVE_BYTES_MAX ((uint64_t)256 << 20)
+/* A message is settled (its rows are written) when nothing was heard of it for so long; sooner when
+ * all whom it was meant for have it. */
 #define RECORD_YOUNG_NS (30 * (uint64_t)1000000000)
+#define RECORD_DONE_NS (5 * (uint64_t)1000000000)
 /* Rows kept at most, roughly, when hop_every is automatic: as the room goes, only every 2nd, 4th,
  * ... new message is recorded in full. Statistics do not depend on it. */
 #define RECORD_HOP_ROWS_MAX 500000u
