@@ -8,7 +8,8 @@ trap 'rm -f "$log"' EXIT
 for program in "$@"; do
     if "$program" >"$log" 2>&1; then status=0; else status=$?; fi
     ok=$(grep -c '^\[       OK \]' "$log")
-    bad=$(grep -c '^\[  FAILED  \] [^0-9]' "$log")
+    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$log" | tail -n 1)
+    bad=${bad:-0}
     if [ "$status" -ne 0 ]; then
         cat "$log"
         echo "FAILED: $program (exit $status)"

@@ -1,16 +1,16 @@
 /* The seam: all that a node sees of its world, and all that the world may do to a node.
  *
  * A backend (real sockets, the discrete-event simulator, ns-3) fills in struct backend_ops and calls the
- * node_on_* functions of node/node.h. The rules, and why:
+ * functions of struct backend_app. The rules, and why:
  *
  *  - Byte streams, not packets: TCP belongs to the kernel, to ns-3 or to sim/des, and can be compared.
  *  - Time enters only as the `now_ns` of an upcall: integer nanoseconds since the start of the run, never
  *    going back. There is no way to ask for it.
  *  - One wake-up a node. wake_at replaces the deadline set before; the node keeps its own timer heap.
  *  - A connection is a generational handle: an event for one that is gone is noticed, not dereferenced.
- *  - No upcall happens inside a downcall. A dial that fails at once still fails through node_on_dialled.
+ *  - No upcall happens inside a downcall. A dial that fails at once still fails through `dialled`.
  *  - send moves bytes out of the node's chain, and only as many as the world has room for; what is left
- *    waits for node_on_writable. Message bodies are shared, not copied.
+ *    waits for `writable`. Message bodies are shared, not copied.
  *  - Random bytes are drawn once, for the node's seed; everything else is derived from it. */
 #ifndef STACK_BACKEND_BACKEND_H
 #define STACK_BACKEND_BACKEND_H
@@ -21,6 +21,7 @@
 
 #define BACKEND_VERSION 1
 
+/* `index` is small and reused: the n-th connection a host has at the same time has an index below n. */
 struct backend_conn {
     uint32_t index, generation;
 };
@@ -29,6 +30,21 @@ static inline bool backend_conn_equal(struct backend_conn a, struct backend_conn
 {
     return a.index == b.index && a.generation == b.generation;
 }
+
+/* world -> node. `app` is the node. An upcall may make any downcall. */
+struct backend_app {
+    /* A connection came in. */
+    void (*accepted)(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from);
+    /* Our dial is through (err 0), or failed: then the handle is gone. */
+    void (*dialled)(void *app, uint64_t now_ns, struct backend_conn conn, int err);
+    /* Bytes arrived; the app moves all of them out of the chain. */
+    void (*data)(void *app, uint64_t now_ns, struct backend_conn conn, struct chain *bytes);
+    /* There is room again after a send that left bytes behind. */
+    void (*writable)(void *app, uint64_t now_ns, struct backend_conn conn);
+    /* The other side ended the connection (ERR_CLOSED) or it broke (ERR_RESET, ...). The handle is gone. */
+    void (*closed)(void *app, uint64_t now_ns, struct backend_conn conn, int err);
+    void (*wake)(void *app, uint64_t now_ns);
+};
 
 enum backend_close {
     BACKEND_CLOSE_FIN, /* what was sent still arrives, then the end */
@@ -42,26 +58,23 @@ struct backend_ops {
     /* 0, or a negative err. A host listens on one endpoint at most. */
     int (*listen)(void *host, const struct endpoint *at);
 
-    /* Starts a connection; node_on_dialled tells how it went. 0 or a negative err (then no upcall). */
+    /* Starts a connection; `dialled` tells how it went. 0 or a negative err (then no upcall). */
     int (*dial)(void *host, const struct endpoint *to, struct backend_conn *conn);
 
     /* Moves bytes from the front of `bytes` into the connection; returns how many. When some are left,
-     * node_on_writable follows once there is room. 0 for a handle that is gone. */
+     * `writable` follows once there is room. 0 for a handle that is gone. */
     size_t (*send)(void *host, struct backend_conn conn, struct chain *bytes);
 
-    /* While paused no node_on_data comes, and in time the sender feels it. */
+    /* While paused no `data` comes, and in time the sender feels it. */
     void (*pause)(void *host, struct backend_conn conn, bool paused);
 
     /* Ends the connection and forgets the handle: no further upcall comes for it. */
     void (*close)(void *host, struct backend_conn conn, enum backend_close how);
 
-    /* The one timer: node_on_wake comes at or after the deadline. TIME_NEVER disarms. */
+    /* The one timer: `wake` comes at or after the deadline. TIME_NEVER disarms. */
     void (*wake_at)(void *host, uint64_t deadline_ns);
 
     void (*random)(void *host, uint8_t *out, size_t size);
-
-    /* CPU time this node has just spent: charged to virtual time where there is such a thing. */
-    void (*charge)(void *host, uint64_t cpu_ns);
 
     void (*trace)(void *host, uint64_t now_ns, const struct trace_event *event);
 };

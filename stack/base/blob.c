@@ -4,15 +4,28 @@
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
 
-struct blob *blob_new(size_t size)
+static struct blob *new_of_kind(size_t size, enum blob_name_kind kind)
 {
+    size_t name_size = kind == BLOB_UNNAMED ? 0 : BLOB_NAME_SIZE;
     struct blob *b;
 
-    CHECK(size < UINT32_MAX - sizeof *b);
-    b = mem_alloc(sizeof *b + size);
+    CHECK(size < UINT32_MAX - sizeof *b - BLOB_NAME_SIZE);
+    b = mem_alloc(sizeof *b + size + name_size);
     atomic_init(&b->refs, 1);
     b->size = (uint32_t)size;
+    b->name_kind = (uint32_t)kind;
     return b;
+}
+
+struct blob *blob_new(size_t size)
+{
+    return new_of_kind(size, BLOB_UNNAMED);
+}
+
+struct blob *blob_new_named(size_t size, enum blob_name_kind kind)
+{
+    CHECK(kind != BLOB_UNNAMED);
+    return new_of_kind(size, kind);
 }
 
 struct blob *blob_copy(struct slice s)

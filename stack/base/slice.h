@@ -49,7 +49,9 @@ struct cursor {
 
 static inline struct cursor cursor_of(struct slice s)
 {
-    return (struct cursor){s.data, s.data + s.size, false};
+    const uint8_t *at = s.data ? s.data : (const uint8_t *)""; /* NULL + 0 is undefined in C */
+
+    return (struct cursor){at, at + s.size, false};
 }
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -6,6 +6,7 @@
 #include "stack/base/slice.h"
 
 #define SHA256_SIZE 32
+#define SHA512_256_SIZE 32
 #define BLAKE2B256_SIZE 32
 #define X25519_SIZE 32
 #define ED25519_SEED_SIZE 32
@@ -19,6 +20,7 @@
 int crypto_init(void); /* 0, or ERR_SYSTEM */
 
 void sha256(uint8_t out[static SHA256_SIZE], struct slice a, struct slice b); /* of a || b */
+void sha512_256(uint8_t out[static SHA512_256_SIZE], struct slice a, struct slice b); /* of a || b */
 void hmac_sha256(uint8_t out[static SHA256_SIZE], struct slice key, struct slice a, struct slice b);
 void blake2b256(uint8_t out[static BLAKE2B256_SIZE], struct slice a, struct slice b); /* of a || b */
 

@@ -20,6 +20,24 @@ void sha256(uint8_t out[static SHA256_SIZE], struct slice a, struct slice b)
     crypto_hash_sha256_final(&h, out);
 }
 
+/* SHA-512 from other initial values, cut to 256 bits (FIPS 180-4, 5.3.6.2 and 6.7). */
+void sha512_256(uint8_t out[static SHA512_256_SIZE], struct slice a, struct slice b)
+{
+    static const uint64_t initial[8] = {
+        0x22312194fc2bf72c, 0x9f555fa3c84c64c2, 0x2393b86b6f53b151, 0x963877195940eabd,
+        0x96283ee2a88effe3, 0xbe5e1e2553863992, 0x2b0199fc2c85b8aa, 0x0eb72ddc81c52ca2,
+    };
+    crypto_hash_sha512_state h;
+    uint8_t whole[crypto_hash_sha512_BYTES];
+
+    crypto_hash_sha512_init(&h);
+    memcpy(h.state, initial, sizeof h.state);
+    crypto_hash_sha512_update(&h, a.data, a.size);
+    crypto_hash_sha512_update(&h, b.data, b.size);
+    crypto_hash_sha512_final(&h, whole);
+    memcpy(out, whole, SHA512_256_SIZE);
+}
+
 void hmac_sha256(uint8_t out[static SHA256_SIZE], struct slice key, struct slice a, struct slice b)
 {
     crypto_auth_hmacsha256_state h;

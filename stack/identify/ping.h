@@ -11,15 +11,17 @@
 /* The answering side: echoes whole pings from `in` to `out`; returns how many. */
 size_t ping_answer(struct chain *in, struct chain *out);
 
-/* The asking side: one ping in flight at a time. */
+/* The asking side: one ping in flight at a time. Zeroed to begin with. */
 struct ping {
     uint8_t expected[PING_SIZE];
     uint64_t sent_at_ns;
     bool waiting;
 };
 
-void ping_send(struct ping *p, struct rng *r, uint64_t now_ns, struct chain *out); /* not while waiting */
-/* 1 and the round trip when the answer is complete, 0 for more, ERR_PROTOCOL when it differs. */
+/* Not while waiting. */
+void ping_send(struct ping *p, struct rng *r, uint64_t now_ns, struct chain *out);
+/* 1 and the round trip when the answer is complete, 0 for more, ERR_PROTOCOL when it differs or was
+ * not asked for. */
 int ping_feed(struct ping *p, uint64_t now_ns, struct chain *in, uint64_t *rtt_ns);
 
 #endif

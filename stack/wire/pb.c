@@ -9,15 +9,19 @@
 /* A protobuf varint: up to ten bytes, need not be minimal. */
 static int read_varint(struct cursor *c, uint64_t *v)
 {
-    *v = 0;
-    for (unsigned i = 0; i < VARINT_SIZE_MAX; i++) {
-        uint8_t byte = cursor_u8(c);
+    const uint8_t *at = c->at; /* a cursor that is bad is at its end */
 
-        if (c->bad || (i == 9 && byte > 1))
+    *v = 0;
+    for (unsigned shift = 0; at < c->end && shift < 64; shift += 7) {
+        uint8_t byte = *at++;
+
+        if (shift == 63 && byte > 1)
             return ERR_MALFORMED;
-        *v |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (!(byte & 0x80))
+        *v |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            c->at = at;
             return ERR_OK;
+        }
     }
     return ERR_MALFORMED;
 }
@@ -82,15 +86,23 @@ static uint64_t tag_of(uint32_t number, enum pb_type type)
 
 void pb_append_varint(struct buf *b, uint32_t number, uint64_t v)
 {
-    varint_append(b, tag_of(number, PB_VARINT));
-    varint_append(b, v);
+    uint8_t bytes[2 * VARINT_SIZE_MAX];
+    size_t size = varint_write(bytes, tag_of(number, PB_VARINT));
+
+    buf_append(b, bytes, size + varint_write(bytes + size, v));
 }
 
 void pb_append_bytes(struct buf *b, uint32_t number, struct slice s)
 {
-    varint_append(b, tag_of(number, PB_BYTES));
-    varint_append(b, s.size);
-    buf_append_slice(b, s);
+    uint8_t head[2 * VARINT_SIZE_MAX];
+    size_t head_size = pb_write_bytes_head(head, number, s.size);
+    uint8_t *at = buf_extend(b, head_size + s.size);
+
+    if (!at)
+        return;
+    memcpy(at, head, head_size);
+    if (s.size > 0)
+        memcpy(at + head_size, s.data, s.size);
 }
 
 size_t pb_varint_size(uint32_t number, uint64_t v)

@@ -4,11 +4,14 @@
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/wire/pb.h"
-#include "stack/wire/varint.h"
+#include "stack/wire/text.h"
 
 #define MULTIHASH_IDENTITY 0x00
 #define MULTIHASH_SHA256 0x12
 #define INLINE_KEY_MAX 42 /* a key protobuf of at most this many bytes is its own hash */
+#define CID_VERSION 0x01
+#define CID_CODEC_KEY 0x72 /* libp2p-key */
+#define CID_HEAD_SIZE 2
 
 static const uint8_t ed25519_pb_head[] = {0x08, 0x01, 0x12, 0x20};
 
@@ -36,6 +39,11 @@ int public_key_pb_read(struct slice pb, enum key_type *type, struct slice *data)
         }
     }
     if (more < 0 || !has_type || !has_data)
+        return ERR_MALFORMED;
+    /* The bytes are hashed: only the canonical encoding, both fields once and in order, names a
+     * key. */
+    if (pb.size != pb_varint_size(1, *type) + pb_bytes_size(2, data->size) ||
+        data->data + data->size != pb.data + pb.size)
         return ERR_MALFORMED;
     if (*type == KEY_ED25519 && data->size != ED25519_PUBLIC_SIZE)
         return ERR_MALFORMED;
@@ -79,6 +87,50 @@ int peerid_ed25519_key(const struct peerid *p, uint8_t key[static ED25519_PUBLIC
         return ERR_UNSUPPORTED;
     memcpy(key, p->bytes + 2 + sizeof ed25519_pb_head, ED25519_PUBLIC_SIZE);
     return ERR_OK;
+}
+
+/* The text of the bytes in `base` after a prefix character (none: 0), with a NUL. */
+static void write_text(char out[static PEERID_TEXT_MAX], char prefix, enum text_base base,
+                       struct slice bytes)
+{
+    size_t size = 0;
+
+    if (prefix)
+        out[size++] = prefix;
+    size += text_encode(base, bytes, out + size, PEERID_TEXT_MAX - 1 - size);
+    out[size] = '\0';
+}
+
+void peerid_text(const struct peerid *p, char out[static PEERID_TEXT_MAX])
+{
+    CHECK(p->size <= PEERID_SIZE_MAX);
+    write_text(out, 0, TEXT_BASE58, peerid_slice(p));
+}
+
+void peerid_cid_text(const struct peerid *p, char out[static PEERID_TEXT_MAX])
+{
+    uint8_t cid[CID_HEAD_SIZE + PEERID_SIZE_MAX] = {CID_VERSION, CID_CODEC_KEY};
+
+    CHECK(p->size <= PEERID_SIZE_MAX);
+    memcpy(cid + CID_HEAD_SIZE, p->bytes, p->size);
+    write_text(out, 'b', TEXT_BASE32, slice_of(cid, CID_HEAD_SIZE + p->size));
+}
+
+int peerid_parse(struct peerid *p, struct slice text)
+{
+    uint8_t bytes[CID_HEAD_SIZE + PEERID_SIZE_MAX];
+    bool is_plain = (text.size >= 1 && text.data[0] == '1') ||
+                    (text.size >= 2 && text.data[0] == 'Q' && text.data[1] == 'm');
+    int size = is_plain ? text_decode(TEXT_BASE58, text, bytes, sizeof bytes)
+                        : text_multibase_decode(text, bytes, sizeof bytes);
+
+    if (size < 0)
+        return ERR_MALFORMED;
+    if (is_plain)
+        return peerid_from_bytes(p, slice_of(bytes, (size_t)size));
+    if (size < CID_HEAD_SIZE || bytes[0] != CID_VERSION || bytes[1] != CID_CODEC_KEY)
+        return ERR_MALFORMED;
+    return peerid_from_bytes(p, slice_of(bytes + CID_HEAD_SIZE, (size_t)size - CID_HEAD_SIZE));
 }
 
 void identity_from_seed(struct identity *id, const uint8_t seed[static ED25519_SEED_SIZE])

@@ -6,13 +6,13 @@
 #include "stack/base/slice.h"
 #include "stack/crypto/crypto.h"
 
-#define PEERID_SIZE_MAX 44      /* an identity multihash: 2 bytes + a key protobuf of <= 42 */
-#define PEERID_TEXT_MAX 80      /* with the final NUL */
-#define PUBLIC_KEY_PB_SIZE 36   /* 08 01 12 20 <32 bytes>: an Ed25519 PublicKey protobuf */
+#define PEERID_SIZE_MAX 44    /* an identity multihash: 2 bytes + a key protobuf of <= 42 */
+#define PEERID_TEXT_MAX 80    /* with the final NUL */
+#define PUBLIC_KEY_PB_SIZE 36 /* 08 01 12 20 <32 bytes>: an Ed25519 PublicKey protobuf */
 
 enum key_type { KEY_RSA = 0, KEY_ED25519 = 1, KEY_SECP256K1 = 2, KEY_ECDSA = 3 };
 
-/* A multihash: identity for small keys (Ed25519, secp256k1), sha2-256 for the rest. A value type. */
+/* A multihash: identity for small keys (Ed25519, secp256k1), sha2-256 for the rest. A value. */
 struct peerid {
     uint8_t size;
     uint8_t bytes[PEERID_SIZE_MAX];
@@ -37,7 +37,7 @@ static inline bool peerid_equal(const struct peerid *a, const struct peerid *b)
     return slice_equal(peerid_slice(a), peerid_slice(b));
 }
 
-/* From the multihash bytes: ERR_MALFORMED unless it is an identity or 32-byte sha2-256 multihash. */
+/* From the multihash bytes: ERR_MALFORMED unless it is an identity or 32-byte sha2-256 one. */
 int peerid_from_bytes(struct peerid *p, struct slice bytes);
 
 /* From a PublicKey protobuf of any key type (the bytes are hashed as they are). */
@@ -56,7 +56,8 @@ int peerid_parse(struct peerid *p, struct slice text);
 /* The canonical PublicKey protobuf of an Ed25519 key. */
 void public_key_pb_write(uint8_t out[static PUBLIC_KEY_PB_SIZE],
                          const uint8_t key[static ED25519_PUBLIC_SIZE]);
-/* Type and data of a PublicKey protobuf; data is borrowed. */
+/* Type and data of a PublicKey protobuf; data is borrowed. ERR_MALFORMED unless it is the canonical
+ * encoding. */
 int public_key_pb_read(struct slice pb, enum key_type *type, struct slice *data);
 
 /* Whether `signature` over `message` verifies under the PublicKey protobuf: ERR_OK, ERR_SIGNATURE,

@@ -71,6 +71,21 @@ static void a_chain_behaves_as_a_byte_queue(void **state)
     chain_deinit(&c);
 }
 
+static void a_blob_carries_its_name_behind_its_data(void **state)
+{
+    struct blob *b = blob_new_named(5, BLOB_NAME_ALGORAND), *plain = blob_copy(slice_text("plain"));
+
+    (void)state;
+    memcpy(b->data, "named", 5);
+    memset(blob_name(b, BLOB_NAME_ALGORAND), 7, BLOB_NAME_SIZE);
+    assert_true(slice_equal(blob_slice(b), slice_text("named")));
+    assert_int_equal(blob_name(b, BLOB_NAME_ALGORAND)[BLOB_NAME_SIZE - 1], 7);
+    assert_null(blob_name(plain, BLOB_NAME_ALGORAND));
+    assert_null(blob_name(NULL, BLOB_NAME_ALGORAND));
+    blob_unref(b);
+    blob_unref(plain);
+}
+
 static void a_map_finds_what_was_inserted_and_iterates_in_that_order(void **state)
 {
     struct map m;
@@ -177,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_that_was_cut_anywhere_joins_again_without_copying),
         cmocka_unit_test(a_chain_behaves_as_a_byte_queue),
+        cmocka_unit_test(a_blob_carries_its_name_behind_its_data),
         cmocka_unit_test(a_map_finds_what_was_inserted_and_iterates_in_that_order),
         cmocka_unit_test(timers_fire_by_deadline_and_then_in_order_of_arming),
         cmocka_unit_test(random_streams_of_one_seed_differ_by_name_only),

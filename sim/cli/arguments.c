@@ -1,0 +1,180 @@
+/* Options of run, check and verify. */
+#include "sim/cli/cli.h"
+
+#include "stack/base/err.h"
+#include "stack/base/mem.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int usage_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "hearsay %s: ", command->name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n`hearsay %s --help` tells what is allowed.\n", command->name);
+    return RUN_USAGE;
+}
+
+static const struct option all_options[] = {
+    {"backend", required_argument, NULL, 'b'}, {"seed", required_argument, NULL, 's'},
+    {"set", required_argument, NULL, 'S'},     {"out", required_argument, NULL, 'o'},
+    {"json", no_argument, NULL, 'j'},          {"progress", required_argument, NULL, 'p'},
+    {"junit", required_argument, NULL, 'J'},   {"threads", required_argument, NULL, 't'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+};
+
+static bool is_allowed(const char *allowed, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (const char *at = allowed; (at = strstr(at, name)) != NULL; at += size)
+        if ((at == allowed || at[-1] == ',') && (at[size] == ',' || at[size] == '\0'))
+            return true;
+    return false;
+}
+
+static bool parse_progress(const char *text, enum progress_mode *mode)
+{
+    *mode = strcmp(text, "off") == 0 ? PROGRESS_OFF : PROGRESS_AUTO;
+    return strcmp(text, "off") == 0 || strcmp(text, "auto") == 0;
+}
+
+static bool parse_seed(struct run_arguments *a, const char *text)
+{
+    char *end;
+    unsigned long long value;
+
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno || end == text || *end || text[0] == '-' || value >> 63)
+        return false;
+    mem_free(a->seed_set);
+    a->seed_set = mem_alloc(32);
+    snprintf(a->seed_set, 32, "seed=%llu", value);
+    return true;
+}
+
+/* One option; NULL or what is wrong with it. */
+static const char *take(struct run_arguments *a, int letter, const char *value)
+{
+    switch (letter) {
+    case 'b':
+        a->backend = value;
+        return world_find(value) ? NULL : "is not a backend of this build";
+    case 's':
+        return parse_seed(a, value) ? NULL : "is not a seed (0 to 9223372036854775807)";
+    case 'S':
+        a->sets[a->set_count++] = value;
+        return NULL;
+    case 'o':
+        a->out = value;
+        return NULL;
+    case 'j':
+        a->json = true;
+        return NULL;
+    case 'p':
+        return parse_progress(value, &a->progress) ? NULL : "is not a way to show progress (auto, off)";
+    case 'J':
+        a->junit = value;
+        return NULL;
+    case 't':
+        a->threads = (uint32_t)strtoul(value, NULL, 10);
+        return a->threads == 1 ? NULL : "threads: the backends run on one thread (1)";
+    default:
+        return "is unknown";
+    }
+}
+
+bool arguments_read(struct run_arguments *a, int argc, char **argv, const struct command *command,
+                    const char *allowed, int *status)
+{
+    int letter, index = 0;
+
+    *a = (struct run_arguments){.backend = "des", .threads = 1};
+    a->sets = mem_grow(NULL, (size_t)argc + 1, sizeof *a->sets);
+    opterr = 0;
+    optind = 1;
+    while ((letter = getopt_long(argc, argv, ":", all_options, &index)) != -1) {
+        const char *wrong;
+
+        if (letter == 'h') {
+            fputs(command->usage, stdout);
+            *status = RUN_OK;
+            return false;
+        }
+        if (letter == '?' || letter == ':' || !is_allowed(allowed, all_options[index].name)) {
+            *status = usage_error(command, "%s %s", argv[optind - 1],
+                                  letter == ':' ? "needs a value" : "is not an option of this command");
+            return false;
+        }
+        wrong = take(a, letter, optarg);
+        if (wrong) {
+            *status = usage_error(command, "--%s %s %s%s%s%s", all_options[index].name, optarg, wrong,
+                                  letter == 'b' ? " (" : "", letter == 'b' ? world_names : "",
+                                  letter == 'b' ? ")" : "");
+            return false;
+        }
+    }
+    if (a->seed_set)
+        a->sets[a->set_count++] = a->seed_set; /* after every --set: the option wins */
+    a->files = argv + optind;
+    a->file_count = argc - optind;
+    return true;
+}
+
+void arguments_free(struct run_arguments *a)
+{
+    mem_free(a->sets);
+    mem_free(a->seed_set);
+}
+
+int load_scenario(const char *path, const struct run_arguments *a, struct scenario *s)
+{
+    struct scenario_error err;
+
+    if (scenario_load(path, a->sets, a->set_count, s, &err) == ERR_OK)
+        return RUN_OK;
+    fprintf(stderr, "%s\n", err.text);
+    return RUN_USAGE;
+}
+
+bool make_folders(const char *path)
+{
+    char *copy = mem_strdup(path);
+    bool ok = true;
+
+    for (char *at = copy + 1; ok && *at; at++)
+        if (*at == '/') {
+            *at = '\0';
+            ok = mkdir(copy, 0777) == 0 || errno == EEXIST;
+            *at = '/';
+        }
+    ok = ok && (mkdir(copy, 0777) == 0 || errno == EEXIST);
+    mem_free(copy);
+    return ok;
+}
+
+char *replay_command(const char *file, const struct run_arguments *a, const struct scenario *s)
+{
+    size_t size = strlen(file) + 128, used;
+    char *text;
+
+    for (size_t i = 0; i < a->set_count; i++)
+        size += strlen(a->sets[i]) + 16;
+    text = mem_alloc(size);
+    used = (size_t)snprintf(text, size, "hearsay run %s --backend %s --seed %llu", file, a->backend,
+                            (unsigned long long)s->seed);
+    for (size_t i = 0; i < a->set_count; i++)
+        if (a->sets[i] != a->seed_set)
+            used += (size_t)snprintf(text + used, size - used, " --set '%s'", a->sets[i]);
+    return text;
+}

@@ -1,0 +1,98 @@
+/* hearsay verify: the same scenario and seed must give the same digest, however it is run. */
+#include "sim/cli/cli.h"
+
+#include "stack/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: hearsay verify SCENARIO.yaml [OPTION]...\n"
+    "\n"
+    "Runs the scenario twice with modelled encryption and once with real Noise, and compares the digests, which\n"
+    "must be equal; then once with another seed, whose digest must differ. Records nothing.\n"
+    "\n"
+    "  --seed N          instead of the scenario's\n"
+    "  --set PATH=VALUE  change a setting\n"
+    "  --progress MODE   auto or off\n"
+    "\n"
+    "Exit status: 0 deterministic; 5 not; otherwise that of the run that failed.\n";
+
+struct verification {
+    const char *what;
+    enum scenario_encryption encryption;
+    uint64_t seed_offset;
+};
+
+static const struct verification verifications[] = {
+    {"modelled encryption", SCENARIO_ENCRYPTION_MODELLED, 0},
+    {"the same again", SCENARIO_ENCRYPTION_MODELLED, 0},
+    {"real Noise", SCENARIO_ENCRYPTION_NOISE, 0},
+    {"the next seed", SCENARIO_ENCRYPTION_MODELLED, 1},
+};
+#define VERIFICATION_COUNT (sizeof verifications / sizeof verifications[0])
+
+static int digest_of(const char *file, const struct run_arguments *a, const struct verification *v,
+                     uint8_t digest[static DIGEST_SIZE])
+{
+    struct run_options options = {.world = &world_des, .progress = a->progress, .encryption = v->encryption};
+    struct run_result result;
+    struct scenario s;
+    int status = load_scenario(file, a, &s);
+
+    if (status != RUN_OK)
+        return status;
+    s.seed = (s.seed + v->seed_offset) & INT64_MAX;
+    status = (int)run_scenario(&s, &options, NULL, NULL, &result);
+    if (result.has_summary) {
+        memcpy(digest, result.summary.digest, DIGEST_SIZE);
+        summary_deinit(&result.summary);
+        if (status == RUN_FAILED && !result.error[0])
+            status = RUN_OK; /* expectations are not the question here */
+    }
+    if (result.error[0])
+        fprintf(stderr, "hearsay verify: %s\n", result.error);
+    scenario_free(&s);
+    return status;
+}
+
+static int verify_file(const char *file, const struct run_arguments *a)
+{
+    uint8_t digests[VERIFICATION_COUNT][DIGEST_SIZE];
+    int status = RUN_OK;
+
+    for (size_t i = 0; i < VERIFICATION_COUNT; i++) {
+        const struct verification *v = &verifications[i];
+        int failed = digest_of(file, a, v, digests[i]);
+        bool wanted = v->seed_offset == 0, equal;
+
+        if (failed != RUN_OK)
+            return failed;
+        equal = memcmp(digests[0], digests[i], DIGEST_SIZE) == 0;
+        printf("%-20s ", v->what);
+        for (size_t j = 0; j < DIGEST_SIZE; j++)
+            printf("%02x", digests[i][j]);
+        printf("  %s\n", i == 0 ? "" : equal == wanted ? "ok" : "WRONG");
+        if (i > 0 && equal != wanted)
+            status = RUN_NOT_DETERMINISTIC;
+    }
+    printf("%s\n", status == RUN_OK ? "deterministic" : "NOT deterministic");
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct run_arguments a;
+    int status = RUN_OK;
+
+    if (arguments_read(&a, argc, argv, &command_verify, "seed,set,progress", &status)) {
+        if (a.file_count != 1)
+            status = usage_error(&command_verify, "give one scenario (%d given)", a.file_count);
+        else
+            status = verify_file(a.files[0], &a);
+    }
+    arguments_free(&a);
+    return status;
+}
+
+const struct command command_verify = {"verify", "run a scenario several ways and compare digests", usage, run};

@@ -1,0 +1,126 @@
+/* What the files of sim/des share. */
+#ifndef SIM_DES_INTERNAL_H
+#define SIM_DES_INTERNAL_H
+
+#include "sim/des/des.h"
+#include "sim/des/event.h"
+#include "stack/base/heap.h"
+#include "stack/base/map.h"
+#include "stack/base/rng.h"
+
+/* Bytes that travel as one event. Small enough that a large message does not hold up a small one behind it for
+ * long (16 KiB are 2.6 ms at 50 Mbit/s), large enough that a large message is few events. */
+#define TRAIN_SIZE_MAX (16 * 1024)
+#define QUEUE_SIZE_DEFAULT (256 * 1024)
+#define RECEIVED_SIZE_MAX (256 * 1024) /* held for a node that paused, before its sender is stopped */
+
+enum event_kind {
+    EVENT_WAKE,    /* the node's timer */
+    EVENT_CALL,    /* object: struct call */
+    EVENT_PACKET,  /* object: struct packet that reached the far end of the path */
+    EVENT_DELIVER, /* object: struct packet that left the downlink's queue */
+    EVENT_ROOM,    /* the uplink's queue has room again */
+    EVENT_DRAINED, /* the downlink's queue has */
+    EVENT_RESUME   /* object: struct packet naming a connection of our own that was unpaused */
+};
+
+enum packet_kind { PACKET_SYN, PACKET_SYN_ACK, PACKET_DATA, PACKET_FIN, PACKET_RST, PACKET_XOFF, PACKET_XON };
+
+struct packet {
+    enum packet_kind kind;
+    uint32_t source;              /* host */
+    struct backend_conn from, to; /* handles at the source and at the destination */
+    uint64_t serialising_ns;      /* how long the bytes took to leave the sender */
+    struct chain bytes;
+};
+
+struct call {
+    void (*fn)(void *arg, uint64_t now_ns);
+    void *arg;
+    uint64_t at_ns, sequence; /* of a global call */
+};
+
+enum conn_state {
+    CONN_FREE,
+    CONN_DIALLING,
+    CONN_OPEN,
+    CONN_CLOSING /* closed by its node; the end could not be told yet (partition) */
+};
+
+struct conn {
+    uint32_t generation;
+    uint8_t state; /* enum conn_state */
+    bool paused, stopped /* by the far side */, stopping /* we stopped it */, waiting, wants_write, ended;
+    uint32_t peer_host;
+    struct backend_conn peer;
+    uint64_t last_arrival_ns; /* of what we sent: later bytes never overtake */
+    struct chain received;    /* while paused */
+};
+
+/* One direction of an access link: a FIFO server. */
+struct link {
+    uint64_t bps;          /* 0: unlimited */
+    uint64_t queue_size_max; /* bytes */
+    uint64_t busy_until_ns;
+    bool waking;           /* a ROOM or DRAINED event is on its way */
+};
+
+struct host {
+    struct des *des;
+    uint32_t index, region, sequence;
+    struct endpoint address;
+    uint16_t listen_port; /* 0: not listening */
+    const struct backend_app *app;
+    void *app_ctx;
+    struct link up, down;
+    struct conn *conns;
+    uint32_t conn_count, conn_capacity;
+    uint32_t *free_conns; /* stack of indexes */
+    uint32_t free_count;
+    uint32_t *waiting; /* connections that wait for uplink room, in order; [waiting_head, +waiting_count) */
+    uint32_t waiting_head, waiting_count, waiting_capacity;
+    uint64_t wake_ns, wake_posted_ns;
+    uint64_t sides; /* bit i: inside partition i */
+    struct rng jitter, random;
+};
+
+struct des {
+    struct des_config config;
+    uint64_t *latency_ns;
+    struct event_queue queue;
+    struct host **hosts;
+    uint32_t host_count, host_capacity;
+    struct map by_address;
+    uint64_t now_ns;
+    uint64_t partitions; /* bit i: partition i is in force */
+    struct call *globals; /* by (at_ns, sequence) */
+    uint32_t global_count, global_capacity;
+    uint64_t global_sequence;
+    struct des_counts counts;
+};
+
+/* des.c */
+void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind kind, void *object);
+bool des_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+
+/* link.c: pure arithmetic on one direction of a link */
+uint64_t link_time_ns(const struct link *l, size_t size);             /* to serialise size bytes */
+uint64_t link_backlog(const struct link *l, uint64_t now_ns);         /* bytes waiting or being sent */
+uint64_t link_enqueue(struct link *l, uint64_t now_ns, size_t size);  /* when its last bit has left */
+/* The same where the bytes trickled in during the last arriving_ns. */
+uint64_t link_enqueue_train(struct link *l, uint64_t now_ns, uint64_t arriving_ns, size_t size);
+uint64_t link_half_empty_ns(const struct link *l);                    /* when half of the queue is free */
+
+/* conn.c */
+struct conn *conn_get(struct host *h, struct backend_conn handle); /* NULL when gone */
+void conn_packet(struct host *h, struct packet *p);   /* a packet reached us; takes it */
+void conn_deliver(struct host *h, struct packet *p);  /* its bytes are through the downlink; takes it */
+void conn_room(struct host *h);
+void conn_drained(struct host *h);
+void conn_resume(struct host *h, struct packet *p);
+void conn_reset_all(struct host *h);
+void conn_healed(struct host *h); /* a partition ended: go on */
+void conns_deinit(struct host *h);
+void packet_free(struct packet *p);
+
+#endif

@@ -1,0 +1,142 @@
+/* The events of a scenario: partitions and faults, stops, crashes, restarts, joins. Each is a call between the events of the
+ * nodes; whom it hits is drawn from a stream of its own. */
+#include "sim/run/internal.h"
+
+#include "stack/base/check.h"
+#include "stack/base/mem.h"
+
+#include <stdio.h>
+
+/* What a scheduled call needs; all live until the end of the run. */
+struct fault {
+    struct run *run;
+    uint32_t event;
+    int slot;              /* of the partition in force; -1 */
+    uint32_t *hit;         /* nodes; of a restart, those that come back */
+    uint32_t hit_count;
+};
+
+static void tell(struct run *run, uint64_t now_ns, uint32_t event, uint32_t nodes)
+{
+    char detail[64];
+
+    snprintf(detail, sizeof detail, "%u node%s", nodes, nodes == 1 ? "" : "s");
+    recorder_event(run->recorder, now_ns, scenario_event_text(run->scenario->events[event].kind), detail);
+}
+
+static void end_partition(struct fault *f, uint64_t now_ns)
+{
+    if (f->slot < 0)
+        return;
+    f->run->ops->heal(f->run->world, f->slot);
+    f->slot = -1;
+    recorder_event(f->run->recorder, now_ns, scenario_event_text(SCENARIO_HEAL), "");
+}
+
+static void heal_one(void *arg, uint64_t now_ns)
+{
+    end_partition(arg, now_ns);
+}
+
+static void begin_partition(struct fault *f, uint64_t now_ns)
+{
+    struct run *run = f->run;
+    const struct scenario_event *e = &run->scenario->events[f->event];
+    bool *member = mem_zalloc(run->scenario->node_count * sizeof *member);
+
+    for (uint32_t i = 0; i < f->hit_count; i++)
+        member[f->hit[i]] = true;
+    f->slot = run->ops->partition(run->world, member);
+    mem_free(member);
+    if (f->slot < 0) {
+        recorder_event(run->recorder, now_ns, "partition-failed", "too many at the same time");
+        return;
+    }
+    tell(run, now_ns, f->event, f->hit_count);
+    if (e->for_ns)
+        run->ops->schedule_global(run->world, now_ns + e->for_ns, heal_one, f);
+}
+
+static void come_back(void *arg, uint64_t now_ns)
+{
+    struct fault *f = arg;
+
+    for (uint32_t i = 0; i < f->hit_count; i++)
+        resident_start(&f->run->residents[f->hit[i]], now_ns);
+}
+
+static void strike(struct fault *f, uint64_t now_ns)
+{
+    struct run *run = f->run;
+    const struct scenario_event *e = &run->scenario->events[f->event];
+    uint32_t up = 0;
+
+    for (uint32_t i = 0; i < f->hit_count; i++) {
+        struct resident *r = &run->residents[f->hit[i]];
+
+        if (!r->node)
+            continue; /* it was down already, and stays so */
+        if (e->kind == SCENARIO_STOP)
+            resident_stop(r, now_ns);
+        else
+            resident_crash(r, now_ns);
+        f->hit[up++] = r->index;
+    }
+    f->hit_count = up;
+    tell(run, now_ns, f->event, up);
+    if (e->kind == SCENARIO_RESTART)
+        run->ops->schedule_global(run->world, now_ns + e->after_ns, come_back, f);
+}
+
+static void join(struct fault *f, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < f->hit_count; i++)
+        resident_start(&f->run->residents[f->hit[i]], now_ns);
+    tell(f->run, now_ns, f->event, f->hit_count);
+}
+
+static void happen(void *arg, uint64_t now_ns)
+{
+    struct fault *f = arg;
+
+    switch (f->run->scenario->events[f->event].kind) {
+    case SCENARIO_PARTITION:
+        begin_partition(f, now_ns);
+        break;
+    case SCENARIO_HEAL:
+        for (uint32_t i = 0; i < f->run->scenario->event_count; i++)
+            end_partition(&f->run->faults[i], now_ns);
+        break;
+    case SCENARIO_STOP:
+    case SCENARIO_CRASH:
+    case SCENARIO_RESTART:
+        strike(f, now_ns);
+        break;
+    case SCENARIO_JOIN:
+        join(f, now_ns);
+        break;
+    case SCENARIO_EVENT_KIND_COUNT:
+        UNREACHABLE();
+    }
+}
+
+void faults_schedule(struct run *run)
+{
+    const struct scenario *s = run->scenario;
+
+    run->faults = mem_zalloc(s->event_count * sizeof *run->faults);
+    for (uint32_t i = 0; i < s->event_count; i++) {
+        struct fault *f = &run->faults[i];
+
+        *f = (struct fault){.run = run, .event = i, .slot = -1};
+        f->hit_count = scenario_select(s, run->nodes, i, &f->hit);
+        run->ops->schedule_global(run->world, s->events[i].at_ns, happen, f);
+    }
+}
+
+void faults_free(struct run *run)
+{
+    for (uint32_t i = 0; run->faults && i < run->scenario->event_count; i++)
+        mem_free(run->faults[i].hit);
+    mem_free(run->faults);
+}

@@ -1,0 +1,220 @@
+/* The nodes of a run: how a group's settings become a node, its start, its dials, its messages, its end. */
+#include "sim/run/internal.h"
+
+#include "stack/base/check.h"
+#include "stack/base/err.h"
+#include "stack/base/mem.h"
+
+#include <stdio.h>
+
+static const struct scenario_group *group_of(const struct resident *r)
+{
+    return &r->run->scenario->groups[r->run->nodes[r->index].group];
+}
+
+void resident_identity(const struct run *run, uint32_t index, uint8_t seed[static 32])
+{
+    struct rng r;
+
+    rng_init(&r, rng_derive(run->scenario->seed, "node", index), "identity");
+    rng_fill(&r, seed, 32);
+}
+
+static gossipsub_id_fn *message_id(enum scenario_message_id id)
+{
+    switch (id) {
+    case SCENARIO_ID_DEFAULT:
+        return gossipsub_id_default;
+    case SCENARIO_ID_SHA256:
+        return gossipsub_id_sha256;
+    case SCENARIO_ID_BLAKE2B256:
+        return gossipsub_id_blake2b256;
+    case SCENARIO_ID_FIRST8:
+        return gossipsub_id_first8;
+    }
+    UNREACHABLE();
+}
+
+static struct node_config config_of(const struct resident *r)
+{
+    const struct scenario_group *g = group_of(r);
+    struct node_config c = node_config_default();
+
+    resident_identity(r->run, r->index, c.identity_seed);
+    c.encryption = r->run->encryption;
+    c.listens = true;
+    c.listen = r->run->addresses[r->index];
+    c.yamux.keepalive_ns = g->keepalive_ns;
+    c.gossipsub_on = g->gossipsub_on;
+    if (g->gossipsub_on) {
+        c.gossipsub.params = g->gossipsub;
+        c.gossipsub.signing = g->signing;
+        c.gossipsub.message_id = message_id(g->message_id);
+        c.gossipsub.validation_delay_ns = g->validation_ns;
+        c.gossipsub_versions = g->versions;
+    }
+    c.algorand_on = g->algorand_on;
+    if (g->algorand_on)
+        c.algorand = g->algorand;
+    return c;
+}
+
+static void dial_next(void *arg, uint64_t now_ns);
+
+/* One call is under way at most; a node that restarts meanwhile takes it over. */
+static void schedule_dials(struct resident *r, uint64_t at_ns)
+{
+    if (r->dialling)
+        return;
+    r->dialling = true;
+    r->run->ops->schedule(r->run->world, r->index, at_ns, dial_next, r);
+}
+
+static void dial_next(void *arg, uint64_t now_ns)
+{
+    struct resident *r = arg;
+    const struct topology *t = &r->run->topology;
+    uint64_t interval;
+
+    r->dialling = false;
+    if (!r->node)
+        return;
+    interval = group_of(r)->dial_interval_ns;
+    while (r->dial_next < t->first[r->index + 1]) {
+        uint32_t to = t->dials[r->dial_next++].to;
+
+        node_connect(r->node, now_ns, &r->run->addresses[to], &r->run->peers[to]);
+        if (interval && r->dial_next < t->first[r->index + 1]) {
+            schedule_dials(r, now_ns + interval);
+            return;
+        }
+    }
+}
+
+static void report(struct run *run, uint64_t now_ns, const char *kind, uint32_t node, const char *what)
+{
+    char name[SCENARIO_NODE_NAME_SIZE], detail[160];
+
+    snprintf(detail, sizeof detail, "%s: %s", scenario_node_name(run->scenario, node, name), what);
+    recorder_event(run->recorder, now_ns, kind, detail);
+}
+
+void resident_start(struct resident *r, uint64_t now_ns)
+{
+    const struct scenario *s = r->run->scenario;
+    const struct scenario_group *g = group_of(r);
+    const struct node_events events = {0};
+    struct node_config config = config_of(r);
+    int err;
+
+    if (r->node)
+        return;
+    r->dial_next = r->run->topology.first[r->index];
+    r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
+    r->run->ops->place(r->run->world, r->index, &node_app, r->node);
+    recorder_node_state(r->run->recorder, r->index, now_ns, true);
+    err = node_start(r->node, now_ns);
+    if (err)
+        report(r->run, now_ns, "listen-failed", r->index, err_text(err));
+    for (uint32_t i = 0; i < g->topic_count; i++)
+        node_subscribe(r->node, now_ns, slice_text(s->topics[g->topics[i]]));
+    if (r->dial_next < r->run->topology.first[r->index + 1])
+        schedule_dials(r, now_ns);
+}
+
+static void put_down(struct resident *r, uint64_t now_ns)
+{
+    struct node_counts c = node_counts(r->node);
+
+    r->total_sent += c.bytes_sent;
+    r->total_received += c.bytes_received;
+    r->run->ops->place(r->run->world, r->index, NULL, NULL);
+    node_free(r->node);
+    r->node = NULL;
+    recorder_node_state(r->run->recorder, r->index, now_ns, false);
+}
+
+void resident_stop(struct resident *r, uint64_t now_ns)
+{
+    if (!r->node)
+        return;
+    node_stop(r->node, now_ns);
+    put_down(r, now_ns);
+}
+
+void resident_crash(struct resident *r, uint64_t now_ns)
+{
+    if (r->node)
+        put_down(r, now_ns);
+}
+
+/* A body is its number and zeros, as in libp2p's gossipsub-interop: unique, and of exactly the size asked for. */
+static struct span body(const struct publication *p)
+{
+    struct blob *b = blob_new(p->size);
+
+    memset(b->data, 0, b->size);
+    CHECK(b->size >= 8);
+    store_be64(b->data, p->number);
+    return span_give(b);
+}
+
+static void publish_next(void *arg, uint64_t now_ns);
+
+static void schedule_publication(struct resident *r)
+{
+    const struct schedule *s = &r->run->schedule;
+
+    if (r->publication_next < s->first[r->index + 1])
+        r->run->ops->schedule(r->run->world, r->index, s->items[r->publication_next].at_ns, publish_next, r);
+}
+
+static void publish_next(void *arg, uint64_t now_ns)
+{
+    struct resident *r = arg;
+    const struct publication *p = &r->run->schedule.items[r->publication_next++];
+    const struct scenario_traffic *t = &r->run->scenario->traffic[p->traffic];
+    int err = ERR_OK;
+
+    if (r->node) {
+        struct span data = body(p);
+
+        if (t->via == TRAFFIC_GOSSIP)
+            err = node_publish(r->node, now_ns, slice_text(t->label), data);
+        else
+            err = node_broadcast(r->node, now_ns, t->label, data);
+        span_unref(data);
+    } else {
+        r->run->skipped++;
+    }
+    if (err)
+        report(r->run, now_ns, "publish-failed", r->index, err_text(err));
+    schedule_publication(r);
+}
+
+static void start_at(void *arg, uint64_t now_ns)
+{
+    resident_start(arg, now_ns);
+}
+
+void residents_schedule(struct run *run)
+{
+    for (uint32_t i = 0; i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+
+        r->publication_next = run->schedule.first[i];
+        schedule_publication(r);
+        if (run->nodes[i].start_ns != TIME_NEVER)
+            run->ops->schedule(run->world, i, run->nodes[i].start_ns, start_at, r);
+    }
+}
+
+void residents_bytes(struct run *run)
+{
+    for (uint32_t i = 0; i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+        struct node_counts c = r->node ? node_counts(r->node) : (struct node_counts){0};
+
+        recorder_bytes(run->recorder, i, r->total_sent + c.bytes_sent, r->total_received + c.bytes_received);
+    }
+}

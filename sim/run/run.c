@@ -1,0 +1,305 @@
+/* One run from scenario to summary. */
+#include "sim/run/internal.h"
+
+#include "sim/run/version.h"
+#include "stack/base/check.h"
+#include "stack/base/err.h"
+#include "stack/base/mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define SLICES 1000u             /* the run is driven in so many pieces, */
+#define SLICE_MIN_NS 10000000ull /* but not smaller than this */
+
+static volatile sig_atomic_t interrupted;
+
+void run_interrupt(void)
+{
+    interrupted = 1;
+}
+
+static double wall_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t peak_rss_bytes(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)u.ru_maxrss * 1024;
+}
+
+static void trace(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event)
+{
+    recorder_trace(((struct run *)ctx)->recorder, node, now_ns, event);
+}
+
+static void address_text(const struct endpoint *e, char out[static 32])
+{
+    snprintf(out, 32, "%u.%u.%u.%u:%u", e->ip[0], e->ip[1], e->ip[2], e->ip[3], e->port);
+}
+
+static void record_nodes(struct run *run)
+{
+    const struct scenario *s = run->scenario;
+
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        const struct scenario_node *n = &run->nodes[i];
+        char name[SCENARIO_NODE_NAME_SIZE], peer[PEERID_TEXT_MAX], address[32];
+        struct record_node row = {.index = i,
+                                  .name = scenario_node_name(s, i, name),
+                                  .group = s->groups[n->group].name,
+                                  .region = s->network.regions[n->region].name,
+                                  .class_name = n->class == SCENARIO_NONE ? NULL : s->network.classes[n->class].name,
+                                  .peer_id = peer,
+                                  .address = address,
+                                  .peer_id_bytes = peerid_slice(&run->peers[i]),
+                                  .up_bps = n->up_bps,
+                                  .down_bps = n->down_bps,
+                                  .algorand = s->groups[n->group].algorand_on,
+                                  .down = true};
+
+        peerid_text(&run->peers[i], peer);
+        address_text(&run->addresses[i], address);
+        recorder_node(run->recorder, &row);
+    }
+}
+
+static void record_links(struct run *run)
+{
+    for (uint32_t i = 0; i < run->topology.dial_count; i++) {
+        const struct scenario_edge *e = &run->topology.dials[i];
+
+        recorder_link(run->recorder, e->from, e->to,
+                      scenario_latency_ns(run->scenario, run->nodes[e->from].region, run->nodes[e->to].region));
+    }
+}
+
+static void name_nodes(struct run *run)
+{
+    uint32_t count = run->scenario->node_count;
+
+    run->addresses = mem_grow(NULL, count, sizeof *run->addresses);
+    run->peers = mem_grow(NULL, count, sizeof *run->peers);
+    run->residents = mem_zalloc(count * sizeof *run->residents);
+    for (uint32_t i = 0; i < count; i++) {
+        struct identity id;
+        uint8_t seed[32];
+
+        resident_identity(run, i, seed);
+        identity_from_seed(&id, seed);
+        run->peers[i] = id.id;
+        run->addresses[i] = run->ops->address(i);
+        run->residents[i].run = run;
+        run->residents[i].index = i;
+    }
+}
+
+static enum run_status fail(struct run_result *result, enum run_status status, const char *text)
+{
+    snprintf(result->error, sizeof result->error, "%s", text);
+    return status;
+}
+
+static enum run_status choose_encryption(struct run *run, struct run_result *result)
+{
+    enum scenario_encryption e = run->options->encryption;
+
+    if (e == SCENARIO_ENCRYPTION_DEFAULT)
+        e = run->scenario->network.encryption;
+    if (e == SCENARIO_ENCRYPTION_DEFAULT)
+        e = run->ops->virtual_time ? SCENARIO_ENCRYPTION_MODELLED : SCENARIO_ENCRYPTION_NOISE;
+    if (e == SCENARIO_ENCRYPTION_MODELLED && !run->ops->virtual_time)
+        return fail(result, RUN_USAGE,
+                    "network.encryption: \"modelled\" protects nothing and is for simulated networks (noise)");
+    run->encryption = e == SCENARIO_ENCRYPTION_NOISE ? NOISE_REAL : NOISE_MODELLED;
+    return RUN_OK;
+}
+
+/* Everything that is drawn from the scenario and its seed before anything runs. */
+static enum run_status plan(struct run *run, struct run_result *result)
+{
+    const struct scenario *s = run->scenario;
+    struct scenario_error err;
+    char refusal[256];
+    const char *refused = run->ops->refuses(s, refusal);
+
+    if (refused)
+        return fail(result, RUN_USAGE, refused);
+    if (choose_encryption(run, result) != RUN_OK)
+        return RUN_USAGE;
+    run->nodes = scenario_expand(s);
+    if (topology_build(s, &run->topology, &err) != ERR_OK)
+        return fail(result, RUN_USAGE, err.text);
+    run->planned = true;
+    if (run->topology.warning)
+        snprintf(result->warning, sizeof result->warning, "%s", run->topology.warning);
+    name_nodes(run);
+    if (schedule_build(s, &run->schedule, result->error, sizeof result->error) != ERR_OK)
+        return RUN_USAGE;
+    return RUN_OK;
+}
+
+static enum run_status open_recorder(struct run *run, struct run_result *result)
+{
+    const struct scenario *s = run->scenario;
+    struct record_run info = {.scenario_name = s->name,
+                              .scenario_text = s->text,
+                              .question = s->question,
+                              .backend = run->ops->name,
+                              .tcp_model = run->ops->virtual_time ? scenario_tcp_text(s->network.tcp) : "kernel",
+                              .encryption = run->encryption == NOISE_REAL ? "noise" : "modelled",
+                              .replay = run->options->replay,
+                              .version = hearsay_version,
+                              .seed = s->seed,
+                              .threads = 1,
+                              .node_count = s->node_count,
+                              .duration_ns = s->duration_ns,
+                              .warmup_ns = s->warmup_ns,
+                              .cooldown_ns = s->cooldown_ns};
+
+    switch (s->hops) {
+    case RECORD_HOPS_AUTO:
+        info.hop_every = RECORD_HOPS_AUTOMATIC;
+        break;
+    case RECORD_HOPS_ALL:
+        info.hop_every = 1;
+        break;
+    case RECORD_HOPS_SAMPLED:
+        info.hop_every = s->hops_sample;
+        break;
+    case RECORD_HOPS_OFF:
+        info.hop_every = RECORD_HOPS_NONE;
+        break;
+    }
+    if (recorder_open(run->options->database, &info, &run->recorder, result->error, sizeof result->error) != ERR_OK)
+        return RUN_FAILED;
+    record_nodes(run);
+    record_links(run);
+    return RUN_OK;
+}
+
+/* Drives the world to the end in slices; between them: progress, limits, errors. */
+static enum run_status drive(struct run *run, struct run_result *result, double start_s)
+{
+    const struct scenario *s = run->scenario;
+    uint64_t slice = s->duration_ns / SLICES > SLICE_MIN_NS ? s->duration_ns / SLICES : SLICE_MIN_NS;
+    double limit_s = (double)s->wall_limit_ns / 1e9, flushed_s = 0;
+    struct progress progress;
+    enum run_status status = RUN_OK;
+
+    progress_init(&progress, stderr, run->options->progress, s->duration_ns);
+    for (uint64_t at = 0; at < s->duration_ns && status == RUN_OK;) {
+        double elapsed_s;
+
+        at = s->duration_ns - at > slice ? at + slice : s->duration_ns;
+        if (run->ops->advance(run->world, at) != ERR_OK)
+            status = fail(result, RUN_FAILED, "the backend failed");
+        elapsed_s = wall_s() - start_s;
+        progress_update(&progress, &(struct progress_state){at, (uint64_t)(elapsed_s * 1e9),
+                                                            recorder_deliveries(run->recorder)});
+        if (recorder_failed(run->recorder))
+            status = fail(result, RUN_FAILED, recorder_failed(run->recorder));
+        else if (interrupted)
+            status = fail(result, RUN_FAILED, "interrupted");
+        else if (s->wall_limit_ns && elapsed_s > limit_s)
+            status = fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
+        if (elapsed_s - flushed_s > 1) {
+            recorder_flush(run->recorder);
+            flushed_s = elapsed_s;
+        }
+    }
+    progress_finish(&progress);
+    return status;
+}
+
+static void open_residences(struct run *run)
+{
+    residents_schedule(run);
+    faults_schedule(run);
+}
+
+/* Nodes go before their world, and silently: the run is over. */
+static void dismantle(struct run *run)
+{
+    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++)
+        if (run->residents[i].node) {
+            node_free(run->residents[i].node);
+            run->residents[i].node = NULL;
+        }
+    if (run->world)
+        run->ops->close(run->world);
+    faults_free(run);
+    schedule_free(&run->schedule);
+    recorder_free(run->recorder);
+    mem_free(run->nodes);
+    mem_free(run->addresses);
+    mem_free(run->peers);
+    if (run->planned)
+        topology_free(&run->topology);
+    mem_free(run->residents);
+}
+
+/* What a finished run comes to: totals, judgement, the last rows. */
+static enum run_status conclude(struct run *run, double start_s, double running_s,
+                                void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+                                struct run_result *result)
+{
+    struct record_totals totals = {.sim_ns = run->scenario->duration_ns, .peak_rss_bytes = peak_rss_bytes()};
+    struct record_summary summary;
+
+    residents_bytes(run);
+    run->ops->counts(run->world, &totals.events, &totals.connections);
+    totals.setup_wall_s = running_s - start_s;
+    totals.wall_s = wall_s() - start_s;
+    recorder_summarize(run->recorder, &totals, &summary);
+    result->expectations = run->scenario->expectation_count;
+    result->expectations_failed = judge(run, &summary, each, ctx);
+    summary_deinit(&summary);
+    result->has_summary = true;
+    if (recorder_finish(run->recorder, &totals, &result->summary, result->error,
+                        sizeof result->error) != ERR_OK)
+        return RUN_FAILED;
+    return result->expectations_failed ? RUN_FAILED : RUN_OK;
+}
+
+enum run_status run_scenario(const struct scenario *s, const struct run_options *options,
+                             void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+                             struct run_result *result)
+{
+    struct run run = {.scenario = s, .options = options, .ops = options->world};
+    double start_s = wall_s(), running_s;
+    enum run_status status;
+
+    *result = (struct run_result){0};
+    interrupted = 0;
+    status = plan(&run, result);
+    if (status == RUN_OK)
+        status = open_recorder(&run, result);
+    if (status == RUN_OK) {
+        struct world_config world = {s, run.nodes, run.addresses, &run, trace};
+
+        run.world = run.ops->open(&world, result->error, sizeof result->error);
+        status = run.world ? RUN_OK : RUN_FAILED;
+    }
+    if (status == RUN_OK) {
+        open_residences(&run);
+        running_s = wall_s();
+        status = drive(&run, result, start_s);
+        if (status == RUN_OK)
+            status = conclude(&run, start_s, running_s, each, ctx, result);
+        else
+            recorder_abort(run.recorder, result->error);
+    }
+    result->skipped = run.skipped;
+    dismantle(&run);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* One run of a scenario: builds the nodes, drives a backend, records, shows progress. */
+#ifndef SIM_RUN_RUN_H
+#define SIM_RUN_RUN_H
+
+#include "sim/record/recorder.h"
+#include "sim/run/progress.h"
+#include "sim/run/world.h"
+
+/* Exit statuses of the program. */
+enum run_status {
+    RUN_OK = 0,
+    RUN_FAILED = 1,        /* an expectation, or the world (disk, sockets) */
+    RUN_USAGE = 2,         /* bad usage or scenario */
+    RUN_INVARIANT = 3,     /* ours; see check.h */
+    RUN_TIME_LIMIT = 4,
+    RUN_NOT_DETERMINISTIC = 5
+};
+
+struct run_options {
+    const struct world_ops *world;
+    const char *database;          /* path; NULL: nothing is written */
+    const char *replay;            /* the command line that repeats this run */
+    enum progress_mode progress;
+    enum scenario_encryption encryption; /* DEFAULT: the scenario's, or else the backend's */
+};
+
+struct run_result {
+    struct record_summary summary; /* summary_deinit when status is OK, FAILED or TIME_LIMIT and has_summary */
+    bool has_summary;
+    uint32_t expectations, expectations_failed;
+    uint32_t skipped;              /* publications of nodes that were down */
+    char error[1200];              /* a sentence; "" when all went well */
+    char warning[1200];            /* a sentence; "" when there is none */
+};
+
+/* Runs to the end. `each` (may be NULL) hears every judged expectation. */
+struct run_judgement {
+    const struct expectation *expectation;
+    const char *value; /* text */
+    bool passed;
+};
+
+enum run_status run_scenario(const struct scenario *s, const struct run_options *options,
+                             void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+                             struct run_result *result);
+
+/* Asks a run under way to end (from a signal handler); it then fails with "interrupted". */
+void run_interrupt(void);
+
+#endif

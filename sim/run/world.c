@@ -1,0 +1,16 @@
+/* The table of backends. */
+#include "sim/run/world.h"
+
+#include <string.h>
+
+const char *const world_names = "des, sockets";
+
+const struct world_ops *world_find(const char *name)
+{
+    static const struct world_ops *const worlds[] = {&world_des, &world_sockets};
+
+    for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++)
+        if (strcmp(worlds[i]->name, name) == 0)
+            return worlds[i];
+    return NULL;
+}

@@ -1,0 +1,43 @@
+/* What a run asks of a backend: a home for each node, calls at given times, and the running of time itself.
+ *
+ * One table a backend. A backend that cannot honour a setting of the scenario says so by name before anything runs. */
+#ifndef SIM_RUN_WORLD_H
+#define SIM_RUN_WORLD_H
+
+#include "sim/scenario/placement.h"
+#include "stack/backend/backend.h"
+
+struct world_config {
+    const struct scenario *scenario;
+    const struct scenario_node *nodes; /* scenario->node_count */
+    const struct endpoint *addresses;  /* one a node */
+    void *trace_ctx;
+    void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
+};
+
+struct world_ops {
+    const char *name;
+    const struct backend_ops *backend;
+    bool virtual_time;
+    /* NULL, or the setting that cannot be honoured and why ("network.jitter: ..."); `out` has 256 bytes. */
+    const char *(*refuses)(const struct scenario *s, char *out);
+    struct endpoint (*address)(uint32_t node);
+    void *(*open)(const struct world_config *config, char *error, size_t error_size); /* NULL on failure */
+    void (*close)(void *world);
+    void *(*host)(void *world, uint32_t node);
+    /* Puts a node on its host; app NULL takes it off, resetting what it still has. */
+    void (*place)(void *world, uint32_t node, const struct backend_app *app, void *ctx);
+    void (*schedule)(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
+    void (*schedule_global)(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
+    int (*partition)(void *world, const bool *member); /* a slot, or a negative err */
+    void (*heal)(void *world, int slot);
+    int (*advance)(void *world, uint64_t until_ns); /* runs until then; 0 or a negative err */
+    uint64_t (*now_ns)(const void *world);
+    void (*counts)(const void *world, uint64_t *events, uint64_t *connections);
+};
+
+extern const struct world_ops world_des, world_sockets;
+const struct world_ops *world_find(const char *name); /* NULL when there is none */
+extern const char *const world_names;                 /* "des, sockets" */
+
+#endif

@@ -1,0 +1,108 @@
+/* The discrete-event simulator as a world. */
+#include "sim/des/des.h"
+#include "sim/run/world.h"
+#include "stack/base/err.h"
+
+#include <stdio.h>
+
+static const char *refuses(const struct scenario *s, char *out)
+{
+    if (s->network.tcp != SCENARIO_TCP_IDEAL) {
+        snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal)",
+                 scenario_tcp_text(s->network.tcp));
+        return out;
+    }
+    return NULL;
+}
+
+/* 10.0.0.1 and up: as long as a loopback address in every message that carries one. */
+static struct endpoint address(uint32_t node)
+{
+    return endpoint_ip4(0x0a000001u + node, 4001);
+}
+
+static void *open_world(const struct world_config *config, char *error, size_t error_size)
+{
+    const struct scenario *s = config->scenario;
+    struct des_config des = {.seed = s->seed,
+                             .region_count = s->network.region_count,
+                             .latency_ns = s->network.latency_ns,
+                             .jitter_ppm = s->network.jitter_ppm,
+                             .jitter_ns = s->network.jitter_ns,
+                             .queue_size = s->network.queue_size,
+                             .queue_ns = s->network.queue_ns,
+                             .trace_ctx = config->trace_ctx,
+                             .trace = config->trace};
+    struct des *d = des_new(&des);
+
+    (void)error;
+    (void)error_size;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        struct des_host_config host = {.address = config->addresses[i],
+                                       .region = config->nodes[i].region,
+                                       .up_bps = config->nodes[i].up_bps,
+                                       .down_bps = config->nodes[i].down_bps};
+
+        des_host_add(d, &host);
+    }
+    return d;
+}
+
+static void close_world(void *world)
+{
+    des_free(world);
+}
+
+static void *host(void *world, uint32_t node)
+{
+    return des_host(world, node);
+}
+
+static void place(void *world, uint32_t node, const struct backend_app *app, void *ctx)
+{
+    des_host_run(world, node, app, ctx);
+}
+
+static void schedule(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns),
+                     void *arg)
+{
+    des_schedule(world, node, at_ns, fn, arg);
+}
+
+static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
+{
+    des_schedule_global(world, at_ns, fn, arg);
+}
+
+static int partition(void *world, const bool *member)
+{
+    return des_partition(world, member);
+}
+
+static void heal(void *world, int slot)
+{
+    des_heal(world, slot);
+}
+
+static int advance(void *world, uint64_t until_ns)
+{
+    des_run(world, until_ns);
+    return ERR_OK;
+}
+
+static uint64_t now_ns(const void *world)
+{
+    return des_now_ns(world);
+}
+
+static void counts(const void *world, uint64_t *events, uint64_t *connections)
+{
+    struct des_counts c = des_counts(world);
+
+    *events = c.events;
+    *connections = c.connections;
+}
+
+const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
+                                    host,     place,           schedule,  schedule_global, partition, heal,
+                                    advance,  now_ns,          counts};

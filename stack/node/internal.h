@@ -1,0 +1,157 @@
+/* What the files of stack/node share: the node, its connections, its streams. */
+#ifndef STACK_NODE_INTERNAL_H
+#define STACK_NODE_INTERNAL_H
+
+#include "stack/base/heap.h"
+#include "stack/base/rng.h"
+#include "stack/identify/identify.h"
+#include "stack/node/limits.h"
+#include "stack/node/node.h"
+#include "stack/transport/multistream.h"
+
+/* raw -> multistream -> Noise -> (multistream) -> yamux */
+enum conn_state { CONN_DIALLING, CONN_SECURITY, CONN_NOISE, CONN_MUXER, CONN_READY, CONN_CLOSED };
+
+struct upgrade { /* what only a connection on its way up needs */
+    struct multistream negotiation;
+    struct noise_handshake *handshake;
+};
+
+/* A peer's slot is the index of its connection's handle. */
+struct conn {
+    struct node *node;
+    struct backend_conn handle;
+    uint8_t state; /* enum conn_state */
+    bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    uint8_t reopened;          /* times the pubsub stream was opened again */
+    int doomed;                /* err to close with at the end of this upcall */
+    struct endpoint remote;
+    struct peerid peer;        /* once ready */
+    struct chain wire_in, wire_out, plain_in;
+    struct upgrade *upgrade;   /* NULL once ready */
+    struct noise_session session;
+    struct yamux *yamux;       /* once ready */
+    struct stream *streams;    /* all of them */
+    struct stream *gossip_out, *gossip_in, *algorand;
+    uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
+    struct timer timer;
+    struct conn *next;         /* in the list of dirty or of buried ones */
+};
+
+enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
+
+struct stream {
+    struct conn *conn;
+    struct stream *next, **link;   /* among the connection's */
+    struct yamux_stream *mux;
+    const struct protocol *protocol; /* NULL until an inbound stream has chosen */
+    struct multistream negotiation;
+    uint64_t deadline_ns;
+    uint32_t leftover;             /* bytes in mux->in that were already credited */
+    uint8_t state;                 /* enum stream_state */
+    uint8_t version;               /* index into the protocol's ids */
+    bool outbound;
+    void *own;                     /* the protocol's */
+};
+
+/* What is spoken on a stream. `data` takes what it can use from s->mux->in; a negative result resets the stream. */
+struct protocol {
+    struct protocol_list ids;
+    uint8_t version_first;                                        /* of ids[0] */
+    int (*opened)(struct stream *s, uint64_t now_ns);
+    int (*data)(struct stream *s, uint64_t now_ns);
+    void (*finished)(struct stream *s, uint64_t now_ns);          /* the peer's FIN */
+    void (*closed)(struct stream *s, uint64_t now_ns, int err);   /* the stream is going; free `own` */
+};
+
+enum dial_state { DIAL_WAITING, DIAL_UNDER_WAY, DIAL_CONNECTED, DIAL_DONE };
+
+struct dial {
+    struct endpoint to;
+    struct peerid peer;
+    bool has_peer, target; /* target: kept connected */
+    uint8_t state;         /* enum dial_state */
+    uint8_t attempts;
+    uint64_t next_ns;
+    struct backend_conn conn;
+};
+
+#define SERVED_MAX 12
+
+struct node {
+    struct node_config config;
+    struct node_events events;
+    const struct backend_ops *ops;
+    void *host;
+    struct identity identity;
+    struct drbg keys; /* Noise */
+    struct rng dial_rng;
+    uint64_t now_ns;
+    bool busy, stopped, silent /* being freed */, dials_waiting;
+    struct timers timers;
+    struct timer gossip_timer, algorand_timer, dial_timer;
+    uint64_t wake_ns; /* what the backend was told */
+    struct conn **conns; /* by slot; NULL where free */
+    uint32_t conn_capacity, ready_count, open_count;
+    struct conn *dirty, **dirty_end, *buried;
+    struct dial *dials;
+    uint32_t dial_count, dial_capacity, dials_under_way, heard_count;
+    const char *served_ids[SERVED_MAX]; /* what inbound streams may ask for */
+    const struct protocol *served[SERVED_MAX];
+    uint8_t served_versions[SERVED_MAX];
+    uint32_t served_count;
+    struct gossipsub *gossipsub;
+    struct algorand *algorand;
+    uint64_t bytes_sent, bytes_received;
+};
+
+/* node.c */
+void node_trace(struct node *n, const struct trace_event *event);
+struct conn *node_conn(const struct node *n, uint32_t slot); /* NULL when there is none */
+struct protocol_list node_served(const struct node *n);
+
+/* conn.c */
+struct conn *conn_new(struct node *n, struct backend_conn handle, const struct endpoint *remote, bool dialled);
+void conn_connected(struct conn *c);           /* TCP is up: the upgrade begins */
+void conn_received(struct conn *c, struct chain *bytes);
+void conn_dirty(struct conn *c);               /* has something to send; flushed at the end of the upcall */
+void conn_flush(struct conn *c);
+void conn_doom(struct conn *c, int err);       /* closes it at the end of the upcall */
+void conn_close(struct conn *c, int err, bool tell); /* now; `tell`: the backend still has the handle */
+void conn_free(struct conn *c);
+void conn_deadline(struct conn *c, uint64_t deadline_ns); /* not later than this */
+
+/* stream.c */
+struct stream *stream_open(struct conn *c, const struct protocol *protocol); /* NULL when it cannot be */
+void stream_event(struct conn *c, const struct yamux_event *ev);
+void stream_write(struct stream *s, struct chain *bytes);
+void stream_finish(struct stream *s);
+void stream_reset(struct stream *s, uint32_t code); /* ends it with `closed`; s is gone */
+void stream_end(struct stream *s, int err);         /* forgets it with `closed`; s is gone */
+void stream_expire(struct conn *c);                 /* resets those whose deadline is over */
+
+/* dialer.c */
+void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *peer, bool target);
+void dialer_run(struct node *n);
+void dialer_lost(struct node *n, const struct conn *c, int err); /* a dialled connection is gone or never came */
+void dialer_ready(struct node *n, const struct conn *c);
+void dialer_fire(struct timer *t, uint64_t now_ns);
+
+/* services.c: identify, identify-push, ping */
+extern const struct protocol identify_protocol, identify_push_protocol, ping_protocol;
+
+/* pubsub.c */
+const struct protocol *pubsub_protocol(const struct node *n); /* with the versions it offers */
+void pubsub_init(struct node *n);
+void pubsub_conn_ready(struct conn *c);      /* opens our stream unless there is one */
+void pubsub_pull(struct conn *c);
+void pubsub_rearm(struct node *n);
+
+/* msgnet.c: the Algorand message network */
+extern const struct protocol msgnet_protocol;
+void msgnet_init(struct node *n);
+void msgnet_conn_ready(struct conn *c);
+void msgnet_pull(struct conn *c);
+void msgnet_rearm(struct node *n);
+
+#endif

@@ -1,0 +1,354 @@
+/* The node's outside: upcalls of the backend, calls of the owner, and what happens at the end of each of them: every
+ * connection that has something to say is flushed, the timer is set, the dead are buried. */
+#include "stack/node/internal.h"
+
+#include "stack/base/check.h"
+#include "stack/base/err.h"
+#include "stack/base/mem.h"
+#include "stack/identify/ping.h"
+
+struct node_config node_config_default(void)
+{
+    return (struct node_config){
+        .agent = "hearsay",
+        .encryption = NOISE_REAL,
+        .yamux = yamux_config_default(),
+        .connections_max = NODE_CONNECTIONS_MAX,
+        .gossipsub_versions = 1u << GOSSIPSUB_V10 | 1u << GOSSIPSUB_V11,
+        .dials_max = NODE_DIALS_MAX,
+        .gossipsub = {.params = gossipsub_params_default(), .message_id = gossipsub_id_default},
+        .algorand = algorand_config_default(),
+    };
+}
+
+static void serve(struct node *n, const struct protocol *p)
+{
+    for (size_t i = 0; i < p->ids.count; i++) {
+        CHECK(n->served_count < SERVED_MAX);
+        n->served_ids[n->served_count] = p->ids.ids[i];
+        n->served[n->served_count] = p;
+        n->served_versions[n->served_count++] = (uint8_t)(i + p->version_first);
+    }
+}
+
+struct protocol_list node_served(const struct node *n)
+{
+    return (struct protocol_list){n->served_ids, n->served_count};
+}
+
+struct node *node_new(const struct node_config *config, const struct backend_ops *ops, void *host,
+                      const struct node_events *events)
+{
+    struct node *n = mem_zalloc(sizeof *n);
+    uint8_t seed[32];
+
+    CHECK(ops->version == BACKEND_VERSION);
+    n->config = *config;
+    n->events = *events;
+    n->ops = ops;
+    n->host = host;
+    n->wake_ns = TIME_NEVER;
+    n->dirty_end = &n->dirty;
+    identity_from_seed(&n->identity, config->identity_seed);
+    ops->random(host, seed, sizeof seed);
+    drbg_init(&n->keys, seed, "noise");
+    rng_init(&n->dial_rng, load_le64(seed), "dial");
+    n->config.gossipsub.seed = rng_derive(load_le64(seed), "gossipsub", 0);
+    n->config.algorand.seed = rng_derive(load_le64(seed), "algorand", 0);
+    crypto_wipe(seed, sizeof seed);
+    timers_init(&n->timers);
+    timer_init(&n->dial_timer, dialer_fire);
+    serve(n, &identify_protocol);
+    serve(n, &identify_push_protocol);
+    serve(n, &ping_protocol);
+    if (config->gossipsub_on)
+        serve(n, pubsub_protocol(n));
+    if (config->algorand_on)
+        serve(n, &msgnet_protocol);
+    return n;
+}
+
+static void bury(struct node *n)
+{
+    while (n->buried) {
+        struct conn *next = n->buried->next;
+
+        conn_free(n->buried);
+        n->buried = next;
+    }
+}
+
+void node_free(struct node *n)
+{
+    CHECK(!n->busy);
+    n->stopped = n->silent = true;
+    for (uint32_t i = 0; i < n->conn_capacity; i++)
+        if (n->conns[i])
+            conn_close(n->conns[i], ERR_SHUTDOWN, false);
+    bury(n);
+    if (n->gossipsub)
+        gossipsub_free(n->gossipsub);
+    if (n->algorand)
+        algorand_free(n->algorand);
+    timers_deinit(&n->timers);
+    mem_free(n->conns);
+    mem_free(n->dials);
+    crypto_wipe(&n->identity, sizeof n->identity);
+    crypto_wipe(&n->keys, sizeof n->keys);
+    mem_free(n);
+}
+
+void node_trace(struct node *n, const struct trace_event *event)
+{
+    if (!n->silent)
+        n->ops->trace(n->host, n->now_ns, event);
+}
+
+struct conn *node_conn(const struct node *n, uint32_t slot)
+{
+    return slot < n->conn_capacity ? n->conns[slot] : NULL;
+}
+
+static struct conn *conn_of(const struct node *n, struct backend_conn handle)
+{
+    struct conn *c = node_conn(n, handle.index);
+
+    return c && backend_conn_equal(c->handle, handle) ? c : NULL;
+}
+
+/* ---- the frame around every call into the node ---- */
+
+static bool enter(struct node *n, uint64_t now_ns)
+{
+    if (n->busy)
+        return false; /* a callback of ours called back: the outer call finishes the work */
+    CHECK(now_ns >= n->now_ns);
+    n->busy = true;
+    n->now_ns = now_ns;
+    return true;
+}
+
+/* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
+static void flush(struct node *n)
+{
+    while (n->dirty) {
+        struct conn *c = n->dirty;
+
+        n->dirty = c->next;
+        if (!n->dirty)
+            n->dirty_end = &n->dirty;
+        c->next = NULL;
+        c->dirty = false;
+        if (c->state == CONN_CLOSED) {
+            c->next = n->buried;
+            n->buried = c;
+        } else if (c->doomed) {
+            conn_flush(c); /* a GO_AWAY or a last `na` may be on its way */
+            conn_close(c, c->doomed, true);
+        } else {
+            conn_flush(c);
+        }
+    }
+}
+
+static void leave(struct node *n, bool outer)
+{
+    uint64_t deadline;
+
+    if (!outer)
+        return;
+    if (!n->stopped)
+        dialer_run(n);
+    flush(n);
+    if (n->gossipsub)
+        pubsub_rearm(n);
+    if (n->algorand)
+        msgnet_rearm(n);
+    bury(n);
+    deadline = n->stopped ? TIME_NEVER : timers_deadline(&n->timers);
+    if (deadline != n->wake_ns) {
+        n->wake_ns = deadline;
+        n->ops->wake_at(n->host, deadline);
+    }
+    n->busy = false;
+}
+
+/* ---- upcalls ---- */
+
+static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle, const struct endpoint *from)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+
+    if (n->stopped || n->open_count >= n->config.connections_max) {
+        struct trace_event e = {
+            .kind = TRACE_CONN_FAILED, .peer = TRACE_NO_PEER, .code = n->stopped ? ERR_SHUTDOWN : ERR_LIMIT};
+
+        n->ops->close(n->host, handle, BACKEND_CLOSE_RST);
+        node_trace(n, &e);
+    } else {
+        conn_connected(conn_new(n, handle, from, false));
+    }
+    leave(n, outer);
+}
+
+static void on_dialled(void *app, uint64_t now_ns, struct backend_conn handle, int err)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+    struct conn *c = conn_of(n, handle);
+
+    if (c && err)
+        conn_close(c, err, false);
+    else if (c)
+        conn_connected(c);
+    leave(n, outer);
+}
+
+static void on_data(void *app, uint64_t now_ns, struct backend_conn handle, struct chain *bytes)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+    struct conn *c = conn_of(n, handle);
+
+    n->bytes_received += bytes->size;
+    if (c)
+        conn_received(c, bytes);
+    else
+        chain_drop(bytes, bytes->size);
+    leave(n, outer);
+}
+
+static void on_writable(void *app, uint64_t now_ns, struct backend_conn handle)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+    struct conn *c = conn_of(n, handle);
+
+    if (c)
+        conn_dirty(c);
+    leave(n, outer);
+}
+
+static void on_closed(void *app, uint64_t now_ns, struct backend_conn handle, int err)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+    struct conn *c = conn_of(n, handle);
+
+    if (c)
+        conn_close(c, err, false);
+    leave(n, outer);
+}
+
+static void on_wake(void *app, uint64_t now_ns)
+{
+    struct node *n = app;
+    bool outer = enter(n, now_ns);
+
+    n->wake_ns = TIME_NEVER;
+    timers_run(&n->timers, now_ns);
+    leave(n, outer);
+}
+
+const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+
+/* ---- calls of the owner ---- */
+
+int node_start(struct node *n, uint64_t now_ns)
+{
+    bool outer = enter(n, now_ns);
+    int err = ERR_OK;
+
+    CHECK(!n->stopped);
+    if (n->config.gossipsub_on && !n->gossipsub)
+        pubsub_init(n);
+    if (n->config.algorand_on && !n->algorand)
+        msgnet_init(n);
+    if (n->config.listens)
+        err = n->ops->listen(n->host, &n->config.listen);
+    leave(n, outer);
+    return err;
+}
+
+void node_stop(struct node *n, uint64_t now_ns)
+{
+    bool outer = enter(n, now_ns);
+
+    n->stopped = true;
+    for (uint32_t i = 0; i < n->conn_capacity; i++) {
+        struct conn *c = n->conns[i];
+
+        if (!c)
+            continue;
+        if (c->state == CONN_READY) {
+            yamux_goaway(c->yamux, YAMUX_GOAWAY_NORMAL);
+            conn_flush(c);
+        }
+        conn_close(c, ERR_SHUTDOWN, true);
+    }
+    leave(n, outer);
+}
+
+void node_connect(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer)
+{
+    bool outer = enter(n, now_ns);
+
+    dialer_add(n, to, peer, true);
+    leave(n, outer);
+}
+
+void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic)
+{
+    bool outer = enter(n, now_ns);
+
+    CHECK(n->gossipsub);
+    gossipsub_subscribe(n->gossipsub, now_ns, topic);
+    leave(n, outer);
+}
+
+void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
+{
+    bool outer = enter(n, now_ns);
+
+    CHECK(n->gossipsub);
+    gossipsub_unsubscribe(n->gossipsub, now_ns, topic);
+    leave(n, outer);
+}
+
+int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data)
+{
+    bool outer = enter(n, now_ns);
+    int err;
+
+    CHECK(n->gossipsub);
+    err = gossipsub_publish(n->gossipsub, now_ns, topic, data);
+    leave(n, outer);
+    return err;
+}
+
+int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], struct span payload)
+{
+    bool outer = enter(n, now_ns);
+    int err;
+
+    CHECK(n->algorand);
+    err = algorand_broadcast(n->algorand, now_ns, tag, payload);
+    leave(n, outer);
+    return err;
+}
+
+const struct peerid *node_peerid(const struct node *n)
+{
+    return &n->identity.id;
+}
+
+struct node_counts node_counts(const struct node *n)
+{
+    return (struct node_counts){n->bytes_sent, n->bytes_received, n->ready_count};
+}
+
+uint32_t node_mesh_size(const struct node *n, struct slice topic)
+{
+    return n->gossipsub ? gossipsub_mesh_size(n->gossipsub, topic) : 0;
+}

@@ -1,0 +1,71 @@
+/* One node: the whole stack behind the seam, and the only caller of it.
+ *
+ * The node owns its connections, streams and protocols. A backend drives it through node_app; its owner (a scenario, a
+ * program) through the calls below. Calls take the time because there is no other way to know it; they may be made from
+ * inside the callbacks of struct node_events. */
+#ifndef STACK_NODE_NODE_H
+#define STACK_NODE_NODE_H
+
+#include "stack/algorand/algorand.h"
+#include "stack/backend/backend.h"
+#include "stack/gossipsub/gossipsub.h"
+#include "stack/transport/noise.h"
+#include "stack/transport/yamux.h"
+
+struct node_config {
+    uint8_t identity_seed[ED25519_SEED_SIZE];
+    enum noise_mode encryption;
+    const char *agent;          /* agentVersion of identify; outlives the node */
+    bool listens;
+    struct endpoint listen;     /* also what identify announces, unless unspecified */
+    struct yamux_config yamux;
+    uint32_t connections_max, dials_max;
+
+    bool gossipsub_on;
+    struct gossipsub_config gossipsub; /* identity, seed and seqno_first are filled in by the node */
+    uint32_t gossipsub_versions;       /* bit i: enum gossipsub_version i is offered; at least one */
+    bool algorand_on;
+    struct algorand_config algorand;   /* seed likewise */
+};
+
+struct node_config node_config_default(void);
+
+/* What the owner hears; any may be NULL. */
+struct node_events {
+    void *ctx;
+    void (*delivered)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
+    void (*received)(void *ctx, uint64_t now_ns, const struct algorand_message *m);
+    enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
+    enum algorand_verdict (*validate_algorand)(void *ctx, const struct algorand_message *m);
+};
+
+struct node_counts {
+    uint64_t bytes_sent, bytes_received; /* on the wire: with yamux and Noise framing */
+    uint32_t connections;                /* ready now */
+};
+
+struct node;
+
+/* `ops` and `host` are the world; both outlive the node. Draws its seed from ops->random. */
+struct node *node_new(const struct node_config *config, const struct backend_ops *ops, void *host,
+                      const struct node_events *events);
+void node_free(struct node *n); /* silently: nothing is sent; take the node off its host first */
+extern const struct backend_app node_app;
+
+int node_start(struct node *n, uint64_t now_ns); /* listens; 0 or a negative err */
+void node_stop(struct node *n, uint64_t now_ns); /* says goodbye and closes everything */
+
+/* Keeps a connection to this endpoint: dials, and dials again after it is lost. `peer` may be NULL; otherwise another
+ * identity at that endpoint is refused. */
+void node_connect(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer);
+
+void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic);
+void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic);
+int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data);
+int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], struct span payload);
+
+const struct peerid *node_peerid(const struct node *n);
+struct node_counts node_counts(const struct node *n);
+uint32_t node_mesh_size(const struct node *n, struct slice topic);
+
+#endif

@@ -1,0 +1,158 @@
+/* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
+#include "stack/base/check.h"
+#include "stack/base/err.h"
+#include "stack/node/internal.h"
+
+static void gossip_fire(struct timer *t, uint64_t now_ns)
+{
+    struct node *n = CONTAINER_OF(t, struct node, gossip_timer);
+
+    gossipsub_tick(n->gossipsub, now_ns);
+}
+
+void pubsub_rearm(struct node *n)
+{
+    uint64_t deadline = gossipsub_deadline(n->gossipsub);
+
+    if (!timer_armed(&n->gossip_timer) || n->gossip_timer.deadline_ns != deadline)
+        timer_arm(&n->timers, &n->gossip_timer, deadline);
+}
+
+static void wants_write(void *ctx, uint32_t peer)
+{
+    struct conn *c = node_conn(ctx, peer);
+
+    CHECK(c);
+    c->gossip_wants = true;
+    conn_dirty(c);
+}
+
+static enum gossipsub_verdict validate(void *ctx, const struct gossipsub_message *m)
+{
+    struct node *n = ctx;
+
+    return n->events.validate ? n->events.validate(n->events.ctx, m) : GOSSIPSUB_ACCEPT;
+}
+
+static void deliver(void *ctx, uint64_t now_ns, const struct gossipsub_message *m)
+{
+    struct node *n = ctx;
+
+    if (n->events.delivered)
+        n->events.delivered(n->events.ctx, now_ns, m);
+}
+
+static void trace(void *ctx, uint64_t now_ns, const struct trace_event *event)
+{
+    struct node *n = ctx;
+
+    CHECK(now_ns == n->now_ns);
+    node_trace(n, event);
+}
+
+void pubsub_init(struct node *n)
+{
+    const struct gossipsub_env env = {
+        .ctx = n, .wants_write = wants_write, .validate = validate, .deliver = deliver, .trace = trace};
+    struct gossipsub_config config = n->config.gossipsub;
+
+    config.identity = &n->identity;
+    config.seqno_first = n->now_ns + 1; /* strictly greater after a restart: time only goes on */
+    timer_init(&n->gossip_timer, gossip_fire);
+    n->gossipsub = gossipsub_new(&config, &env, n->now_ns);
+}
+
+void pubsub_conn_ready(struct conn *c)
+{
+    if (!c->gossip_out)
+        c->gossip_out = stream_open(c, pubsub_protocol(c->node));
+}
+
+void pubsub_pull(struct conn *c)
+{
+    struct chain frame;
+
+    if (!c->gossip_out || c->gossip_out->state != STREAM_OPEN) {
+        c->gossip_wants = false;
+        return;
+    }
+    if (c->gossip_out->mux->out.size)
+        return; /* the last one has not left yet */
+    chain_init(&frame);
+    if (gossipsub_pull(c->node->gossipsub, c->node->now_ns, c->handle.index, &frame))
+        yamux_send(c->yamux, c->gossip_out->mux, &frame);
+    else
+        c->gossip_wants = false;
+}
+
+static int opened(struct stream *s, uint64_t now_ns)
+{
+    struct conn *c = s->conn;
+    struct stream *old;
+
+    if (s->outbound) {
+        gossipsub_peer_add(c->node->gossipsub, now_ns, c->handle.index, &c->peer,
+                           gossipsub_version_of(s->version), c->dialled);
+        return ERR_OK;
+    }
+    old = c->gossip_in;
+    c->gossip_in = s; /* the newest one wins, as with go; what the peer told before stays */
+    if (old)
+        stream_reset(old, YAMUX_RESET_NONE);
+    return ERR_OK;
+}
+
+static int data(struct stream *s, uint64_t now_ns)
+{
+    struct conn *c = s->conn;
+
+    if (s->outbound)
+        return ERR_PROTOCOL; /* nobody answers on a pubsub stream */
+    return gossipsub_feed(c->node->gossipsub, now_ns, c->handle.index, &c->peer, &s->mux->in);
+}
+
+static void closed(struct stream *s, uint64_t now_ns, int err)
+{
+    struct conn *c = s->conn;
+
+    (void)err;
+    if (s == c->gossip_in) {
+        c->gossip_in = NULL;
+        gossipsub_inbound_closed(c->node->gossipsub, now_ns, c->handle.index);
+    }
+    if (s != c->gossip_out)
+        return;
+    c->gossip_out = NULL;
+    c->gossip_wants = false;
+    if (s->state != STREAM_OPEN)
+        return; /* refused: identify-push may tell later that it is spoken after all */
+    gossipsub_peer_remove(c->node->gossipsub, now_ns, c->handle.index);
+    if (!c->closing && c->reopened < NODE_STREAM_REOPEN_MAX) {
+        c->reopened++;
+        pubsub_conn_ready(c);
+    }
+}
+
+static void finished(struct stream *s, uint64_t now_ns)
+{
+    (void)now_ns;
+    stream_finish(s);
+    stream_end(s, ERR_CLOSED);
+}
+
+/* gossipsub_protocols lists 1.1 before 1.0. */
+static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed};
+static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed};
+static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed};
+
+const struct protocol *pubsub_protocol(const struct node *n)
+{
+    switch (n->config.gossipsub_versions) {
+    case 1u << GOSSIPSUB_V10:
+        return &only_10;
+    case 1u << GOSSIPSUB_V11:
+        return &only_11;
+    default:
+        return &both;
+    }
+}

@@ -1,0 +1,317 @@
+/* yamux session: what the application asks for, and writing. */
+#include "stack/transport/yamux.h"
+
+#include "stack/base/check.h"
+#include "stack/base/mem.h"
+#include "stack/transport/yamux_session.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define HEADROOM 2 /* spare bytes before a header, where the layer below may put its length */
+#define ID_LAST (UINT32_MAX - 1)
+
+struct yamux_config yamux_config_default(void)
+{
+    return (struct yamux_config){
+        .window_max = 16 * 1024 * 1024,
+        .frame_payload_max = 65536 - YAMUX_HEADER_SIZE,
+        .streams_in_max = 1024,
+        .backlog_max = 256,
+        .control_max = 1024,
+        .keepalive_ns = 30 * SECOND_NS,
+        .ping_timeout_ns = 10 * SECOND_NS,
+    };
+}
+
+struct yamux *yamux_new(const struct yamux_config *config, bool client, uint64_t now_ns)
+{
+    struct yamux *y = mem_zalloc(sizeof *y);
+
+    CHECK(config->window_max >= YAMUX_WINDOW_INITIAL && config->frame_payload_max > 0);
+    y->config = *config;
+    y->client = client;
+    y->next_id = client ? 1 : 2;
+    y->now_ns = now_ns;
+    y->received_at_ns = now_ns;
+    return y;
+}
+
+void yamux_free(struct yamux *y)
+{
+    if (!y)
+        return;
+    yamux_streams_clear(y);
+    mem_free(y->control);
+    mem_free(y);
+}
+
+/* Control frames */
+
+static void control_grow(struct yamux *y)
+{
+    uint32_t capacity = y->control_capacity ? y->control_capacity * 2 : 4;
+    struct yamux_control *ring = mem_grow(NULL, capacity, sizeof *ring);
+
+    for (uint32_t i = 0; i < y->control_count; i++)
+        ring[i] = y->control[(y->control_head + i) % y->control_capacity];
+    mem_free(y->control);
+    y->control = ring;
+    y->control_capacity = capacity;
+    y->control_head = 0;
+}
+
+void yamux_control_push(struct yamux *y, const struct yamux_header *h)
+{
+    if (y->control_count == y->control_capacity)
+        control_grow(y);
+    yamux_header_write(
+        y->control[(y->control_head + y->control_count) % y->control_capacity].header, h);
+    y->control_count++;
+}
+
+static void control_clear(struct yamux *y)
+{
+    mem_free(y->control);
+    y->control = NULL;
+    y->control_head = y->control_count = y->control_capacity = y->pongs = 0;
+}
+
+int yamux_fail(struct yamux *y, int err, enum yamux_goaway code)
+{
+    CHECK(err < 0 && !y->failed);
+    control_clear(y); /* nothing that was queued matters any more */
+    yamux_goaway(y, code);
+    y->failed = err;
+    return err;
+}
+
+void yamux_goaway(struct yamux *y, enum yamux_goaway code)
+{
+    if (y->failed)
+        return;
+    yamux_control_push(y, &(struct yamux_header){YAMUX_GO_AWAY, 0, 0, code});
+    y->goaway_sent = true;
+}
+
+void yamux_ping(struct yamux *y, uint64_t now_ns)
+{
+    if (y->pinging || y->failed)
+        return;
+    yamux_control_push(y, &(struct yamux_header){YAMUX_PING, YAMUX_SYN, 0, y->ping_value});
+    y->pinging = true;
+    y->ping_sent_at_ns = now_ns;
+}
+
+/* Writing */
+
+static void write_header(struct chain *out, const struct yamux_header *h)
+{
+    struct blob *b = blob_new(HEADROOM + YAMUX_HEADER_SIZE);
+
+    yamux_header_write(b->data + HEADROOM, h);
+    chain_give(out, (struct span){b, b->data + HEADROOM, YAMUX_HEADER_SIZE});
+}
+
+static void write_control(struct yamux *y, struct chain *out)
+{
+    struct yamux_header h;
+
+    CHECK(yamux_header_read(y->control[y->control_head].header, &h) == ERR_OK);
+    if (h.type == YAMUX_PING && h.flags == YAMUX_ACK)
+        y->pongs--;
+    y->control_head = (y->control_head + 1) % y->control_capacity;
+    if (--y->control_count == 0)
+        control_clear(y);
+    write_header(out, &h);
+}
+
+/* A window update with whatever the stream owes: SYN, ACK, credit, and FIN when nothing is queued
+ * before it. FIN never rides on a Data frame: go handles the flag first, and a reader in between
+ * takes it for the end. */
+static void write_update(struct yamux *y, struct yamux_stream *s, struct chain *out)
+{
+    struct yamux_header h = {YAMUX_WINDOW_UPDATE, s->flags_due, s->id, s->credit_due};
+
+    if (s->flags_due & YAMUX_RST)
+        h.length = s->reset_code;
+    if (yamux_fin_due(s)) {
+        h.flags |= YAMUX_FIN;
+        s->fin_sent = true;
+        yamux_queue_update(y, s);
+    }
+    s->flags_due = 0;
+    s->credit_due = 0;
+    write_header(out, &h);
+    yamux_streams_reap(y, s);
+}
+
+static void write_data(struct yamux *y, struct yamux_stream *s, struct chain *out,
+                       struct yamux_stream **drained)
+{
+    size_t size = s->out.size;
+
+    if (size > s->send_window)
+        size = s->send_window;
+    if (size > y->config.frame_payload_max)
+        size = y->config.frame_payload_max;
+    CHECK(size > 0);
+    write_header(out, &(struct yamux_header){YAMUX_DATA, 0, s->id, (uint32_t)size});
+    chain_move(out, &s->out, size);
+    s->send_window -= (uint32_t)size;
+    yamux_queue_update(y, s);
+    if (s->out.size == 0 && !s->released)
+        *drained = s;
+}
+
+int yamux_write(struct yamux *y, struct chain *out, struct yamux_stream **drained)
+{
+    struct yamux_stream *s;
+
+    *drained = NULL;
+    if (y->control_count > 0) {
+        write_control(y, out);
+        return 1;
+    }
+    if (y->failed)
+        return 0;
+    s = yamux_queue_pop(y, YAMUX_QUEUE_URGENT);
+    if (s) {
+        write_update(y, s, out);
+        return 1;
+    }
+    s = yamux_queue_pop(y, YAMUX_QUEUE_READY);
+    if (!s)
+        return 0;
+    if (s->out.size > 0)
+        write_data(y, s, out, drained);
+    else
+        write_update(y, s, out);
+    return 1;
+}
+
+bool yamux_has_output(const struct yamux *y)
+{
+    if (y->control_count > 0)
+        return true;
+    return !y->failed && (y->queue_tails[YAMUX_QUEUE_URGENT] || y->queue_tails[YAMUX_QUEUE_READY]);
+}
+
+/* Streams */
+
+struct yamux_stream *yamux_open(struct yamux *y)
+{
+    struct yamux_stream *s;
+
+    if (y->failed || y->goaway_sent || y->goaway_received ||
+        y->unacknowledged >= y->config.backlog_max || y->next_id > ID_LAST - 2)
+        return NULL;
+    s = yamux_streams_add(y, y->next_id, true);
+    y->next_id += 2;
+    s->flags_due = YAMUX_SYN;
+    yamux_queue_push(y, YAMUX_QUEUE_URGENT, s);
+    return s;
+}
+
+void yamux_send(struct yamux *y, struct yamux_stream *s, struct chain *bytes)
+{
+    CHECK(!s->released);
+    if (s->dead) { /* the peer reset it a moment ago */
+        chain_deinit(bytes);
+        return;
+    }
+    CHECK(!s->send_closed);
+    chain_move_all(&s->out, bytes);
+    yamux_queue_update(y, s);
+}
+
+/* Credit goes back once half of the window has been consumed. When that took less than four round
+ * trips since the last time, the window is what holds the peer back, and doubles. */
+void yamux_consumed(struct yamux *y, struct yamux_stream *s, size_t size, uint64_t now_ns)
+{
+    uint64_t window = s->receive_window_size, grown = window * 2;
+
+    if (s->dead || s->receive_closed)
+        return;
+    CHECK(size <= window - s->receive_window - s->uncredited);
+    s->uncredited += (uint32_t)size;
+    if (s->uncredited < window / 2)
+        return;
+    if (grown > y->config.window_max)
+        grown = y->config.window_max;
+    if (y->rtt_ns > 0 && now_ns - s->credited_at_ns < 4 * y->rtt_ns && grown > window)
+        s->receive_window_size = (uint32_t)grown;
+    s->credited_at_ns = now_ns;
+    s->credit_due += s->uncredited + (s->receive_window_size - (uint32_t)window);
+    s->receive_window += s->uncredited + (s->receive_window_size - (uint32_t)window);
+    s->uncredited = 0;
+    yamux_queue_push(y, YAMUX_QUEUE_URGENT, s);
+}
+
+void yamux_finish(struct yamux *y, struct yamux_stream *s)
+{
+    CHECK(!s->released);
+    s->send_closed = true;
+    yamux_queue_update(y, s);
+}
+
+void yamux_reset(struct yamux *y, struct yamux_stream *s, uint32_t code)
+{
+    bool unknown_to_peer = s->flags_due & YAMUX_SYN;
+
+    CHECK(!s->released);
+    if (s->dead)
+        return;
+    yamux_streams_kill(y, s);
+    if (unknown_to_peer)
+        return;
+    s->flags_due = YAMUX_RST;
+    s->reset_code = code;
+    yamux_queue_push(y, YAMUX_QUEUE_URGENT, s);
+}
+
+void yamux_release(struct yamux *y, struct yamux_stream *s)
+{
+    yamux_finish(y, s);
+    chain_deinit(&s->in);
+    yamux_streams_hide(y, s);
+    yamux_streams_reap(y, s);
+}
+
+/* Time */
+
+uint64_t yamux_deadline(const struct yamux *y)
+{
+    if (y->failed)
+        return TIME_NEVER;
+    if (y->pinging)
+        return y->ping_sent_at_ns + y->config.ping_timeout_ns;
+    if (y->config.keepalive_ns > 0)
+        return y->received_at_ns + y->config.keepalive_ns;
+    return TIME_NEVER;
+}
+
+int yamux_tick(struct yamux *y, uint64_t now_ns)
+{
+    y->now_ns = now_ns;
+    if (now_ns < yamux_deadline(y))
+        return ERR_OK;
+    if (y->pinging)
+        return ERR_TIMEOUT;
+    if (y->config.keepalive_ns > 0 && !y->failed)
+        yamux_ping(y, now_ns);
+    return ERR_OK;
+}
+
+uint64_t yamux_rtt_ns(const struct yamux *y)
+{
+    return y->rtt_ns;
+}
+
+uint32_t yamux_stream_count(const struct yamux *y)
+{
+    return y->visible_count;
+}
+
+struct yamux_stream *yamux_streams(const struct yamux *y)
+{
+    return y->first_visible;
+}

@@ -1,0 +1,67 @@
+/* Inside of a yamux session, shared by yamux.c (what the application does, and writing),
+ * yamux_read.c (what the peer does) and yamux_streams.c (the table of streams and the queues).
+ * Nobody else includes this. */
+#ifndef STACK_TRANSPORT_YAMUX_SESSION_H
+#define STACK_TRANSPORT_YAMUX_SESSION_H
+
+#include "stack/transport/yamux.h"
+
+#define YAMUX_PONGS_MAX 32 /* queued answers; pings beyond are not answered, as in go */
+
+/* Streams wait here for their turn to write. */
+enum yamux_queue {
+    YAMUX_QUEUE_URGENT, /* SYN, ACK, RST or credit is due: small, and somebody waits for it */
+    YAMUX_QUEUE_READY   /* has data and window for it, or a FIN that is next */
+};
+
+struct yamux_control {
+    uint8_t header[YAMUX_HEADER_SIZE];
+};
+
+struct yamux {
+    struct yamux_config config;
+    uint64_t now_ns;         /* of the last call that told */
+    uint64_t received_at_ns; /* the last frame */
+    uint64_t ping_sent_at_ns, rtt_ns;
+    struct yamux_stream *
+        *streams; /* by ascending id, with those that were released and still write */
+    struct yamux_stream *first_visible;  /* those that were not released, through next_all */
+    struct yamux_stream *queue_tails[2]; /* circular lists through next_queued; NULL when empty */
+    struct yamux_stream *current;  /* of the last frame; NULL: what is left of it is dropped */
+    struct yamux_control *control; /* a ring of frames that belong to no stream */
+    uint32_t stream_count, stream_capacity, visible_count;
+    uint32_t opened_by_peer, unacknowledged;
+    uint32_t next_id;
+    uint32_t control_head, control_count, control_capacity, pongs;
+    uint32_t payload_left; /* of the frame being read */
+    uint32_t ping_value;   /* of the next ping */
+    int failed;            /* the err that ended the session */
+    bool fin_pending;      /* the frame being read ends its stream */
+    bool client, pinging, goaway_sent, goaway_received;
+};
+
+/* yamux_streams.c */
+struct yamux_stream *yamux_streams_find(const struct yamux *y, uint32_t id); /* NULL: unknown */
+struct yamux_stream *yamux_streams_add(struct yamux *y, uint32_t id, bool opened_by_us);
+void yamux_streams_hide(struct yamux *y,
+                        struct yamux_stream *s); /* out of the application's list */
+/* Both directions are over: forgets the bytes and whatever was due. */
+void yamux_streams_kill(struct yamux *y, struct yamux_stream *s);
+/* Frees the stream when the application released it and nothing is left to write. */
+void yamux_streams_reap(struct yamux *y, struct yamux_stream *s);
+void yamux_streams_clear(struct yamux *y);
+void yamux_queue_push(struct yamux *y, enum yamux_queue q, struct yamux_stream *s); /* once */
+struct yamux_stream *yamux_queue_pop(struct yamux *y, enum yamux_queue q);
+/* Puts the stream into the ready queue or takes it out, as its state demands. */
+void yamux_queue_update(struct yamux *y, struct yamux_stream *s);
+
+static inline bool yamux_fin_due(const struct yamux_stream *s)
+{
+    return s->send_closed && !s->fin_sent && s->out.size == 0 && !s->dead;
+}
+
+/* yamux.c */
+void yamux_control_push(struct yamux *y, const struct yamux_header *h);
+int yamux_fail(struct yamux *y, int err, enum yamux_goaway code); /* returns err */
+
+#endif

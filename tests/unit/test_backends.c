@@ -1,0 +1,293 @@
+/* The seam: the same echo node behaves the same on the simulator and on real sockets. */
+#include "tests/lib/test.h"
+
+#include "sim/des/des.h"
+#include "stack/backend/epoll.h"
+#include "stack/base/err.h"
+#include "stack/base/heap.h"
+#include "stack/base/mem.h"
+
+#define SIZE (3 * 1000 * 1000)
+#define PORT 4000
+#define SECOND 1000000000ull
+
+/* Server: echoes, with a queue of its own where the world has no room. Client: sends SIZE bytes, checks the echo, closes. */
+struct echo {
+    const struct backend_ops *ops;
+    void *host;
+    struct backend_conn conn;
+    struct chain out;
+    struct rng expected;
+    size_t received, wakes;
+    bool client, open, closed, pausing;
+    int closed_err, dial_err;
+    uint64_t done_ns;
+};
+
+static void flush(struct echo *e)
+{
+    e->ops->send(e->host, e->conn, &e->out);
+}
+
+static void on_accepted(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from)
+{
+    struct echo *e = app;
+
+    (void)now_ns;
+    assert_false(e->open);
+    assert_int_equal(from->ip[3], 1);
+    e->conn = conn;
+    e->open = true;
+}
+
+static void on_dialled(void *app, uint64_t now_ns, struct backend_conn conn, int err)
+{
+    struct echo *e = app;
+    struct blob *b;
+    struct rng r;
+
+    (void)now_ns;
+    e->dial_err = err;
+    if (err)
+        return;
+    assert_true(backend_conn_equal(conn, e->conn));
+    e->open = true;
+    rng_init(&r, 1, "payload");
+    for (int i = 0; i < 3; i++) {
+        b = blob_new(SIZE / 3);
+        for (size_t j = 0; j < b->size; j++)
+            b->data[j] = (uint8_t)rng_next(&r);
+        chain_give(&e->out, span_give(b));
+    }
+    flush(e);
+}
+
+static void on_data(void *app, uint64_t now_ns, struct backend_conn conn, struct chain *bytes)
+{
+    struct echo *e = app;
+
+    assert_true(e->open && !e->closed);
+    e->received += bytes->size;
+    if (!e->client) {
+        chain_move_all(&e->out, bytes);
+        flush(e);
+        return;
+    }
+    while (bytes->size) {
+        struct span s = chain_take_front(bytes);
+
+        for (size_t i = 0; i < s.size; i++)
+            assert_int_equal(s.data[i], (uint8_t)rng_next(&e->expected));
+        span_unref(s);
+    }
+    if (!e->pausing && e->received > SIZE / 2) { /* stop reading for a while, once */
+        e->pausing = true;
+        e->ops->pause(e->host, conn, true);
+        e->ops->wake_at(e->host, now_ns + SECOND / 20);
+    }
+    if (e->received == SIZE) {
+        e->done_ns = now_ns;
+        e->ops->close(e->host, conn, BACKEND_CLOSE_FIN);
+        e->open = false;
+    }
+}
+
+static void on_writable(void *app, uint64_t now_ns, struct backend_conn conn)
+{
+    (void)now_ns;
+    (void)conn;
+    flush(app);
+}
+
+static void on_closed(void *app, uint64_t now_ns, struct backend_conn conn, int err)
+{
+    struct echo *e = app;
+
+    (void)now_ns;
+    (void)conn;
+    e->closed = true;
+    e->closed_err = err;
+}
+
+static void on_wake(void *app, uint64_t now_ns)
+{
+    struct echo *e = app;
+
+    (void)now_ns;
+    e->wakes++;
+    e->ops->pause(e->host, e->conn, false);
+}
+
+static const struct backend_app echo_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+
+static struct echo echo_new(const struct backend_ops *ops, void *host, bool client)
+{
+    struct echo e = {.ops = ops, .host = host, .client = client};
+
+    chain_init(&e.out);
+    rng_init(&e.expected, 1, "payload");
+    return e;
+}
+
+static struct endpoint address(int node)
+{
+    return endpoint_ip4(0x7f010000u + (uint32_t)node, PORT);
+}
+
+/* Runs the exchange; the two hosts have addresses 1 and 2. */
+static void exchange(struct echo *client, struct echo *server, void (*run)(void *world), void *world)
+{
+    struct endpoint nobody = address(2), to = address(2);
+
+    nobody.port = PORT + 1;
+    assert_int_equal(server->ops->listen(server->host, &to), 0);
+    assert_int_equal(client->ops->dial(client->host, &nobody, &client->conn), 0);
+    run(world);
+    assert_int_equal(client->dial_err, ERR_REFUSED);
+    assert_int_equal(client->ops->dial(client->host, &to, &client->conn), 0);
+    run(world);
+    assert_int_equal(client->dial_err, 0);
+    assert_int_equal(server->received, SIZE);
+    assert_int_equal(client->received, SIZE);
+    assert_int_equal(client->wakes, 1);
+    assert_true(server->closed);
+    assert_int_equal(server->closed_err, ERR_CLOSED);
+    assert_false(client->closed);
+    assert_int_equal(client->ops->send(client->host, client->conn, &client->out), 0);
+    chain_deinit(&client->out);
+    chain_deinit(&server->out);
+}
+
+static void run_des(void *world)
+{
+    des_run(world, des_now_ns(world) + 20 * SECOND);
+}
+
+static uint64_t des_exchange(uint64_t bps, uint32_t jitter_ppm)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct des_config config = {
+        .seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm};
+    struct des *d = des_new(&config);
+    struct echo e[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct des_host_config host = {.address = address(i + 1), .up_bps = bps, .down_bps = bps};
+
+        des_host_add(d, &host);
+        e[i] = echo_new(&des_ops, des_host(d, (uint32_t)i), i == 0);
+        des_host_run(d, (uint32_t)i, &echo_app, &e[i]);
+    }
+    exchange(&e[0], &e[1], run_des, d);
+    des_free(d);
+    return e[0].done_ns;
+}
+
+static void the_echo_node_works_in_the_simulator(void **state)
+{
+    (void)state;
+    des_exchange(0, 0);
+    des_exchange(0, 500000);
+    des_exchange(1000000000, 0);
+    des_exchange(20 * 1000 * 1000, 100000);
+}
+
+static void the_simulator_repeats_itself_to_the_nanosecond(void **state)
+{
+    (void)state;
+    assert_int_equal(des_exchange(20 * 1000 * 1000, 100000), des_exchange(20 * 1000 * 1000, 100000));
+}
+
+static void a_transfer_takes_latency_plus_serialisation(void **state)
+{
+    /* A refused dial (1 round trip, 20 s of waiting), SYN + SYN_ACK 20 ms; 3 MB at 80 Mbit/s are 300 ms each way, the echo
+     * streaming one train (16 KiB: 1.6384 ms) behind; 10 ms each way; the reader's pause of 50 ms is absorbed by queues. */
+    uint64_t took = des_exchange(80 * 1000 * 1000, 0) - 20 * SECOND;
+    uint64_t ideal = (20 + 10 + 300 + 10) * SECOND / 1000;
+
+    (void)state;
+    assert_true(took >= ideal);
+    assert_true(took <= ideal + 60 * SECOND / 1000);
+}
+
+static void run_sockets(void *world)
+{
+    sockets_run(world, sockets_now_ns(world) + SECOND / 2);
+}
+
+static void the_echo_node_works_on_real_sockets(void **state)
+{
+    struct sockets_config config = {.seed = 5, .seeded = true};
+    struct sockets *s;
+    struct echo e[2];
+    struct sockets_host *hosts[2];
+
+    (void)state;
+    assert_int_equal(sockets_new(&config, &s), 0);
+    for (int i = 0; i < 2; i++) {
+        struct endpoint at = address(i + 1);
+
+        hosts[i] = sockets_host_add(s, &at);
+        e[i] = echo_new(&sockets_ops, hosts[i], i == 0);
+        sockets_host_run(hosts[i], &echo_app, &e[i]);
+    }
+    exchange(&e[0], &e[1], run_sockets, s);
+    sockets_free(s);
+}
+
+static void count_call(void *arg, uint64_t now_ns)
+{
+    (void)now_ns;
+    (*(int *)arg)++;
+}
+
+static void a_partition_holds_bytes_back_until_it_heals(void **state)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency};
+    struct des *d = des_new(&config);
+    struct echo e[2];
+    bool member[] = {true, false};
+    struct endpoint to = address(2);
+    int calls = 0, slot;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct des_host_config host = {.address = address(i + 1)};
+
+        des_host_add(d, &host);
+        e[i] = echo_new(&des_ops, des_host(d, (uint32_t)i), i == 0);
+        des_host_run(d, (uint32_t)i, &echo_app, &e[i]);
+    }
+    des_ops.listen(e[1].host, &to);
+    slot = des_partition(d, member);
+    assert_int_equal(des_ops.dial(e[0].host, &to, &e[0].conn), 0);
+    des_schedule(d, 1, SECOND, count_call, &calls);
+    des_run(d, 5 * SECOND);
+    assert_int_equal(calls, 1);
+    assert_false(e[1].open);
+    des_heal(d, slot);
+    des_run(d, des_now_ns(d) + SECOND / 20); /* the dial is through, the transfer begins */
+    assert_true(e[1].open);
+    slot = des_partition(d, member);
+    des_run(d, des_now_ns(d) + SECOND);
+    des_heal(d, slot);
+    des_run(d, des_now_ns(d) + 20 * SECOND);
+    assert_int_equal(e[0].received, SIZE);
+    chain_deinit(&e[0].out);
+    chain_deinit(&e[1].out);
+    des_free(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_echo_node_works_in_the_simulator),
+        cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
+        cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),
+        cmocka_unit_test(the_echo_node_works_on_real_sockets),
+        cmocka_unit_test(a_partition_holds_bytes_back_until_it_heals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* stack/node: whole nodes in the simulator. */
+#include "tests/lib/test.h"
+
+#include "stack/base/err.h"
+#include "tests/lib/swarm.h"
+
+static struct node_config gossip_config(enum noise_mode encryption)
+{
+    struct node_config c = node_config_default();
+
+    c.encryption = encryption;
+    c.gossipsub_on = true;
+    c.gossipsub.signing = GOSSIPSUB_STRICT_NO_SIGN;
+    c.gossipsub.message_id = gossipsub_id_blake2b256;
+    return c;
+}
+
+static void ring_delivers(enum noise_mode encryption, uint32_t count, size_t size)
+{
+    struct node_config c = gossip_config(encryption);
+    struct swarm s;
+
+    swarm_init(&s, count, &c);
+    for (uint32_t i = 0; i < count; i++)
+        swarm_connect(&s, i, (i + 1) % count);
+    swarm_subscribe_all(&s, "t");
+    swarm_run(&s, 3 * SWARM_SECOND);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(node_counts(s.nodes[i].node).connections, 2);
+        assert_int_equal(s.nodes[i].failed, 0);
+    }
+    for (uint32_t i = 0; i < 5; i++)
+        swarm_publish(&s, i, "t", i, size);
+    swarm_run(&s, 5 * SWARM_SECOND);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(s.nodes[i].delivered, 5);
+    swarm_free(&s);
+}
+
+static void a_ring_of_nodes_delivers_every_message_to_all(void **state)
+{
+    (void)state;
+    ring_delivers(NOISE_MODELLED, 10, 1024);
+    ring_delivers(NOISE_REAL, 10, 1024);
+}
+
+static void messages_larger_than_a_window_arrive(void **state)
+{
+    (void)state;
+    ring_delivers(NOISE_MODELLED, 5, 900 * 1024);
+    ring_delivers(NOISE_REAL, 5, 900 * 1024);
+}
+
+static void two_nodes_that_dial_each_other_keep_one_connection(void **state)
+{
+    struct node_config c = gossip_config(NOISE_MODELLED);
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 2, &c);
+    swarm_connect(&s, 0, 1);
+    swarm_connect(&s, 1, 0);
+    swarm_subscribe_all(&s, "t");
+    swarm_run(&s, 30 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    assert_int_equal(node_counts(s.nodes[1].node).connections, 1);
+    swarm_publish(&s, 0, "t", 1, 100);
+    swarm_run(&s, SWARM_SECOND);
+    assert_int_equal(s.nodes[1].delivered, 1);
+    swarm_free(&s);
+}
+
+static void a_wrong_peer_id_is_refused(void **state)
+{
+    struct node_config c = gossip_config(NOISE_REAL);
+    struct endpoint at = swarm_address(1);
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 3, &c);
+    node_connect(s.nodes[0].node, 0, &at, node_peerid(s.nodes[2].node));
+    swarm_run(&s, SWARM_SECOND / 2);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
+    assert_int_equal(s.nodes[0].last_error, ERR_WRONG_PEER);
+    assert_int_equal(node_counts(s.nodes[1].node).connections, 0);
+    swarm_free(&s);
+}
+
+static void a_node_that_crashes_is_dialled_again_when_it_is_back(void **state)
+{
+    struct node_config c = gossip_config(NOISE_MODELLED);
+    struct endpoint at = swarm_address(1);
+    struct peerid id;
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 2, &c);
+    swarm_connect(&s, 0, 1);
+    id = *node_peerid(s.nodes[1].node);
+    swarm_run(&s, SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    swarm_crash(&s, 1);
+    swarm_run(&s, 5 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
+    assert_true(s.nodes[0].failed > 0);
+
+    struct node_events none = {0};
+
+    store_le64(c.identity_seed, 1);
+    c.listens = true;
+    c.listen = at;
+    s.nodes[1].node = node_new(&c, &des_ops, des_host(s.des, 1), &none);
+    s.nodes[1].down = false;
+    des_host_run(s.des, 1, &node_app, s.nodes[1].node);
+    assert_int_equal(node_start(s.nodes[1].node, des_now_ns(s.des)), 0);
+    assert_true(peerid_equal(&id, node_peerid(s.nodes[1].node)));
+    swarm_run(&s, 20 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    swarm_free(&s);
+}
+
+static void stopping_says_goodbye(void **state)
+{
+    struct node_config c = gossip_config(NOISE_REAL);
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 2, &c);
+    swarm_connect(&s, 0, 1);
+    swarm_run(&s, SWARM_SECOND);
+    node_stop(s.nodes[1].node, des_now_ns(s.des));
+    swarm_run(&s, SWARM_SECOND / 10);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
+    assert_int_equal(s.nodes[0].last_error, ERR_CLOSED);
+    swarm_free(&s);
+}
+
+static void algorand_relays_forward_to_all(void **state)
+{
+    struct node_config c = node_config_default();
+    struct swarm s;
+    struct blob *payload = blob_copy(slice_text("a vote of some sort"));
+
+    (void)state;
+    c.encryption = NOISE_MODELLED;
+    c.algorand_on = true;
+    c.algorand.genesis = "test-v1";
+    c.algorand.relay = true;
+    c.algorand.gossip_service = true;
+    swarm_init(&s, 6, &c);
+    for (uint32_t i = 0; i + 1 < 6; i++)
+        swarm_connect(&s, i, i + 1);
+    swarm_run(&s, 2 * SWARM_SECOND);
+    assert_int_equal(node_broadcast(s.nodes[0].node, des_now_ns(s.des), "AV", span_give(payload)), 0);
+    swarm_run(&s, SWARM_SECOND);
+    for (uint32_t i = 1; i < 6; i++)
+        assert_int_equal(s.nodes[i].received, 1);
+    swarm_free(&s);
+    blob_unref(payload);
+}
+
+static void idle_connections_stay_up_through_keepalives(void **state)
+{
+    struct node_config c = gossip_config(NOISE_MODELLED);
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 2, &c);
+    swarm_connect(&s, 0, 1);
+    swarm_run(&s, 600 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    assert_int_equal(s.nodes[0].gone, 0);
+    swarm_free(&s);
+}
+
+static void a_partition_longer_than_the_keepalive_ends_connections_and_heals(void **state)
+{
+    struct node_config c = gossip_config(NOISE_MODELLED);
+    bool member[] = {true, false};
+    struct swarm s;
+    int slot;
+
+    (void)state;
+    swarm_init(&s, 2, &c);
+    swarm_connect(&s, 0, 1);
+    swarm_run(&s, 10 * SWARM_SECOND);
+    slot = des_partition(s.des, member);
+    swarm_run(&s, 100 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
+    assert_int_equal(s.nodes[0].last_error, ERR_TIMEOUT);
+    des_heal(s.des, slot);
+    swarm_run(&s, 120 * SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    assert_int_equal(node_counts(s.nodes[1].node).connections, 1);
+    swarm_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ring_of_nodes_delivers_every_message_to_all),
+        cmocka_unit_test(messages_larger_than_a_window_arrive),
+        cmocka_unit_test(two_nodes_that_dial_each_other_keep_one_connection),
+        cmocka_unit_test(a_wrong_peer_id_is_refused),
+        cmocka_unit_test(a_node_that_crashes_is_dialled_again_when_it_is_back),
+        cmocka_unit_test(stopping_says_goodbye),
+        cmocka_unit_test(algorand_relays_forward_to_all),
+        cmocka_unit_test(idle_connections_stay_up_through_keepalives),
+        cmocka_unit_test(a_partition_longer_than_the_keepalive_ends_connections_and_heals),
+    };
+
+    assert_int_equal(crypto_init(), 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
