@@ -2,8 +2,8 @@
 #include "tests/lib/test.h"
 
 #include "sim/scenario/placement.h"
+#include "sim/scenario/units.h"
 #include "stack/base/mem.h"
-#include "tests/unit/scenario_double.h"
 
 #include <dirent.h>
 #include <stdio.h>
