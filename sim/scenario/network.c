@@ -82,7 +82,7 @@ static void read_class(struct reader *r, const struct tree *t, struct scenario_n
     reader_fields(r, t, FIELDS(fields), c);
     if (r->failed)
         return;
-    reader_unique(r, t, c->name, n->classes, n->class_count, sizeof *c);
+    reader_unique(r, t, c->name, NAMES("name", n->classes, n->class_count));
     n->class_count++;
 }
 
@@ -153,8 +153,7 @@ static void read_given(struct reader *r, const struct tree *t, struct scenario_n
     if ((at = tree_find(t, "classes")))
         read_classes(r, at, n);
     if ((at = tree_find(t, "class_default")))
-        n->class_default =
-            reader_lookup(r, at, "class", n->classes, n->class_count, sizeof *n->classes);
+        n->class_default = reader_lookup(r, at, NAMES("class", n->classes, n->class_count));
 }
 
 void network_read(struct reader *r, const struct tree *t, struct scenario *s)
