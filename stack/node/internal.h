@@ -85,6 +85,7 @@ struct node {
     void *host;
     struct identity identity;
     struct drbg keys; /* Noise */
+    struct buf record; /* our signed peer record; empty when we do not listen */
     struct rng dial_rng;
     uint64_t now_ns;
     bool busy, stopped, silent /* being freed */, dials_waiting;
@@ -138,6 +139,7 @@ void dialer_ready(struct node *n, const struct conn *c);
 void dialer_fire(struct timer *t, uint64_t now_ns);
 
 /* services.c: identify, identify-push, ping */
+void services_sign_record(struct node *n); /* of the endpoint that we listen on */
 extern const struct protocol identify_protocol, identify_push_protocol, ping_protocol;
 
 /* pubsub.c */
