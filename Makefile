@@ -4,6 +4,7 @@ CC ?= gcc
 BUILD ?= build
 OPT ?= -O2
 SANITIZE ?=
+JOBS ?= $(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -36,7 +37,7 @@ all: $(BUILD)/hearsay
 ## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
 demo:
 	scripts/setup.sh
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	$(BUILD)/hearsay run scenarios/demo.yaml --out results/demo
 	$(BUILD)/hearsay report results/demo >results/demo/report.txt
 	@echo "plots are in results/demo/plots, the full report in results/demo/report.txt"
@@ -44,10 +45,13 @@ demo:
 ## make test        set the machine up for tests, run all of them
 test:
 	scripts/setup.sh --tests
-	$(MAKE) all unit architecture cli
+	$(MAKE) -j$(JOBS) all $(UNITS)
+	$(MAKE) unit architecture cli
 
 help:
 	@sed -n 's/^## //p' Makefile
+
+.SECONDARY: # objects are kept
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -104,12 +108,13 @@ cli: $(BUILD)/hearsay
 SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \
       SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 sanitize:
-	$(MAKE) $(SAN) all unit
+	$(MAKE) -j$(JOBS) $(SAN) all
+	$(MAKE) -j$(JOBS) $(SAN) unit
 	python3 tests/cli/run.py $(BUILD)/asan/hearsay
 
 ## make compilers   gcc -O2 and clang -O0 give the same digest
 compilers: $(BUILD)/hearsay
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
 	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
 ## make bench       deliveries and events a second, memory a node, then the micro-benchmarks (tests/bench)
