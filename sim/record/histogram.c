@@ -59,8 +59,14 @@ static uint64_t *cell_of(struct histogram *h, uint32_t bucket)
 
 void histogram_add(struct histogram *h, uint64_t value)
 {
-    *cell_of(h, bucket_of(value)) += 1;
-    h->count++;
+    histogram_add_many(h, value, 1);
+}
+
+void histogram_add_many(struct histogram *h, uint64_t value, uint64_t count)
+{
+    CHECK(count > 0);
+    *cell_of(h, bucket_of(value)) += count;
+    h->count += count;
     if (value < h->min)
         h->min = value;
     if (value > h->max)

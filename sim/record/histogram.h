@@ -21,6 +21,7 @@ struct histogram {
 void histogram_init(struct histogram *h);
 void histogram_deinit(struct histogram *h);
 void histogram_add(struct histogram *h, uint64_t value);
+void histogram_add_many(struct histogram *h, uint64_t value, uint64_t count);
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
 /* The smallest value that at least q/1,000,000 of all values do not exceed (nearest rank); q is in

@@ -46,6 +46,14 @@ struct topic {
     uint32_t region_count;
 };
 
+/* One copy received, of a message that is recorded in full. */
+struct copy {
+    uint64_t sent_ns, received_ns; /* sent: ROW_NULL when unknown */
+    uint32_t from, previous; /* previous: the copy before it at the same node, counted from 1 */
+    uint16_t hops;
+    bool duplicate;
+};
+
 struct message {
     uint64_t check; /* second half of the id's hash */
     uint64_t published_ns, touched_ns, max_ns, accounted;
@@ -55,6 +63,8 @@ struct message {
     bool settled, dirty, has_hops, has_deliveries, measured;
     struct receipts receipts; /* while not settled */
     struct table sent;        /* while has_hops: (from, to) -> time of sending */
+    struct copy *copies;      /* likewise, in order of arrival */
+    uint32_t copy_count, copy_capacity;
 };
 
 /* Which messages are recorded in full: every `every`-th, less often as the room for rows goes. */

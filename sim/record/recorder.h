@@ -5,9 +5,10 @@
  * may come in any order: the digest does not change); totals of bytes; summarize and expectations;
  * finish or abort; free. One thread at a time.
  *
- * Memory: about 150 bytes a node and 250 a message, plus 40 bytes a receiver of a message that was
- * active within the last 30 s (at most RECORD_LIVE_BYTES_MAX; then the oldest messages are settled
- * early). A settled message still counts what comes late, but no longer knows hops. */
+ * Memory: about 150 bytes a node and 250 a message, plus 40 bytes a receiver (and, for hops, 70 a
+ * copy) of a message that was active within the last 30 s (at most RECORD_LIVE_BYTES_MAX; then the
+ * oldest messages are settled early). A settled message still counts what comes late, but no longer
+ * knows hops. */
 #ifndef SIM_RECORD_RECORDER_H
 #define SIM_RECORD_RECORDER_H
 
@@ -18,7 +19,7 @@
 #define RECORD_YOUNG_NS (30 * (uint64_t)1000000000)
 /* Rows kept at most, roughly, when hop_every is automatic: as the room goes, only every 2nd, 4th,
  * ... new message is recorded in full. Statistics do not depend on it. */
-#define RECORD_HOP_ROWS_MAX 2000000u
+#define RECORD_HOP_ROWS_MAX 500000u
 #define RECORD_DELIVERY_ROWS_MAX 20000000u
 #define RECORD_TOPICS_DETAILED                                                                     \
     64 /* further topics share one histogram and have no mesh samples                              \

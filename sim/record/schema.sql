@@ -52,11 +52,13 @@ CREATE TABLE delivery (
 ) WITHOUT ROWID;
 
 CREATE TABLE hop (                      -- every copy that was received
-    message INTEGER, node INTEGER, from_node INTEGER,
+    message INTEGER, node INTEGER,
+    copy INTEGER,                       -- 0, 1, ... in order of arrival at the node
+    from_node INTEGER,
     sent_ns INTEGER,                    -- handed to the sender's stream
-    received_ns INTEGER, hops INTEGER,
-    duplicate INTEGER
-);
+    received_ns INTEGER, hops INTEGER, duplicate INTEGER,
+    PRIMARY KEY (message, node, copy)
+) WITHOUT ROWID;
 
 CREATE TABLE control (
     start_ns INTEGER, node INTEGER, sent INTEGER, type TEXT, items INTEGER, bytes INTEGER
@@ -124,17 +126,18 @@ SELECT m.id, t.name AS topic, m.publisher, m.size, m.published_ns,
 FROM message m LEFT JOIN topic t ON t.id = m.topic;
 
 CREATE VIEW topic_summary AS
-SELECT topic, count(*) AS messages, sum(expected) AS expected, sum(deliveries) AS deliveries,
-       1.0 * sum(deliveries) / nullif(sum(expected), 0) AS delivery_ratio,
-       1.0 * sum(duplicates) / nullif(sum(deliveries), 0) AS duplicates_per_delivery,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.5) / 1e6
-           AS p50_ms,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.9) / 1e6
-           AS p90_ms,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.99) / 1e6
-           AS p99_ms,
-       (SELECT max(ns) FROM propagation_cdf c WHERE c.topic = s.topic) / 1e6 AS max_ms
-FROM message_summary s WHERE measured GROUP BY topic;
+SELECT s.topic, s.messages, s.expected, s.deliveries,
+       1.0 * s.deliveries / nullif(s.expected, 0) AS delivery_ratio,
+       1.0 * s.duplicates / nullif(s.deliveries, 0) AS duplicates_per_delivery,
+       q.p50_ns / 1e6 AS p50_ms, q.p90_ns / 1e6 AS p90_ms, q.p99_ns / 1e6 AS p99_ms,
+       q.max_ns / 1e6 AS max_ms
+FROM (SELECT topic, count(*) AS messages, sum(expected) AS expected, sum(deliveries) AS deliveries,
+             sum(duplicates) AS duplicates
+      FROM message_summary WHERE measured GROUP BY topic) s
+LEFT JOIN (SELECT topic, min(CASE WHEN fraction >= 0.5 THEN ns END) AS p50_ns,
+                  min(CASE WHEN fraction >= 0.9 THEN ns END) AS p90_ns,
+                  min(CASE WHEN fraction >= 0.99 THEN ns END) AS p99_ns, max(ns) AS max_ns
+           FROM propagation_cdf GROUP BY topic) q ON q.topic = s.topic;
 
 CREATE VIEW node_traffic AS
 SELECT n.id, n.name, n.grp, n.region, n.class, t.*

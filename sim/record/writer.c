@@ -298,7 +298,10 @@ static int remove_old(const char *path, char *error, size_t error_size)
 
 static int prepare(struct writer *w, const char *path)
 {
-    if (sqlite3_open(path, &w->db) != SQLITE_OK) {
+    /* One thread at a time uses the connection: no locks in it. */
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(path, &w->db, flags, NULL) != SQLITE_OK) {
         fail(w, path);
         return ERR_SYSTEM;
     }

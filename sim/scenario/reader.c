@@ -160,6 +160,21 @@ void reader_fields(struct reader *r, const struct tree *map, const struct field 
     }
 }
 
+/* `value` / `scale` percent, with as many decimals as it needs. */
+static const char *format_percent(uint64_t value, uint64_t scale, char *out)
+{
+    int used = snprintf(out, UNITS_TEXT_MAX, "%" PRIu64, value / scale);
+
+    if (value % scale != 0)
+        used += snprintf(out + used, UNITS_TEXT_MAX - (size_t)used, ".");
+    for (uint64_t rest = value % scale; rest != 0; rest %= scale) {
+        scale /= 10;
+        used += snprintf(out + used, UNITS_TEXT_MAX - (size_t)used, "%" PRIu64, rest / scale);
+    }
+    snprintf(out + used, UNITS_TEXT_MAX - (size_t)used, "%%");
+    return out;
+}
+
 static const char *format_limit(enum field_kind kind, uint64_t value, char *out)
 {
     switch (kind) {
@@ -171,15 +186,8 @@ static const char *format_limit(enum field_kind kind, uint64_t value, char *out)
     case FIELD_BANDWIDTH:
         return units_format_bandwidth(value, out);
     case FIELD_PPM:
-    case FIELD_PPB: {
-        uint64_t scale = kind == FIELD_PPM ? 10000 : 10000000;
-
-        if (value % scale == 0)
-            snprintf(out, UNITS_TEXT_MAX, "%" PRIu64 "%%", value / scale);
-        else
-            snprintf(out, UNITS_TEXT_MAX, "a %" PRIu64 "th", 100 * scale);
-        return out;
-    }
+    case FIELD_PPB:
+        return format_percent(value, kind == FIELD_PPM ? 10000 : 10000000, out);
     case FIELD_U32:
     case FIELD_U64:
     case FIELD_BOOL:

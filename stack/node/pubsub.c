@@ -96,15 +96,17 @@ void pubsub_pull(struct conn *c)
 static int opened(struct stream *s, uint64_t now_ns)
 {
     struct conn *c = s->conn;
+    struct stream *old;
 
     if (s->outbound) {
         gossipsub_peer_add(c->node->gossipsub, now_ns, c->handle.index, &c->peer,
                            gossipsub_version_of(s->version), c->dialled);
         return ERR_OK;
     }
-    if (c->gossip_in)
-        stream_reset(c->gossip_in, YAMUX_RESET_NONE); /* the newest one wins, as with go */
-    c->gossip_in = s;
+    old = c->gossip_in;
+    c->gossip_in = s; /* the newest one wins, as with go; what the peer told before stays */
+    if (old)
+        stream_reset(old, YAMUX_RESET_NONE);
     return ERR_OK;
 }
 
