@@ -56,7 +56,6 @@ static void record(uint32_t messages, enum ending ending)
 {
     static const struct record_totals totals = {.sim_ns = 20000000000};
     char path[96], error[256];
-    struct record_bytes bytes = {1000, 1000, 50, 50, 2000000, 3000000};
     struct record_run run;
     struct recorder *r;
     struct flood f;
@@ -68,7 +67,7 @@ static void record(uint32_t messages, enum ending ending)
     flood_register(&f, r);
     flood_feed_all(&f, r);
     for (uint32_t i = 0; messages > 0 && i < 40; i++)
-        recorder_bytes(r, i, &bytes);
+        recorder_bytes(r, i, 2000000, 3000000);
     recorder_event(r, 19000000000, "partition", "south");
     recorder_expectation(r, "p99(propagation) <= 1 ms", "200.1 ms", false);
     if (ending == FINISHED)
