@@ -13,7 +13,7 @@ CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SO
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
 LIBS_STACK = -lsodium
-LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
+LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lm -lpthread
 
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))

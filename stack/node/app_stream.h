@@ -10,7 +10,7 @@
 #include "stack/node/node.h"
 
 #define APP_STREAM_QUEUE_MAX (256 * 1024) /* bytes that wait for the network, a stream */
-#define APP_STREAM_PROTOCOLS_MAX 8        /* different ones a node */
+#define APP_STREAM_PROTOCOLS_MAX 16       /* different ones a node */
 
 struct app_stream;
 
