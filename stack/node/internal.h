@@ -90,6 +90,8 @@ struct node {
     void *host;
     struct identity identity;
     struct drbg keys; /* Noise */
+    struct buf record;   /* our signed peer record; empty when there is no address to tell */
+    uint64_t record_seq; /* of the last one */
     struct rng dial_rng;
     uint64_t now_ns;
     bool busy, stopped, silent /* being freed */, dials_waiting;
@@ -160,6 +162,7 @@ void dialer_ready(struct node *n, const struct conn *c);
 void dialer_fire(struct timer *t, uint64_t now_ns);
 
 /* services.c: identify, identify-push, ping */
+void services_sign_record(struct node *n); /* of the addresses that we announce */
 extern const struct protocol identify_protocol, identify_push_protocol, ping_protocol;
 void services_push(struct conn *c); /* tells the peer what changed, now or when it says that it listens */
 void services_push_all(struct node *n);

@@ -6,6 +6,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 #include "stack/identify/ping.h"
+#include "stack/wire/record.h"
 
 struct node_config node_config_default(void)
 {
@@ -59,6 +60,7 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->config.algorand.seed = rng_derive(load_le64(seed), "algorand", 0);
     crypto_wipe(seed, sizeof seed);
     timers_init(&n->timers);
+    buf_init(&n->record, RECORD_SIZE_MAX);
     timer_init(&n->dial_timer, dialer_fire);
     node_serve_protocol(n, &identify_protocol);
     node_serve_protocol(n, &identify_push_protocol);
@@ -96,6 +98,7 @@ void node_free(struct node *n)
     app_stream_unbind_all(n);
     mem_free(n->conns);
     mem_free(n->dials);
+    buf_deinit(&n->record);
     crypto_wipe(&n->identity, sizeof n->identity);
     crypto_wipe(&n->keys, sizeof n->keys);
     mem_free(n);
@@ -273,6 +276,8 @@ int node_start(struct node *n, uint64_t now_ns)
         msgnet_init(n);
     if (n->config.listens)
         err = n->ops->listen(n->host, &n->config.listen);
+    if (err == ERR_OK)
+        services_sign_record(n);
     node_leave(n, outer);
     return err;
 }
@@ -329,6 +334,7 @@ void node_announce(struct node *n, uint64_t now_ns, const struct endpoint *addre
     if (count)
         memcpy(n->announced, addresses, count * sizeof *addresses);
     n->announced_count = count;
+    services_sign_record(n);
     services_push_all(n);
     node_leave(n, outer);
 }

@@ -1,7 +1,10 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/mem.h"
 #include "stack/node/internal.h"
+#include "stack/wire/multiaddr.h"
+#include "stack/wire/record.h"
 
 static void gossip_fire(struct timer *t, uint64_t now_ns)
 {
@@ -57,11 +60,37 @@ static void trace(void *ctx, uint64_t now_ns, const struct trace_event *event)
     node_trace(n, event);
 }
 
+/* Peers that somebody who pruned us knows: only a signed record tells where they are. */
+static void peer_exchange(void *ctx, struct slice peer_id, struct slice signed_record)
+{
+    struct node *n = ctx;
+    struct record *r = mem_zalloc(sizeof *r);
+    struct endpoint at;
+    struct peerid named, in_addr;
+    bool has_peer;
+
+    if (peerid_from_bytes(&named, peer_id) == ERR_OK && record_open(signed_record, r) == ERR_OK &&
+        peerid_equal(&named, &r->peer) && !peerid_equal(&named, &n->identity.id)) {
+        for (size_t i = 0; i < r->addr_count; i++)
+            if (multiaddr_to_endpoint(r->addrs[i], &at, &in_addr, &has_peer) == ERR_OK) {
+                dialer_add(n, &at, &named, false);
+                break;
+            }
+    }
+    mem_free(r);
+}
+
 void pubsub_init(struct node *n)
 {
     const struct gossipsub_env env = {
-        .ctx = n, .wants_write = wants_write, .validate = validate, .deliver = deliver, .trace = trace,
-        .peer_topic = n->events.peer_topic ? peer_topic : NULL};
+        .ctx = n,
+        .wants_write = wants_write,
+        .validate = validate,
+        .deliver = deliver,
+        .trace = trace,
+        .peer_exchange = peer_exchange,
+        .peer_topic = n->events.peer_topic ? peer_topic : NULL,
+    };
     struct gossipsub_config config = n->config.gossipsub;
 
     config.identity = &n->identity;

@@ -7,9 +7,47 @@
 #include "stack/wire/multiaddr.h"
 #include "stack/wire/record.h"
 
+_Static_assert(NODE_ANNOUNCED_MAX <= RECORD_ADDRS_MAX && NODE_ANNOUNCED_MAX <= IDENTIFY_ADDRS_MAX, "all are told");
+
 static const char *const identify_ids[] = {IDENTIFY_PROTOCOL};
 static const char *const push_ids[] = {IDENTIFY_PUSH_PROTOCOL};
 static const char *const ping_ids[] = {PING_PROTOCOL};
+
+/* Appends our addresses to `out`; slices[i] are they. */
+static void write_addresses(const struct node *n, struct buf *out, struct slice *slices)
+{
+    size_t ends[NODE_ANNOUNCED_MAX];
+
+    for (uint32_t i = 0; i < n->announced_count; i++) {
+        multiaddr_from_endpoint(out, &n->announced[i], NULL);
+        ends[i] = out->size;
+    }
+    for (uint32_t i = 0; i < n->announced_count; i++) {
+        size_t begin = i ? ends[i - 1] : 0;
+
+        slices[i] = slice_of(out->data + begin, ends[i] - begin);
+    }
+}
+
+/* Signed once for a set of addresses: a simulation asks for it very often. A later one has a larger number, also after
+ * a restart where the node is told the unix time. */
+void services_sign_record(struct node *n)
+{
+    struct record *r = mem_zalloc(sizeof *r);
+    uint64_t seq = n->config.gossipsub.seqno_first + n->now_ns + 1;
+    struct buf addrs;
+
+    n->record_seq = seq > n->record_seq ? seq : n->record_seq + 1;
+    buf_init(&addrs, NODE_ANNOUNCED_MAX * MULTIADDR_SIZE_MAX);
+    write_addresses(n, &addrs, r->addrs);
+    r->seq = n->record_seq;
+    r->addr_count = n->announced_count;
+    buf_clear(&n->record);
+    if (n->announced_count)
+        CHECK(record_seal(r, &n->identity, &n->record) == ERR_OK);
+    buf_deinit(&addrs);
+    mem_free(r);
+}
 
 /* ---- identify: the opener asks, the acceptor tells and closes ---- */
 
@@ -19,7 +57,6 @@ static int tell(struct stream *s)
     struct identify *id = mem_zalloc(sizeof *id);
     struct buf message, addrs, observed;
     uint8_t key[PUBLIC_KEY_PB_SIZE];
-    size_t ends[NODE_ANNOUNCED_MAX];
     struct chain out;
     int err;
 
@@ -28,23 +65,16 @@ static int tell(struct stream *s)
     buf_init(&observed, MULTIADDR_SIZE_MAX);
     public_key_pb_write(key, n->identity.public_key);
     multiaddr_from_endpoint(&observed, &s->conn->remote, NULL);
-    for (uint32_t i = 0; i < n->announced_count; i++) {
-        multiaddr_from_endpoint(&addrs, &n->announced[i], NULL);
-        ends[i] = addrs.size;
-    }
+    write_addresses(n, &addrs, id->listen_addrs);
     id->public_key = slice_of(key, sizeof key);
     id->protocol_version = slice_text("ipfs/0.1.0");
     id->agent_version = slice_text(n->config.agent);
     id->observed_addr = buf_slice(&observed);
-    for (uint32_t i = 0; i < n->announced_count; i++) {
-        size_t begin = i ? ends[i - 1] : 0;
-
-        id->listen_addrs[i] = slice_of(addrs.data + begin, ends[i] - begin);
-    }
     id->listen_addr_count = n->announced_count;
     for (uint32_t i = 0; i < n->served_count; i++)
         id->protocols[i] = slice_text(n->served_ids[i]);
     id->protocol_count = n->served_count;
+    id->signed_record = buf_slice(&n->record);
     err = identify_write(id, &message);
     if (err == ERR_OK) {
         chain_init(&out);
