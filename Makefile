@@ -14,7 +14,7 @@ CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SO
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
 LIBS_STACK = -lsodium
-LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
+LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lm -lpthread
 
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
@@ -30,7 +30,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit
+.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -95,6 +95,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
 unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
+
+## make live        test whole nodes talking on loopback
+live: $(BUILD)/hearsay
+	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a

@@ -45,6 +45,13 @@ static void deliver(void *ctx, uint64_t now_ns, const struct gossipsub_message *
         n->events.delivered(n->events.ctx, now_ns, m);
 }
 
+static void peer_topic(void *ctx, uint32_t peer, struct slice topic, bool joined)
+{
+    struct node *n = ctx;
+
+    n->events.peer_topic(n->events.ctx, n->now_ns, peer, topic, joined);
+}
+
 static void trace(void *ctx, uint64_t now_ns, const struct trace_event *event)
 {
     struct node *n = ctx;
@@ -82,11 +89,12 @@ void pubsub_init(struct node *n)
         .deliver = deliver,
         .trace = trace,
         .peer_exchange = peer_exchange,
+        .peer_topic = n->events.peer_topic ? peer_topic : NULL,
     };
     struct gossipsub_config config = n->config.gossipsub;
 
     config.identity = &n->identity;
-    config.seqno_first = n->now_ns + 1; /* strictly greater after a restart: time only goes on */
+    config.seqno_first += n->now_ns + 1; /* strictly greater after a restart: time only goes on */
     timer_init(&n->gossip_timer, gossip_fire);
     n->gossipsub = gossipsub_new(&config, &env, n->now_ns);
 }
@@ -170,9 +178,9 @@ static void finished(struct stream *s, uint64_t now_ns)
 }
 
 /* gossipsub_protocols lists 1.1 before 1.0. */
-static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed};
-static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed};
-static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed};
+static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed, NULL, false};
+static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed, NULL, false};
+static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed, NULL, false};
 
 const struct protocol *pubsub_protocol(const struct node *n)
 {
