@@ -46,7 +46,7 @@ demo:
 test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS)
-	$(MAKE) unit architecture cli
+	$(MAKE) unit architecture cli live
 
 help:
 	@sed -n 's/^## //p' Makefile
