@@ -147,7 +147,7 @@ int metrics_judge(struct slice request)
         return request.size > METRICS_REQUEST_MAX ? 431 : 0;
     line_end = memchr(request.data, '\r', request.size);
     size = (size_t)(line_end - request.data);
-    if (size < sizeof get || memcmp(request.data, get, sizeof get - 1) != 0) {
+    if (size < sizeof get - 1 || memcmp(request.data, get, sizeof get - 1) != 0) {
         target_end = memchr(request.data, ' ', size);
         return target_end && target_end > request.data ? 405 : 400;
     }
