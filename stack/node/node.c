@@ -10,7 +10,7 @@
 
 struct node_config node_config_default(void)
 {
-    return (struct node_config){
+    struct node_config config = {
         .agent = "hearsay",
         .encryption = NOISE_REAL,
         .yamux = yamux_config_default(),
@@ -20,6 +20,10 @@ struct node_config node_config_default(void)
         .gossipsub = {.params = gossipsub_params_default(), .message_id = gossipsub_id_default},
         .algorand = algorand_config_default(),
     };
+
+    /* A full yamux frame fills one Noise frame; go's, 17 bytes larger, leave a second one behind. */
+    config.yamux.frame_payload_max = NOISE_PLAIN_MAX - YAMUX_HEADER_SIZE;
+    return config;
 }
 
 void node_serve_protocol(struct node *n, const struct protocol *p)
