@@ -461,6 +461,20 @@ void conn_deliver(struct host *h, struct packet *p)
     packet_free(p);
 }
 
+void conn_fetch(const struct host *h, const struct packet *p)
+{
+    const char *app = h->app_ctx;
+
+    if (p->to.index < h->conn_count)
+        __builtin_prefetch(&h->conns[p->to.index]);
+    if (!p->bytes.size)
+        return;
+    __builtin_prefetch(p->bytes.spans);
+    __builtin_prefetch((const char *)p->bytes.spans + 64);
+    __builtin_prefetch(app);
+    __builtin_prefetch(app + 64);
+}
+
 void conn_room(struct host *h)
 {
     uint32_t turns = h->waiting_count;

@@ -137,6 +137,9 @@ int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, 
 uint64_t gossipsub_deadline(const struct gossipsub *g);
 void gossipsub_tick(struct gossipsub *g, uint64_t now_ns);
 
+/* A hint that the bytes at `frame` come soon from the peer: fetches what receiving them needs, a step (0 to 3) at a time. */
+void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step);
+
 /* Looks, for reports and checks. */
 uint32_t gossipsub_mesh_size(const struct gossipsub *g, struct slice topic);
 bool gossipsub_mesh_has(const struct gossipsub *g, struct slice topic, uint32_t peer);

@@ -434,6 +434,21 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     return more;
 }
 
+void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
+{
+    const char *lines = (const char *)g;
+
+    if (step == 0) {
+        __builtin_prefetch(lines);
+        __builtin_prefetch(lines + 64);
+        __builtin_prefetch(lines + 128);
+    } else if (step == 1 && peer < g->peer_capacity) {
+        __builtin_prefetch(&g->peers[peer]);
+    }
+    if (step > 0)
+        memo_expect(&g->memo, frame, step);
+}
+
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)
 {
     struct topic *t = topic_get(&g->topics, topic);

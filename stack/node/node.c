@@ -251,7 +251,22 @@ static void on_wake(void *app, uint64_t now_ns)
     leave(n, outer);
 }
 
-const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+/* Follows the way of a received message to what was known about it before, a step behind the memory. */
+static void on_expect(void *app, struct backend_conn handle, const struct chain *bytes, unsigned step)
+{
+    const struct node *n = app;
+    const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
+
+    if (step == 0 && handle.index < n->conn_capacity)
+        __builtin_prefetch(&n->conns[handle.index]);
+    if (n->gossipsub)
+        gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
+    if (c)
+        conn_expect(c, step);
+}
+
+const struct backend_app node_app = {on_accepted, on_dialled, on_data,  on_writable,
+                                     on_closed,   on_wake,    on_expect};
 
 /* ---- calls of the owner ---- */
 

@@ -120,6 +120,9 @@ void yamux_goaway(struct yamux *y, enum yamux_goaway code);
 uint64_t yamux_deadline(const struct yamux *y);
 int yamux_tick(struct yamux *y, uint64_t now_ns); /* 0, or ERR_TIMEOUT: the peer is dead */
 
+/* A hint that bytes come soon: fetches the session's memory, then (deep) that of the stream which the last frame was for. */
+void yamux_expect(const struct yamux *y, bool deep);
+
 uint64_t yamux_rtt_ns(const struct yamux *y);       /* 0 before the first measurement */
 uint32_t yamux_stream_count(const struct yamux *y); /* those that yamux_streams lists */
 /* The streams that were not released, by ascending id, through next_all; NULL when there is none.
