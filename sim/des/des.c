@@ -151,7 +151,9 @@ void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, ui
 
 bool des_cut(const struct host *a, const struct host *b)
 {
-    return ((a->sides ^ b->sides) & a->des->partitions) != 0;
+    uint64_t partitions = a->des->partitions;
+
+    return partitions && ((a->sides ^ b->sides) & partitions) != 0;
 }
 
 int des_partition(struct des *d, const bool *member)
@@ -250,7 +252,9 @@ static void look_ahead(const struct des *d)
         h = d->hosts[e->node];
         if (step == 0)
             conn_fetch(h, p);
-        else if (p->bytes.size && h->app && h->app->expect)
+        if (step == 1 && p->bytes.count)
+            __builtin_prefetch(chain_front(&p->bytes).data);
+        if (step > 0 && p->bytes.size && h->app && h->app->expect)
             h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
     }
 }

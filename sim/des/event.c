@@ -1,7 +1,6 @@
 /* The calendar. `late` and `far` are 4-ary heaps: shallower than binary ones, and four children are two cache lines. */
 #include "sim/des/event.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "stack/base/check.h"
@@ -13,7 +12,6 @@
 #define DAY_BITS_MAX 40
 #define DAY_EVENTS 16 /* what a day should hold */
 #define AHEAD 16      /* sorted events that are kept in view where there are some in days */
-#define INSERTION_MAX 64 /* more are sorted by the library */
 
 static bool before(const struct event *a, const struct event *b)
 {
@@ -138,25 +136,21 @@ static void take_far(struct event_queue *q)
     }
 }
 
-/* No two events are equal, so that every way to sort gives the same. */
-static int compare(const void *a, const void *b)
-{
-    return before(a, b) ? -1 : 1;
-}
-
+/* Shell's sort: a day is a few dozen events, seldom thousands. No two events are equal, so that every way to sort gives the
+ * same. */
 static void sort(struct event *items, uint32_t count)
 {
-    if (count > INSERTION_MAX) {
-        qsort(items, count, sizeof *items, compare);
-        return;
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        struct event e = items[i];
-        uint32_t at = i;
+    static const uint32_t gaps[] = {19903, 8861, 3938, 1750, 701, 301, 132, 57, 23, 10, 4, 1};
 
-        for (; at > 0 && before(&e, &items[at - 1]); at--)
-            items[at] = items[at - 1];
-        items[at] = e;
+    for (uint32_t k = 0; k < sizeof gaps / sizeof gaps[0]; k++) {
+        for (uint32_t i = gaps[k]; i < count; i++) {
+            struct event e = items[i];
+            uint32_t at = i;
+
+            for (; at >= gaps[k] && before(&e, &items[at - gaps[k]]); at -= gaps[k])
+                items[at] = items[at - gaps[k]];
+            items[at] = e;
+        }
     }
 }
 

@@ -50,8 +50,9 @@ enum conn_state {
 struct conn {
     uint32_t generation;
     uint8_t state; /* enum conn_state */
-    bool paused, stopped /* by the far side */, stopping /* we stopped it */, waiting, wants_write, ended;
-    uint32_t peer_host;
+    bool paused : 1, stopped : 1 /* by the far side */, stopping : 1 /* we stopped it */, waiting : 1, wants_write : 1,
+        ended : 1;
+    uint32_t peer_host, peer_region;
     struct backend_conn peer;
     uint64_t last_arrival_ns; /* of what we sent: later bytes never overtake */
     struct chain received;    /* while paused */

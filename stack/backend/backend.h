@@ -74,6 +74,9 @@ struct backend_ops {
     /* While paused no `data` comes, and in time the sender feels it. */
     void (*pause)(void *host, struct backend_conn conn, bool paused);
 
+    /* A hint that `send` may follow in a moment. NULL: no interest. */
+    void (*expect)(const void *host, struct backend_conn conn);
+
     /* Ends the connection and forgets the handle: no further upcall comes for it. */
     void (*close)(void *host, struct backend_conn conn, enum backend_close how);
 

@@ -199,12 +199,15 @@ void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
     if (m->capacity == 0)
         return;
     cell = &m->cells[memo_cell(m, frame)];
-    if (step == 1)
+    if (step == 1) {
         __builtin_prefetch(cell);
-    else if (step == 2)
+    } else if (step == 2) {
         __builtin_prefetch(*cell);
-    else if (*cell)
+        __builtin_prefetch((const char *)*cell + 64);
+    } else if (*cell) {
         __builtin_prefetch((*cell)->topic);
+        __builtin_prefetch((*cell)->topic->name);
+    }
 }
 
 void memo_clear(struct memo *m)

@@ -156,6 +156,11 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
         chosen = &t->peers;
     else if (!t->joined)
         mesh_fanout(g, now_ns, t);
+    for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
+        __builtin_prefetch(&g->peers[slot], 1);
+        if (g->env.may_write)
+            g->env.may_write(g->env.ctx, slot);
+    }
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         forward_to(g, now_ns, slot, p, route);
     for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)

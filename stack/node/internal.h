@@ -28,9 +28,9 @@ struct conn { /* what every event needs comes first */
     struct yamux *yamux;       /* once ready */
     struct stream *gossip_in, *gossip_out, *algorand;
     struct chain wire_in, plain_in, wire_out;
+    struct timer timer;
     struct conn *next;         /* in the list of dirty or of buried ones */
     uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
-    struct timer timer;
     struct noise_session session;
     struct stream *streams;    /* all of them */
     struct upgrade *upgrade;   /* NULL once ready */

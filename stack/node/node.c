@@ -128,9 +128,27 @@ static bool enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
+/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
+static void flush_expect(const struct node *n)
+{
+    for (const struct conn *c = n->dirty; c; c = c->next) {
+        __builtin_prefetch(c->yamux);
+        __builtin_prefetch(c->gossip_out);
+        if (n->ops->expect)
+            n->ops->expect(n->host, c->handle);
+    }
+    for (const struct conn *c = n->dirty; c; c = c->next)
+        if (c->gossip_out) {
+            __builtin_prefetch(c->gossip_out->mux);
+            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
+        }
+}
+
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
+    if (n->dirty && n->dirty->next)
+        flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
 
