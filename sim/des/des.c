@@ -234,7 +234,7 @@ static void dispatch(struct host *h, const struct event *e)
  * happens next has nothing to do with what happened last. A pointer is followed some events after it was fetched. */
 static void look_ahead(const struct des *d)
 {
-    enum { FIRST = 13, STRIDE = 2 };
+    enum { FIRST = 19, STRIDE = 3 };
     const struct event *e = event_queue_ahead(&d->queue, FIRST);
     const struct packet *p;
     const struct host *h;

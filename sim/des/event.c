@@ -11,7 +11,7 @@
 #define DAY_BITS_FIRST 15 /* 33 us */
 #define DAY_BITS_MAX 40
 #define DAY_EVENTS 16 /* what a day should hold */
-#define AHEAD 16      /* sorted events that are kept in view where there are some in days */
+#define AHEAD 24      /* sorted events that are kept in view where there are some in days */
 
 static bool before(const struct event *a, const struct event *b)
 {

@@ -25,6 +25,7 @@
 #define RANGE_SIZE ((size_t)1 << 35) /* of addresses; memory is only what is touched */
 #define STEP_SIZE ((size_t)1 << 21)  /* made usable at once: a huge page */
 #define CLASS_COUNT 31
+#define LINES_END 7          /* classes of up to 256 bytes */
 #define BATCH_MAX 64         /* blocks, and ... */
 #define BATCH_SIZE_MAX 16384 /* ... bytes in a batch; at least one block */
 
@@ -60,23 +61,23 @@ static uint32_t class_of(size_t size)
     if (size <= 256)
         return 3 + (uint32_t)(size - 1) / 64;
     doubling = 63u - (uint32_t)__builtin_clzll(size - 1); /* 8 for 257 to 512 */
-    return 7 + (doubling - 8) * 4 + (uint32_t)((size - 1) >> (doubling - 2) & 3);
+    return LINES_END + (doubling - 8) * 4 + (uint32_t)((size - 1) >> (doubling - 2) & 3);
 }
 
 static size_t class_size(uint32_t class)
 {
     if (class < 4)
         return (class + 1) * (size_t)16;
-    if (class < 7)
+    if (class < LINES_END)
         return (class - 2) * (size_t)64;
-    return (size_t)(5 + (class - 7) % 4) << ((class - 7) / 4 + 6);
+    return (size_t)(5 + (class - LINES_END) % 4) << ((class - LINES_END) / 4 + 6);
 }
 
 static uint32_t batch_count(uint32_t class)
 {
-    size_t count = BATCH_SIZE_MAX / class_size(class);
-
-    return (uint32_t)(count < BATCH_MAX ? count : BATCH_MAX);
+    if (class < LINES_END) /* those that matter, without a division */
+        return BATCH_MAX;
+    return (uint32_t)(BATCH_SIZE_MAX / class_size(class));
 }
 
 #ifdef POOL_OFF

@@ -201,6 +201,7 @@ void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
     cell = &m->cells[memo_cell(m, frame)];
     if (step == 1) {
         __builtin_prefetch(cell);
+        __builtin_prefetch(frame);
     } else if (step == 2) {
         __builtin_prefetch(*cell);
         __builtin_prefetch((const char *)*cell + 64);

@@ -132,7 +132,7 @@ static bool enter(struct node *n, uint64_t now_ns)
 static void flush_expect(const struct node *n)
 {
     for (const struct conn *c = n->dirty; c; c = c->next) {
-        __builtin_prefetch(c->yamux);
+        yamux_expect(c->yamux, false);
         __builtin_prefetch(c->gossip_out);
         if (n->ops->expect)
             n->ops->expect(n->host, c->handle);
