@@ -478,7 +478,7 @@ void conn_fetch(const struct host *h, const struct packet *p)
 
     if (p->to.index < h->conn_count)
         __builtin_prefetch(&h->conns[p->to.index]);
-    if (!p->bytes.size)
+    if (!p->bytes.size || !app)
         return;
     __builtin_prefetch(p->bytes.spans);
     __builtin_prefetch((const char *)p->bytes.spans + 64);

@@ -243,6 +243,8 @@ static void look_ahead(const struct des *d)
         __builtin_prefetch(e->object);
         __builtin_prefetch(d->hosts[e->node]);
         __builtin_prefetch((const char *)d->hosts[e->node] + 64);
+        if (d->config.expect)
+            d->config.expect(d->config.trace_ctx, e->node, 0);
     }
     for (uint32_t step = 0; step <= BACKEND_EXPECT_STEPS; step++) {
         e = event_queue_ahead(&d->queue, FIRST - STRIDE * (step + 1));
@@ -252,6 +254,8 @@ static void look_ahead(const struct des *d)
         h = d->hosts[e->node];
         if (step == 0)
             conn_fetch(h, p);
+        if (step == 1 && d->config.expect)
+            d->config.expect(d->config.trace_ctx, e->node, 1);
         if (step == 1 && p->bytes.count)
             __builtin_prefetch(chain_front(&p->bytes).data);
         if (step > 0 && p->bytes.size && h->app && h->app->expect)

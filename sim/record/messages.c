@@ -423,7 +423,9 @@ void messages_sweep(struct recorder *r, uint64_t now_ns)
 {
     while (r->oldest < r->message_count) {
         struct message *m = &r->messages[r->oldest];
-        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > RECORD_YOUNG_NS;
+        bool done = m->publisher != UNKNOWN && m->deliveries == m->expected;
+        uint64_t limit_ns = done ? RECORD_DONE_NS : RECORD_YOUNG_NS;
+        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > limit_ns;
 
         if (!old && r->live_bytes <= RECORD_LIVE_BYTES_MAX)
             return;

@@ -16,7 +16,10 @@
 #include "stack/base/trace.h"
 
 #define RECORD_LIVE_BYTES_MAX ((uint64_t)256 << 20)
+/* A message is settled (its rows are written) when nothing was heard of it for so long; sooner when
+ * all whom it was meant for have it. */
 #define RECORD_YOUNG_NS (30 * (uint64_t)1000000000)
+#define RECORD_DONE_NS (5 * (uint64_t)1000000000)
 /* Rows kept at most, roughly, when hop_every is automatic: as the room goes, only every 2nd, 4th,
  * ... new message is recorded in full. Statistics do not depend on it. */
 #define RECORD_HOP_ROWS_MAX 500000u
@@ -68,6 +71,8 @@ void recorder_link(struct recorder *r, uint32_t dialler, uint32_t listener, uint
  */
 void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up);
 
+/* A hint that the node will report something soon: fetches what that needs, in two steps. */
+void recorder_expect(const struct recorder *r, uint32_t node, unsigned step);
 void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
                     const struct trace_event *e);
 

@@ -12,6 +12,11 @@ static const char *refuses(const struct scenario *s, char *out)
                  scenario_tcp_text(s->network.tcp));
         return out;
     }
+    if (s->network.send_buffer_size || s->network.receive_buffer_size) {
+        snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
+                 s->network.send_buffer_size ? "send" : "receive");
+        return out;
+    }
     return NULL;
 }
 
@@ -32,7 +37,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .queue_size = s->network.queue_size,
                              .queue_ns = s->network.queue_ns,
                              .trace_ctx = config->trace_ctx,
-                             .trace = config->trace};
+                             .trace = config->trace,
+                             .expect = config->expect};
     struct des *d = des_new(&des);
 
     (void)error;

@@ -43,7 +43,7 @@ static void read_from(struct reader *r, const struct tree *t, const struct scena
     p->node_count = 1;
     if (p->node_first ==
         SCENARIO_NONE) /* the error lists groups: those are meant most of the time */
-        reader_lookup(r, t, "group or node", s->groups, s->group_count, sizeof *s->groups);
+        reader_lookup(r, t, NAMES("group or node", s->groups, s->group_count));
 }
 
 static const struct scenario_group *publisher_group(const struct scenario *s,
@@ -269,7 +269,7 @@ static void read_tag(struct reader *r, const struct tree *t, struct scenario *s,
         reader_fail(r, tree_find(t, "from"), "group %s has no algorand", g->name);
     if (r->failed)
         return;
-    index = reader_lookup(r, tag, "tag", tags, sizeof tags / sizeof *tags, sizeof *tags);
+    index = reader_lookup(r, tag, NAMES("tag", tags, sizeof tags / sizeof *tags));
     if (r->failed)
         return;
     p->label = arena_text(r->arena, tag->text, 2);

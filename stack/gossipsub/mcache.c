@@ -202,9 +202,9 @@ void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
     if (step == 1) {
         __builtin_prefetch(cell);
         __builtin_prefetch(frame);
-    } else if (step == 2) {
+    } else if (*cell && step == 2) {
         __builtin_prefetch(*cell);
-        __builtin_prefetch((const char *)*cell + 64);
+        __builtin_prefetch((*cell)->id);
     } else if (*cell) {
         __builtin_prefetch((*cell)->topic);
         __builtin_prefetch((*cell)->topic->name);

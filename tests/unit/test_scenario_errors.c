@@ -5,7 +5,6 @@
 #include "sim/scenario/topology.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
-#include "tests/unit/scenario_double.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #include "tests/lib/test.h"
 
 #include "sim/scenario/placement.h"
+#include "sim/scenario/units.h"
 #include "stack/base/mem.h"
-#include "tests/unit/scenario_double.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.network.region_count, 1);
     assert_int_equal(scenario_latency_ns(&s, 0, 0), 25000);
     assert_int_equal(s.network.class_count, 0);
-    assert_int_equal(s.network.tcp, SCENARIO_TCP_FLIGHT);
+    assert_int_equal(s.network.tcp, SCENARIO_TCP_IDEAL);
     assert_int_equal(s.network.encryption, SCENARIO_ENCRYPTION_DEFAULT);
     assert_int_equal(s.network.queue_ns, 100 * NS_PER_MS);
     assert_true(s.groups[0].gossipsub_on);
@@ -396,11 +396,12 @@ static void load_folder(const char *folder)
     assert_true(count > 0);
 }
 
-static void the_scenarios_we_ship_are_valid(void **state)
+static void shipped_and_example_scenarios_are_valid(void **state)
 {
     (void)state;
     load_folder("scenarios");
     load_folder("scenarios/smoke");
+    load_folder("tests/scenarios/valid");
 }
 
 int main(void)
@@ -415,7 +416,7 @@ int main(void)
         cmocka_unit_test(nodes_are_placed_by_weight_and_seed),
         cmocka_unit_test(events_select_the_same_nodes_each_time),
         cmocka_unit_test(the_manual_names_only_keys_that_are_read),
-        cmocka_unit_test(the_scenarios_we_ship_are_valid),
+        cmocka_unit_test(shipped_and_example_scenarios_are_valid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

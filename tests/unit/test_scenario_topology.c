@@ -3,7 +3,6 @@
 
 #include "sim/scenario/topology.h"
 #include "stack/base/mem.h"
-#include "tests/unit/scenario_double.h"
 
 #include <stdio.h>
 #include <stdlib.h>
