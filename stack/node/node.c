@@ -138,9 +138,28 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
+/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
+static void flush_expect(const struct node *n)
+{
+    for (const struct conn *c = n->dirty; c; c = c->next) {
+        if (c->yamux)
+            yamux_expect(c->yamux, false);
+        __builtin_prefetch(c->gossip_out);
+        if (n->ops->expect)
+            n->ops->expect(n->host, c->handle);
+    }
+    for (const struct conn *c = n->dirty; c; c = c->next)
+        if (c->gossip_out) {
+            __builtin_prefetch(c->gossip_out->mux);
+            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
+        }
+}
+
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
+    if (n->dirty && n->dirty->next)
+        flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
 
@@ -264,7 +283,29 @@ static void on_wake(void *app, uint64_t now_ns)
     node_leave(n, outer);
 }
 
-const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+/* Follows the way of a received message to what was known about it before, a step behind the memory. */
+static void on_expect(void *app, struct backend_conn handle, const struct chain *bytes, unsigned step)
+{
+    const struct node *n = app;
+    const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
+
+    if (step == 0 && handle.index < n->conn_capacity)
+        __builtin_prefetch(&n->conns[handle.index]);
+    if (n->gossipsub)
+        gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
+    if (c)
+        conn_expect(c, step);
+}
+
+const struct backend_app node_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+    .expect = on_expect,
+};
 
 /* ---- calls of the owner ---- */
 
