@@ -83,6 +83,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Tests that count memory: every allocation goes through tests/lib/meter.c.
+comma = ,
+METER_LDFLAGS = $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
+$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)

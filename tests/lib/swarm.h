@@ -14,6 +14,9 @@ struct swarm_node {
     uint32_t delivered, received; /* gossip messages, Algorand messages */
     uint32_t ready, gone, failed; /* traces */
     int last_error;
+    uint32_t rejects, drops; /* traces of messages */
+    int last_reject;
+    uint32_t foreign; /* messages among delivered and received that no node of the swarm sent: a test says how many may come */
     bool down;
 };
 
