@@ -256,8 +256,8 @@ static int step_security(struct attacker *a)
 static int step_noise(struct attacker *a)
 {
     struct noise_peer peer;
-    int err = noise_handshake_feed(a->handshake, &a->wire_in, &a->wire_out, NULL, &peer,
-                                   &a->session);
+    int err =
+        noise_handshake_feed(a->handshake, &a->wire_in, &a->wire_out, NULL, &peer, &a->session);
 
     if (err == NOISE_DONE)
         a->stage = peer.muxer_agreed ? ATTACKER_READY : ATTACKER_SECURE;
@@ -457,11 +457,11 @@ void attacker_connect(struct attacker *a, enum attacker_stage last)
     assert_int_equal(des_ops.dial(a->host, &to, &a->conn), ERR_OK);
 }
 
-void attacker_listen(struct attacker *a, enum attacker_stage last)
+void attacker_listen(struct attacker *a, enum attacker_stage last, const struct peerid *expected)
 {
     restart(a, last, 2);
     assert_int_equal(des_ops.listen(a->host, &a->address), ERR_OK);
-    node_connect(a->swarm->nodes[0].node, des_now_ns(a->swarm->des), &a->address, NULL);
+    node_connect(a->swarm->nodes[0].node, des_now_ns(a->swarm->des), &a->address, expected);
 }
 
 void attacker_reach(struct attacker *a, enum attacker_stage stage)

@@ -41,11 +41,11 @@ struct attacker {
     int closed_err, failure;         /* failure: what its own machines said of the victim */
     uint64_t received;               /* raw bytes */
 
-    bool deaf;                       /* answers no ping of yamux, ... */
-    bool stingy;                     /* ... gives no credit, ... */
-    bool mute;                       /* ... answers no proposal on the victim's streams */
-    bool keeps;                      /* what arrives on agreed streams stays in `in` */
-    struct protocol_list served;     /* what it agrees to on the victim's streams */
+    bool deaf;                   /* answers no ping of yamux, ... */
+    bool stingy;                 /* ... gives no credit, ... */
+    bool mute;                   /* ... answers no proposal on the victim's streams */
+    bool keeps;                  /* what arrives on agreed streams stays in `in` */
+    struct protocol_list served; /* what it agrees to on the victim's streams */
 
     struct chain wire_in, wire_out, plain_in;
     struct multistream negotiation;
@@ -53,8 +53,8 @@ struct attacker {
     struct noise_session session;
     struct attacker_stream *streams; /* those of which it knows */
     uint32_t stream_count, stream_capacity, next_id;
-    uint32_t stream; /* that it opened last */
-    uint32_t resets; /* frames with RST, of any stream */
+    uint32_t stream;     /* that it opened last */
+    uint32_t resets;     /* frames with RST, of any stream */
     uint32_t reset_code; /* of the last one */
     uint32_t pongs;
     bool goaway;
@@ -65,11 +65,12 @@ struct attacker {
 void attacker_init(struct attacker *a, struct swarm *s, uint32_t number);
 void attacker_deinit(struct attacker *a);
 
-/* Dials node 0, or is dialled by it, and waits until the stage is reached. */
+/* Dials node 0 and waits until the stage is reached. */
 void attacker_reach(struct attacker *a, enum attacker_stage stage);
-void attacker_listen(struct attacker *a, enum attacker_stage last); /* does not wait */
-void attacker_connect(struct attacker *a, enum attacker_stage last); /* does not wait */
-void attacker_crash(struct attacker *a);                            /* a reset, without a word */
+/* These do not wait. `expected`: whom the victim thinks it dials; may be NULL. */
+void attacker_listen(struct attacker *a, enum attacker_stage last, const struct peerid *expected);
+void attacker_connect(struct attacker *a, enum attacker_stage last);
+void attacker_crash(struct attacker *a); /* a reset, without a word */
 
 /* Bytes as they are, in Noise frames, in one yamux frame. */
 void attacker_raw(struct attacker *a, struct slice bytes);

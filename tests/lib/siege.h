@@ -1,10 +1,10 @@
 /* A victim (node 0) and three honest nodes, all connected, who go on talking while one or more
  * attackers are at the victim.
  *
- * An attack is a row of a table: how far the attacker goes, what it does then, what comes of it, and
- * how much more memory than before the whole process may have held at any moment: victim, honest
- * nodes, attacker and what is in flight. siege_attack checks all that, and that every message
- * of the honest reached every honest node. */
+ * An attack is a row of a table: how far the attacker goes, what it does then, what comes of it,
+ * and how much more memory than before the whole process may have held at any moment: victim,
+ * honest nodes, attacker and what is in flight. siege_attack checks all that, and that every
+ * message of the honest reached every honest node. */
 #ifndef TESTS_LIB_SIEGE_H
 #define TESTS_LIB_SIEGE_H
 
@@ -40,8 +40,8 @@ struct attack {
     void (*act)(struct siege *s);
     enum siege_outcome outcome;
     int code;
-    uint32_t within_s;  /* after the act */
-    size_t memory_max;  /* above what was live before the attacker came */
+    uint32_t within_s; /* after the act */
+    size_t memory_max; /* above what was live before the attacker came */
     void (*configure)(struct node_config *c);
 };
 
