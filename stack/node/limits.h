@@ -18,7 +18,7 @@
 #define NODE_HEARD_MAX 128                    /* peers from peer exchange waiting to be dialled */
 #define NODE_FLUSH_SIZE (64 * 1024)           /* bytes sealed ahead of what the backend has taken */
 #define NODE_STREAM_REOPEN_MAX 4              /* times a lost pubsub stream is opened again; go's */
-#define NODE_PING_QUEUE_MAX (32 * 32)         /* unanswered ping bytes a peer may have us hold */
+#define NODE_PING_QUEUE_MAX (32 * 32)         /* ping bytes of a stream, unread by us or by the peer */
 
 _Static_assert(NODE_DIAL_TIMEOUT_NS < NODE_UPGRADE_TIMEOUT_NS, "a dial fits its upgrade");
 _Static_assert(NODE_FLUSH_SIZE >= NOISE_FRAME_MAX / 2, "a batch is worth a call");

@@ -163,8 +163,8 @@ static int ping_data(struct stream *s, uint64_t now_ns)
     struct chain out;
 
     (void)now_ns;
-    if (s->mux->out.size > NODE_PING_QUEUE_MAX)
-        return ERR_LIMIT; /* asks without reading the answers */
+    if (s->mux->out.size > NODE_PING_QUEUE_MAX || s->mux->in.size > NODE_PING_QUEUE_MAX)
+        return ERR_LIMIT; /* asks without reading the answers, or without waiting for them */
     chain_init(&out);
     if (ping_answer(&s->mux->in, &out))
         stream_write(s, &out);
