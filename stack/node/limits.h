@@ -12,6 +12,7 @@
 #define NODE_UPGRADE_TIMEOUT_NS 15000000000ull /* TCP to ready; go-libp2p's accept timeout */
 #define NODE_STREAM_TIMEOUT_NS 10000000000ull /* negotiating a stream; go-libp2p's */
 #define NODE_IDENTIFY_TIMEOUT_NS 5000000000ull
+#define NODE_PUSHES_MAX 4                     /* identify-pushes of a peer at the same time */
 #define NODE_BACKOFF_MIN_NS 1000000000ull     /* before a failed dial is tried again; doubles ... */
 #define NODE_BACKOFF_MAX_NS 60000000000ull    /* ... up to this */
 #define NODE_DIAL_ATTEMPTS_MAX 3              /* for peers we heard of; targets of ours are tried for ever */

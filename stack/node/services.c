@@ -78,6 +78,9 @@ static int push_opened(struct stream *s, uint64_t now_ns)
 {
     (void)now_ns;
     CHECK(!s->outbound);
+    if (s->conn->pushes == NODE_PUSHES_MAX)
+        return ERR_LIMIT; /* each may make us hold what identify may be long */
+    s->conn->pushes++;
     ask(s);
     return ERR_OK;
 }
@@ -138,6 +141,8 @@ static void identify_closed(struct stream *s, uint64_t now_ns, int err)
 {
     (void)now_ns;
     (void)err;
+    if (s->own && s->protocol == &identify_push_protocol)
+        s->conn->pushes--;
     if (s->own)
         identify_reader_deinit(s->own);
     mem_free(s->own);
