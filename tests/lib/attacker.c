@@ -595,11 +595,15 @@ void attacker_rpc(struct attacker *a, struct slice rpc)
 void attacker_join(struct attacker *a)
 {
     uint32_t before = node_mesh_size(a->swarm->nodes[0].node, slice_text("t"));
-    struct buf b;
+    struct buf b, graft;
 
     attacker_open(a, "/meshsub/1.1.0");
     buf_init(&b, 256);
+    buf_init(&graft, 256);
+    rpc_append_graft(&graft, slice_text("t"));
     rpc_append_subscription(&b, true, slice_text("t"));
+    pb_append_bytes(&b, RPC_FIELD_CONTROL, buf_slice(&graft));
+    buf_deinit(&graft);
     attacker_rpc(a, buf_slice(&b));
     buf_deinit(&b);
     for (int i = 0; i < 40 && node_mesh_size(a->swarm->nodes[0].node, slice_text("t")) == before;
