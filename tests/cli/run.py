@@ -266,7 +266,8 @@ def a_setting_that_a_backend_cannot_honour_is_named(tmp):
 
 
 def commands_of_the_readmes_work(tmp):
-    """Every `build/hearsay` line in a shell block of a README runs (results go to a folder of the test)."""
+    """Every `build/hearsay` line in a shell block of a README runs, where results go to a folder of the test."""
+    os.symlink(f"{ROOT}/scenarios", f"{tmp}/scenarios")
     lines = []
     for folder, _, files in os.walk(ROOT):
         if "README.md" in files and "/build" not in folder and "/results" not in folder and "/node_modules" not in folder:
@@ -275,11 +276,17 @@ def commands_of_the_readmes_work(tmp):
                 lines += [line for line in block.splitlines() if line.startswith("build/hearsay")]
     expect(lines, "no README shows a command")
     for line in lines:
-        line = line.split("  #")[0].strip().replace("build/hearsay", PROGRAM, 1).replace("results/", f"{tmp}/results/")
-        if " run " in line and "--out" not in line:
-            line += f" --out {tmp}/results/run"
-        done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=ROOT, timeout=170)
+        line = line.split("  #")[0].strip().replace("build/hearsay", PROGRAM, 1)
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp, timeout=170)
         same(done.returncode, 0, f"{line}\n{done.stdout[-500:]}{done.stderr[-500:]}")
+
+
+def the_scenario_in_the_readme_runs(tmp):
+    text = re.search(r"```yaml\n(.*?)```", open(f"{ROOT}/README.md").read(), re.S).group(1)
+    with open(f"{tmp}/pair.yaml", "w") as f:
+        f.write(text)
+    status, out, err = run("check", f"{tmp}/pair.yaml", "--progress", "off")
+    same(status, 0, out + err)
 
 
 def main():
