@@ -92,6 +92,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Tests that count memory: every allocation goes through tests/lib/meter.c.
+comma = ,
+METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
+$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)

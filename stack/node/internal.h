@@ -24,6 +24,7 @@ struct conn { /* what every event needs comes first */
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
     bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    uint8_t pushes;            /* identify-pushes that we are reading */
     uint8_t reopened;          /* times the pubsub stream was opened again */
     int doomed;                /* err to close with at the end of this upcall */
     struct yamux *yamux;       /* once ready */

@@ -18,6 +18,10 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
     n->failed += event->kind == TRACE_CONN_FAILED || event->kind == TRACE_DIAL_FAILED;
     if (event->kind == TRACE_PEER_GONE || event->kind == TRACE_CONN_FAILED || event->kind == TRACE_DIAL_FAILED)
         n->last_error = event->code;
+    n->rejects += event->kind == TRACE_REJECT;
+    n->drops += event->kind == TRACE_DROP;
+    if (event->kind == TRACE_REJECT)
+        n->last_reject = event->code;
 }
 
 static void on_delivered(void *ctx, uint64_t now_ns, const struct gossipsub_message *m)

@@ -18,6 +18,9 @@ struct swarm_node {
     uint32_t topics_joined, topics_left;     /* by peers */
     uint32_t secured;                        /* handshakes done */
     int last_error;
+    uint32_t rejects, drops; /* traces of messages */
+    int last_reject;
+    uint32_t foreign; /* messages among delivered and received that no node of the swarm sent: a test says how many may come */
     bool down;
 };
 
