@@ -13,12 +13,13 @@ CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SO
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
 LIBS_STACK = -lsodium
-LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
+LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lm -lpthread
 
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -28,8 +29,22 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture help clean test unit
+.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
+## make             build build/hearsay
 all: $(BUILD)/hearsay
+
+## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
+demo:
+	scripts/setup.sh
+	$(MAKE) all
+	$(BUILD)/hearsay run scenarios/demo.yaml --out results/demo
+	$(BUILD)/hearsay report results/demo >results/demo/report.txt
+	@echo "plots are in results/demo/plots, the full report in results/demo/report.txt"
+
+## make test        set the machine up for tests, run all of them
+test:
+	scripts/setup.sh --tests
+	$(MAKE) all unit architecture cli
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -68,13 +83,43 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
 unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
 
+## make live        test whole nodes talking on loopback
+live: $(BUILD)/hearsay
+	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
+
+## make cli         tests of the program as its users run it (tests/cli)
+cli: $(BUILD)/hearsay
+	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
+
+## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer
+SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \
+      SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+sanitize:
+	$(MAKE) $(SAN) all unit
+	python3 tests/cli/run.py $(BUILD)/asan/hearsay
+
+## make compilers   gcc -O2 and clang -O0 give the same digest
+compilers: $(BUILD)/hearsay
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
+	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
+
+## make bench       deliveries and events a second, memory a node, then the micro-benchmarks (tests/bench)
+bench: $(BUILD)/hearsay $(BENCHES)
+	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
+	$(Q)for program in $(BENCHES); do $$program || exit 1; done
 
 ## make clean       remove the build folder
 clean:

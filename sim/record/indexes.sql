@@ -1,6 +1,5 @@
 -- Made when all rows are in: faster than keeping them up to date.
 CREATE INDEX message_topic ON message (topic);
-CREATE INDEX hop_message_node ON hop (message, node);
 CREATE INDEX mesh_node ON mesh (node);
 CREATE INDEX connection_node ON connection (node);
 PRAGMA analysis_limit = 1000;

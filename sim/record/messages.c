@@ -21,6 +21,9 @@ static void release(struct message *m)
 {
     receipts_deinit(&m->receipts);
     table_deinit(&m->sent);
+    mem_free(m->copies);
+    m->copies = NULL;
+    m->copy_count = m->copy_capacity = 0;
 }
 
 void messages_deinit(struct recorder *r)
@@ -38,7 +41,8 @@ static uint32_t index_of(const struct recorder *r, const struct message *m)
 
 static void account(struct recorder *r, struct message *m)
 {
-    uint64_t bytes = receipts_size_bytes(&m->receipts) + table_size_bytes(&m->sent);
+    uint64_t bytes = receipts_size_bytes(&m->receipts) + table_size_bytes(&m->sent) +
+                     m->copy_capacity * sizeof *m->copies;
 
     r->live_bytes += bytes - m->accounted;
     m->accounted = bytes;
@@ -138,7 +142,7 @@ void messages_publish(struct recorder *r, struct message *m, uint32_t node, uint
     if (m->publisher == UNKNOWN) {
         m->publisher = node;
         m->published_ns = now_ns;
-        m->measured = now_ns >= r->run.warmup_ns;
+        m->measured = now_ns >= r->run.warmup_ns && now_ns < r->measured_until_ns;
         m->expected = topics_audience(r, t, node);
         write_message(r, m, e->id);
         if (!m->receipts.places && !m->settled)
@@ -185,30 +189,6 @@ static uint16_t hops_from(const struct message *m, uint32_t from)
     return (uint16_t)(theirs->hops + 1);
 }
 
-static void write_hop(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
-                      uint64_t now_ns, bool duplicate)
-{
-    const uint64_t *sent;
-    uint16_t hops;
-    uint64_t *row;
-
-    if (!m->has_hops)
-        return;
-    hops = hops_from(m, from);
-    sent = table_find(&m->sent, pair(from, node));
-    row = writer_row(r->writer, ROW_HOP);
-    row[0] = index_of(r, m);
-    row[1] = node;
-    row[2] = node_or_null(from);
-    row[3] = sent ? *sent : ROW_NULL;
-    row[4] = now_ns;
-    row[5] = hops == HOPS_UNKNOWN ? ROW_NULL : hops;
-    row[6] = duplicate;
-    if (sent)
-        table_remove(&m->sent, pair(from, node));
-    r->hops.rows++;
-}
-
 /* The node's receipt, made when this is its first copy. */
 static struct receipt *receipt_of(struct recorder *r, struct message *m, uint32_t node,
                                   uint32_t from, uint64_t now_ns)
@@ -229,23 +209,56 @@ static struct receipt *receipt_of(struct recorder *r, struct message *m, uint32_
     return mine;
 }
 
+/* Takes a copy down; its row is written when the message is settled. */
+static void note_copy(struct recorder *r, struct message *m, struct receipt *mine, uint32_t from,
+                      uint64_t now_ns)
+{
+    uint64_t key = pair(from, mine->node);
+    const uint64_t *sent = table_find(&m->sent, key);
+    struct copy *c;
+
+    if (m->copy_count == m->copy_capacity) {
+        m->copy_capacity = m->copy_capacity ? m->copy_capacity * 2 : 64;
+        m->copies = mem_grow(m->copies, m->copy_capacity, sizeof *m->copies);
+        account(r, m);
+    }
+    c = &m->copies[m->copy_count++];
+    *c = (struct copy){.sent_ns = sent ? *sent : ROW_NULL, .received_ns = now_ns, .from = from};
+    c->hops = hops_from(m, from);
+    c->previous = mine->last_copy;
+    mine->last_copy = m->copy_count;
+    if (sent)
+        table_remove(&m->sent, key);
+    r->hops.rows++;
+}
+
 void messages_arrive(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                      uint64_t now_ns)
 {
-    if (!m->settled)
-        receipt_of(r, m, node, from, now_ns);
-    write_hop(r, m, node, from, now_ns, false);
+    struct receipt *mine;
+
+    if (m->settled)
+        return;
+    mine = receipt_of(r, m, node, from, now_ns);
+    if (m->has_hops)
+        note_copy(r, m, mine, from, now_ns);
 }
 
 void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                         uint64_t now_ns)
 {
-    struct receipt *mine = m->settled ? NULL : receipts_find(&m->receipts, node);
+    struct receipt *mine;
 
     m->duplicates++;
-    if (mine && mine->duplicates < UINT16_MAX)
+    if (m->settled)
+        return;
+    mine = receipt_of(r, m, node, from, now_ns);
+    if (mine->duplicates < UINT16_MAX)
         mine->duplicates++;
-    write_hop(r, m, node, from, now_ns, true);
+    if (m->has_hops) {
+        note_copy(r, m, mine, from, now_ns);
+        m->copies[m->copy_count - 1].duplicate = true;
+    }
 }
 
 static void write_delivery(struct recorder *r, const struct message *m, const struct receipt *got)
@@ -266,6 +279,28 @@ static void write_delivery(struct recorder *r, const struct message *m, const st
     r->deliveries.rows++;
 }
 
+/* In order of arrival, numbered from 0: the list runs backwards, so count first. */
+static void write_copies(struct recorder *r, const struct message *m, const struct receipt *got)
+{
+    uint32_t number = 0;
+
+    for (uint32_t at = got->last_copy; at; at = m->copies[at - 1].previous)
+        number++;
+    for (uint32_t at = got->last_copy; at; at = m->copies[at - 1].previous) {
+        const struct copy *c = &m->copies[at - 1];
+        uint64_t *row = writer_row(r->writer, ROW_HOP);
+
+        row[0] = index_of(r, m);
+        row[1] = got->node;
+        row[2] = --number;
+        row[3] = node_or_null(c->from);
+        row[4] = c->sent_ns;
+        row[5] = c->received_ns;
+        row[6] = c->hops == HOPS_UNKNOWN ? ROW_NULL : c->hops;
+        row[7] = c->duplicate;
+    }
+}
+
 static void count_delivery(struct recorder *r, struct message *m, struct receipt *got)
 {
     uint64_t took_ns = got->delivered_ns - m->published_ns;
@@ -277,16 +312,25 @@ static void count_delivery(struct recorder *r, struct message *m, struct receipt
     CHECK(got->delivered_ns >= m->published_ns);
     got->flags |= RECEIPT_EXPECTED;
     m->deliveries++;
+    r->delivered++;
     if (took_ns > m->max_ns)
         m->max_ns = took_ns;
-    if (m->measured)
-        histogram_add(topics_propagation(r, m->topic, r->nodes[got->node].region), took_ns);
+    if (!m->measured)
+        return;
+    histogram_add(topics_propagation(r, m->topic, r->nodes[got->node].region), took_ns);
+    if (got->hops != HOPS_UNKNOWN)
+        histogram_add(topics_hops(r, m->topic), got->hops);
 }
 
 void messages_deliver(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                       uint64_t now_ns)
 {
-    struct receipt late = {now_ns, now_ns, node, from, HOPS_UNKNOWN, 0, RECEIPT_DELIVERED};
+    struct receipt late = {.arrived_ns = now_ns,
+                           .delivered_ns = now_ns,
+                           .node = node,
+                           .from = from,
+                           .hops = HOPS_UNKNOWN,
+                           .flags = RECEIPT_DELIVERED};
     struct receipt *mine;
 
     if (node == m->publisher)
@@ -348,6 +392,15 @@ static void write_settled(struct recorder *r, const struct message *m, const uin
     row[13] = m->has_hops;
 }
 
+static void write_receipt(struct recorder *r, const struct message *m, const struct receipt *got)
+{
+    if (got->node == UNKNOWN)
+        return;
+    if (got->flags & RECEIPT_DELIVERED)
+        write_delivery(r, m, got);
+    write_copies(r, m, got);
+}
+
 /* Writes what is known and forgets the receipts. */
 static void settle(struct recorder *r, struct message *m)
 {
@@ -356,9 +409,7 @@ static void settle(struct recorder *r, struct message *m)
     CHECK(!m->settled);
     if (r->writer) {
         for (uint32_t i = 0; i < m->receipts.capacity; i++)
-            if (m->receipts.places[i].node != UNKNOWN &&
-                m->receipts.places[i].flags & RECEIPT_DELIVERED)
-                write_delivery(r, m, &m->receipts.places[i]);
+            write_receipt(r, m, &m->receipts.places[i]);
         percentiles(m, percents);
         write_settled(r, m, percents);
     }
@@ -372,7 +423,9 @@ void messages_sweep(struct recorder *r, uint64_t now_ns)
 {
     while (r->oldest < r->message_count) {
         struct message *m = &r->messages[r->oldest];
-        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > RECORD_YOUNG_NS;
+        bool done = m->publisher != UNKNOWN && m->deliveries == m->expected;
+        uint64_t limit_ns = done ? RECORD_DONE_NS : RECORD_YOUNG_NS;
+        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > limit_ns;
 
         if (!old && r->live_bytes <= RECORD_LIVE_BYTES_MAX)
             return;

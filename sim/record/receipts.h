@@ -14,6 +14,7 @@ struct receipt {
     uint64_t arrived_ns, delivered_ns;
     uint32_t node;       /* UINT32_MAX: free */
     uint32_t from;       /* of the first copy; UINT32_MAX when unknown */
+    uint32_t last_copy;  /* in the message's list of copies, counted from 1; 0: none */
     uint16_t hops;       /* HOPS_UNKNOWN, or <= HOPS_UNKNOWN - 1 */
     uint16_t duplicates; /* stops at its maximum */
     uint8_t flags;       /* RECEIPT_... */

@@ -11,7 +11,8 @@ CREATE TABLE run (
     seed,                               -- integer; text when it needs all 64 bits
     replay TEXT, version TEXT,          -- the command line that repeats the run; the program's version
     threads INTEGER, nodes INTEGER,
-    duration_ns INTEGER, warmup_ns INTEGER,
+    duration_ns INTEGER,
+    warmup_ns INTEGER, measured_until_ns INTEGER, -- messages published in [the one, the other) are measured
     interval_ns INTEGER,                -- width of an interval of control, loss
     hop_every INTEGER,                  -- as asked for: 0 automatic, else hops of every k-th message
     digest TEXT, sim_ns INTEGER, wall_s REAL, setup_wall_s REAL,
@@ -52,11 +53,13 @@ CREATE TABLE delivery (
 ) WITHOUT ROWID;
 
 CREATE TABLE hop (                      -- every copy that was received
-    message INTEGER, node INTEGER, from_node INTEGER,
+    message INTEGER, node INTEGER,
+    copy INTEGER,                       -- 0, 1, ... in order of arrival at the node
+    from_node INTEGER,
     sent_ns INTEGER,                    -- handed to the sender's stream
-    received_ns INTEGER, hops INTEGER,
-    duplicate INTEGER
-);
+    received_ns INTEGER, hops INTEGER, duplicate INTEGER,
+    PRIMARY KEY (message, node, copy)
+) WITHOUT ROWID;
 
 CREATE TABLE control (
     start_ns INTEGER, node INTEGER, sent INTEGER, type TEXT, items INTEGER, bytes INTEGER
@@ -85,7 +88,6 @@ CREATE TABLE traffic (
     node INTEGER PRIMARY KEY,
     copies_sent INTEGER, copy_bytes_sent INTEGER,
     copies_received INTEGER, copy_bytes_received INTEGER, duplicates INTEGER,
-    payload_sent INTEGER, payload_received INTEGER,
     control_sent INTEGER, control_received INTEGER,
     total_sent INTEGER, total_received INTEGER
 );
@@ -102,7 +104,8 @@ UNION ALL
 SELECT m.topic, n.region, d.delivered_ns - m.published_ns, 1
 FROM delivery d JOIN message m ON m.id = d.message JOIN node n ON n.id = d.node
 WHERE (SELECT complete FROM run) = 0 AND d.expected
-  AND m.published_ns >= (SELECT warmup_ns FROM run);
+  AND m.published_ns >= (SELECT warmup_ns FROM run)
+  AND m.published_ns < (SELECT measured_until_ns FROM run);
 
 CREATE VIEW propagation_cdf AS
 SELECT t.name AS topic, s.ns, s.count,
@@ -114,7 +117,8 @@ JOIN topic t ON t.id = s.topic;
 
 CREATE VIEW message_summary AS
 SELECT m.id, t.name AS topic, m.publisher, m.size, m.published_ns,
-       m.published_ns >= (SELECT warmup_ns FROM run) AS measured,
+       m.published_ns >= (SELECT warmup_ns FROM run)
+           AND m.published_ns < (SELECT measured_until_ns FROM run) AS measured,
        m.expected,
        coalesce(m.deliveries, (SELECT count(*) FROM delivery d WHERE d.message = m.id AND d.expected))
            AS deliveries,
@@ -124,17 +128,18 @@ SELECT m.id, t.name AS topic, m.publisher, m.size, m.published_ns,
 FROM message m LEFT JOIN topic t ON t.id = m.topic;
 
 CREATE VIEW topic_summary AS
-SELECT topic, count(*) AS messages, sum(expected) AS expected, sum(deliveries) AS deliveries,
-       1.0 * sum(deliveries) / nullif(sum(expected), 0) AS delivery_ratio,
-       1.0 * sum(duplicates) / nullif(sum(deliveries), 0) AS duplicates_per_delivery,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.5) / 1e6
-           AS p50_ms,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.9) / 1e6
-           AS p90_ms,
-       (SELECT min(ns) FROM propagation_cdf c WHERE c.topic = s.topic AND fraction >= 0.99) / 1e6
-           AS p99_ms,
-       (SELECT max(ns) FROM propagation_cdf c WHERE c.topic = s.topic) / 1e6 AS max_ms
-FROM message_summary s WHERE measured GROUP BY topic;
+SELECT s.topic, s.messages, s.expected, s.deliveries,
+       1.0 * s.deliveries / nullif(s.expected, 0) AS delivery_ratio,
+       1.0 * s.duplicates / nullif(s.deliveries, 0) AS duplicates_per_delivery,
+       q.p50_ns / 1e6 AS p50_ms, q.p90_ns / 1e6 AS p90_ms, q.p99_ns / 1e6 AS p99_ms,
+       q.max_ns / 1e6 AS max_ms
+FROM (SELECT topic, count(*) AS messages, sum(expected) AS expected, sum(deliveries) AS deliveries,
+             sum(duplicates) AS duplicates
+      FROM message_summary WHERE measured GROUP BY topic) s
+LEFT JOIN (SELECT topic, min(CASE WHEN fraction >= 0.5 THEN ns END) AS p50_ns,
+                  min(CASE WHEN fraction >= 0.9 THEN ns END) AS p90_ns,
+                  min(CASE WHEN fraction >= 0.99 THEN ns END) AS p99_ns, max(ns) AS max_ns
+           FROM propagation_cdf GROUP BY topic) q ON q.topic = s.topic;
 
 CREATE VIEW node_traffic AS
 SELECT n.id, n.name, n.grp, n.region, n.class, t.*

@@ -29,7 +29,7 @@
       "hops_max=?12,has_deliveries=?13,has_hops=?14 WHERE id=?1",                                  \
       "iiiiiiiiiiiiii")                                                                            \
     X(ROW_DELIVERY, "INSERT OR IGNORE INTO delivery VALUES(?,?,?,?,?,?,?,?)", "iiiiiiii")          \
-    X(ROW_HOP, "INSERT INTO hop VALUES(?,?,?,?,?,?,?)", "iiiiiii")                                 \
+    X(ROW_HOP, "INSERT INTO hop VALUES(?,?,?,?,?,?,?,?)", "iiiiiiii")                              \
     X(ROW_CONTROL, "INSERT INTO control VALUES(?,?,?,?,?,?)", "iiilii")                            \
     X(ROW_LOSS, "INSERT INTO loss VALUES(?,?,?,?,?)", "iilii")                                     \
     X(ROW_MESH, "INSERT INTO mesh VALUES(?,?,?,?,?)", "iiiii")                                     \
@@ -37,8 +37,7 @@
     X(ROW_CONNECTION, "INSERT INTO connection VALUES(?,?,?,?,?,?)", "iiilil")                      \
     X(ROW_EVENT, "INSERT INTO event VALUES(?,?,?)", "itt")                                         \
     X(ROW_EXPECTATION, "INSERT INTO expectation VALUES(?,?,?,?)", "itti")                          \
-    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",               \
-      "iiiiiiiiiiii")                                                                              \
+    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?)", "iiiiiiiiii")      \
     X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")
 
 #define ROW_ENUM(name, sql, columns) name,

@@ -144,9 +144,9 @@ static void take_arguments(struct clause *c, const char *head, struct expectatio
     c->at++;
     if (statistic) {
         take_word(c, ",)");
-        find_metric(c, c->word, out);
         if (*c->at != ',' && *c->at != ')')
             fail(c, "a bracket is not closed");
+        find_metric(c, c->word, out);
         if (*c->at == ')' || c->wrong) {
             c->at += *c->at == ')';
             return;

@@ -276,20 +276,16 @@ static void read_values(struct reader *r, const struct tree *t, struct scenario_
 static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
 {
     struct scenario_topology *p = &s->topologies[s->topology_count++];
-    char path[TREE_PATH_MAX], place[TREE_PATH_MAX + 400];
-    int size;
+    char place[TREE_PLACE_MAX];
 
     read_values(r, t, p);
     if (r->failed)
         return;
-    size = snprintf(place, sizeof place, "%.300s:%" PRIu32 ":%" PRIu32 ": %s", t->source, t->line,
-                    t->column, tree_path(t, path));
-    p->place = arena_text(r->arena, place, (size_t)size);
+    tree_place(t, false, place);
+    p->place = arena_text(r->arena, place, strlen(place));
     if (p->kind == TOPOLOGY_FANOUT) {
-        p->from = reader_lookup(r, tree_find(t, "from"), "group", s->groups, s->group_count,
-                                sizeof *s->groups);
-        p->to = reader_lookup(r, tree_find(t, "to"), "group", s->groups, s->group_count,
-                              sizeof *s->groups);
+        p->from = reader_lookup(r, tree_find(t, "from"), NAMES("group", s->groups, s->group_count));
+        p->to = reader_lookup(r, tree_find(t, "to"), NAMES("group", s->groups, s->group_count));
     } else {
         read_among(r, t, s, p);
     }

@@ -43,7 +43,7 @@ static void read_from(struct reader *r, const struct tree *t, const struct scena
     p->node_count = 1;
     if (p->node_first ==
         SCENARIO_NONE) /* the error lists groups: those are meant most of the time */
-        reader_lookup(r, t, "group or node", s->groups, s->group_count, sizeof *s->groups);
+        reader_lookup(r, t, NAMES("group or node", s->groups, s->group_count));
 }
 
 static const struct scenario_group *publisher_group(const struct scenario *s,
@@ -189,8 +189,8 @@ static void read_rate(struct reader *r, const struct tree *t, struct scenario_tr
 static void read_arrival(struct reader *r, const struct tree *t, const struct scenario *s,
                          struct scenario_traffic *p)
 {
-    static const struct field every_field = {"every", FIELD_DURATION,    false, 0,
-                                             1000,    (uint64_t)1 << 56, NULL};
+    const struct field every_field = {"every",   FIELD_DURATION, false, 0,
+                                      NS_PER_US, s->duration_ns, NULL};
     const struct tree *every = tree_find(t, "every"), *poisson = tree_find(t, "poisson"),
                       *at = tree_find(t, "at");
 
@@ -235,6 +235,7 @@ static void read_gossip(struct reader *r, const struct tree *t, struct scenario 
 {
     const struct tree *topic = tree_find(t, "topic"), *tag = tree_find(t, "tag");
     const struct scenario_group *g = publisher_group(s, p);
+    char rpc[UNITS_TEXT_MAX];
 
     if (tag)
         reader_fail_key(r, tag, "belongs to via: algorand");
@@ -249,8 +250,8 @@ static void read_gossip(struct reader *r, const struct tree *t, struct scenario 
         p->label = s->topics[p->topic];
     if (p->size.max > g->gossipsub.rpc_size_max - RPC_OVERHEAD_MAX)
         reader_fail(r, tree_find(t, "size"),
-                    "a message may be larger than an RPC of %s less %u bytes (rpc_max)", g->name,
-                    RPC_OVERHEAD_MAX);
+                    "may not fit an RPC of group %s (rpc_max is %s, %u B are for the frame)",
+                    g->name, units_format_size(g->gossipsub.rpc_size_max, rpc), RPC_OVERHEAD_MAX);
 }
 
 static void read_tag(struct reader *r, const struct tree *t, struct scenario *s,
@@ -268,14 +269,14 @@ static void read_tag(struct reader *r, const struct tree *t, struct scenario *s,
         reader_fail(r, tree_find(t, "from"), "group %s has no algorand", g->name);
     if (r->failed)
         return;
-    index = reader_lookup(r, tag, "tag", tags, sizeof tags / sizeof *tags, sizeof *tags);
+    index = reader_lookup(r, tag, NAMES("tag", tags, sizeof tags / sizeof *tags));
     if (r->failed)
         return;
     p->label = arena_text(r->arena, tag->text, 2);
     if (p->size.max > tags[index].size_max)
         reader_fail(r, tree_find(t, "size"),
-                    "a message may be larger than the %" PRIu32 " bytes that %s allows",
-                    tags[index].size_max, tags[index].name);
+                    "may be more than the %" PRIu32 " bytes that %s carries", tags[index].size_max,
+                    tags[index].name);
 }
 
 static void read_one(struct reader *r, const struct tree *t, struct scenario *s)

@@ -128,20 +128,29 @@ const char *tree_path(const struct tree *t, char *out)
     return out;
 }
 
+const char *tree_place(const struct tree *t, bool at_key, char *out)
+{
+    uint32_t line = at_key ? t->key_line : t->line, column = at_key ? t->key_column : t->column;
+    char path[TREE_PATH_MAX], lines[32] = "";
+
+    if (line > 0)
+        snprintf(lines, sizeof lines, "%" PRIu32 ":%" PRIu32 ":", line, column);
+    tree_path(t, path);
+    snprintf(out, TREE_PLACE_MAX, "%.300s:%s%s%s", t->source, lines, *path ? " " : "", path);
+    return out;
+}
+
 void tree_verror(struct scenario_error *err, const struct tree *t, bool at_key, const char *format,
                  va_list args)
 {
-    char path[TREE_PATH_MAX], place[32] = "";
-    uint32_t line = at_key ? t->key_line : t->line, column = at_key ? t->key_column : t->column;
-    size_t size = sizeof err->text;
-    int used;
+    char place[TREE_PLACE_MAX];
+    size_t size = sizeof err->text, used;
 
-    if (line > 0)
-        snprintf(place, sizeof place, "%" PRIu32 ":%" PRIu32 ":", line, column);
-    tree_path(t, path);
-    used = snprintf(err->text, size, "%.300s:%s %s%s", t->source, place, path, *path ? ": " : "");
-    CHECK(used > 0 && (size_t)used < size);
-    vsnprintf(err->text + used, size - (size_t)used, format, args);
+    tree_place(t, at_key, place);
+    used = (size_t)snprintf(err->text, size, "%s%s", place,
+                            place[strlen(place) - 1] == ':' ? " " : ": ");
+    CHECK(used < size);
+    vsnprintf(err->text + used, size - used, format, args);
 }
 
 void tree_error(struct scenario_error *err, const struct tree *t, bool at_key, const char *format,

@@ -18,6 +18,7 @@
 #define TREE_KEYS_MAX 1100u  /* of a YAML mapping */
 #define TREE_TEXT_MAX 65536u /* bytes of a scalar */
 #define TREE_PATH_MAX 256
+#define TREE_PLACE_MAX (TREE_PATH_MAX + 350)
 
 enum tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP };
 
@@ -59,9 +60,13 @@ const struct tree *tree_item(const struct tree *list, uint32_t index); /* NULL w
 /* "nodes.0.count"; "" for the root. `out` has TREE_PATH_MAX bytes. Returns `out`. */
 const char *tree_path(const struct tree *t, char *out);
 
+/* "file:line:column: nodes.0.count", or without lines and columns for an override. `out` has
+ * TREE_PLACE_MAX bytes. */
+const char *tree_place(const struct tree *t, bool at_key, char *out);
 /* Writes the error of a node; `at_key` places it at the key instead of the value. */
-void tree_verror(struct scenario_error *err, const struct tree *t, bool at_key, const char *format,
-                 va_list args);
+__attribute__((format(printf, 4, 0))) void tree_verror(struct scenario_error *err,
+                                                       const struct tree *t, bool at_key,
+                                                       const char *format, va_list args);
 __attribute__((format(printf, 4, 5))) void
 tree_error(struct scenario_error *err, const struct tree *t, bool at_key, const char *format, ...);
 

@@ -5,7 +5,20 @@
  * the owner hands out and reuses.
  *
  * Message bodies are never copied: a message is kept, queued and forwarded as the very span of its RPC frame in which it
- * arrived wherever that frame carried nothing else. */
+ * arrived wherever that frame carried nothing else.
+ *
+ * What a peer can make us keep: subscriptions_max topics (names of at most 1024 bytes; longer ones are ignored);
+ * outbound_queue_max RPCs of at most rpc_size_max, whose messages are shared with the message cache; one backoff a
+ * topic, of which a topic holds 4096 at most; one waiting GRAFT or PRUNE for each topic that we joined; an incomplete
+ * RPC of at most rpc_size_max stays in the chain that is fed. Of all peers together: validation_queue_max messages under
+ * validation, an id of 16 bytes in the seen cache for each accepted or judged message.
+ *
+ * Scores are not part of it yet: d_score, graft_flood_threshold_ns and iwant_followup_ns have no effect before they are.
+ *
+ * Traced beside the obvious: our own message is PUBLISH and, when we subscribe to its topic, DELIVER from
+ * TRACE_NO_PEER; PRUNE whenever a peer leaves a mesh, also by our LEAVE or by its end; a message of a topic we are not
+ * in is skipped without a trace; REJECT with TRACE_REJECT_QUEUE_FULL comes without ARRIVE, and a later copy may be the
+ * first. The items of IHAVE and IWANT are counted as message ids, their size is that of the fields in the RPC. */
 #ifndef STACK_GOSSIPSUB_GOSSIPSUB_H
 #define STACK_GOSSIPSUB_GOSSIPSUB_H
 
@@ -73,21 +86,23 @@ struct gossipsub_env {
     void *ctx;
     /* The peer's queue was empty and is not any more: gossipsub_pull it when its stream can take more. */
     void (*wants_write)(void *ctx, uint32_t peer);
-    /* Judges a message (called when its validation delay is over). NULL: accept all. */
+    /* Judges a message of a peer (called when its validation delay is over). NULL: accept all. */
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
     /* A message of a topic we subscribe to, accepted; also our own. May publish. NULL: nobody listens. */
     void (*deliver)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
     void (*trace)(void *ctx, uint64_t now_ns, const struct trace_event *event);
     /* A PRUNE told of these peers (the record is a signed envelope, may be empty). NULL: PX ignored. */
     void (*peer_exchange)(void *ctx, struct slice peer_id, struct slice signed_record);
+    /* The peer joined or left a topic; not told again when it goes away with topics left. NULL: nobody asks. */
+    void (*peer_topic)(void *ctx, uint32_t peer, struct slice topic, bool joined);
 };
 
 struct gossipsub_config {
     struct gossipsub_params params;
     enum gossipsub_signing signing;
-    gossipsub_id_fn *message_id;
+    gossipsub_id_fn *message_id; /* not of from and seqno when there is no author */
     const struct identity *identity; /* outlives the router */
-    uint64_t validation_delay_ns;    /* how long a validation takes; several run at the same time */
+    uint64_t validation_delay_ns;    /* how long a validation takes; several run at the same time, in order */
     uint64_t seed;                   /* of the router's random choices */
     uint64_t seqno_first;            /* go: unix nanoseconds at start */
 };
@@ -109,7 +124,8 @@ void gossipsub_peer_direct(struct gossipsub *g, const struct peerid *id); /* alw
  * subscriptions are remembered and its messages accepted. `id` is its peer id. A negative err: reset that stream. */
 int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const struct peerid *id,
                    struct chain *in);
-void gossipsub_inbound_closed(struct gossipsub *g, uint64_t now_ns, uint32_t peer); /* forget its topics */
+/* Forgets its topics. When neither stream is left, nor anything of the peer but its backoffs: the slot is free. */
+void gossipsub_inbound_closed(struct gossipsub *g, uint64_t now_ns, uint32_t peer);
 
 /* Moves the peer's next RPC frame to `out`: false when none waits. */
 bool gossipsub_pull(struct gossipsub *g, uint64_t now_ns, uint32_t peer, struct chain *out);

@@ -84,6 +84,8 @@ struct gossipsub *gossipsub_new(const struct gossipsub_config *config,
     struct rng keys;
 
     CHECK(gossipsub_params_check(&config->params) == NULL);
+    CHECK(config->signing != GOSSIPSUB_STRICT_NO_AUTHOR ||
+          config->message_id != gossipsub_id_default); /* all messages would have the same id */
     g->config = *config;
     g->env = *env;
     g->seqno_next = config->seqno_first;

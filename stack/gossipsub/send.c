@@ -234,6 +234,8 @@ static void push_posts(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
     uint32_t first = 0;
     size_t size = 0;
 
+    if (count == 0)
+        return;
     for (uint32_t i = 0; i < count; i++) {
         if (i > first && !fits(size, posts[i]->frame.size, g->config.params.rpc_size_max)) {
             push_some(g, now_ns, slot, posts + first, i - first);

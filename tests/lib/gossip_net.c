@@ -77,10 +77,22 @@ static void on_deliver(void *ctx, uint64_t now_ns, const struct gossipsub_messag
 {
     struct gossip_node *n = ctx;
 
+    uint32_t number = m->data.size >= 4 ? load_be32(m->data.data) : GOSSIP_MESSAGES;
+
     n->delivered++;
-    if (m->data.size >= 4 && load_be32(m->data.data) < GOSSIP_MESSAGES) {
-        n->got[load_be32(m->data.data)]++;
-        n->got_ns[load_be32(m->data.data)] = now_ns;
+    if (number < GOSSIP_MESSAGES) {
+        n->got[number]++;
+        n->got_ns[number] = now_ns;
+    }
+    if (n->echo && number < 100) {
+        uint8_t text[256];
+        size_t size = m->topic.size;
+
+        memcpy(text, m->topic.data, size);
+        text[size] = 0;
+        assert_int_equal(gossip_publish(n->net, n->index, (const char *)text, number + 100, 64),
+                         ERR_OK);
+        assert_int_equal(load_be32(m->data.data), number); /* still there */
     }
 }
 
@@ -265,6 +277,12 @@ static void write_out(struct gossip_net *net, uint32_t node, uint32_t slot)
     chain_init(&e.bytes);
     while (n->g && gossipsub_pull(n->g, net->now_ns, slot, &e.bytes)) {
         /* all of it */
+    }
+    if (net->copies && e.bytes.size) {
+        struct span all = chain_take(&e.bytes, e.bytes.size);
+
+        chain_append(&e.bytes, span_slice(all));
+        span_unref(all);
     }
     schedule(net, e);
 }

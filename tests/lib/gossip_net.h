@@ -35,6 +35,7 @@ struct gossip_node {
     uint64_t got_ns[GOSSIP_MESSAGES];
     uint32_t delivered;
     enum gossipsub_verdict verdict;
+    bool echo; /* answers each message below 100 with its number + 100, from within its delivery */
     uint64_t digest; /* of every event traced */
 };
 
@@ -44,6 +45,7 @@ struct gossip_net {
     struct gossip_node *nodes;
     uint32_t count;
     uint64_t now_ns, latency_ns;
+    bool copies;                 /* bytes arrive in memory of their own, not in the sender's */
     struct gossip_event *events; /* binary heap by (time, sequence) */
     uint32_t event_count, event_capacity;
     uint64_t sequence;

@@ -3,11 +3,8 @@
 #include "tests/lib/test.h"
 
 #include "stack/base/err.h"
-#include "stack/base/mem.h"
 #include "stack/gossipsub/router.h"
-#include "stack/gossipsub/signing.h"
 #include "stack/wire/pb.h"
-#include "stack/wire/varint.h"
 
 #define T GOSSIP_SOLO_TOPIC
 
@@ -34,6 +31,33 @@ static void the_hello_tells_all_subscriptions_and_is_left_out_when_empty(void **
     assert_int_equal(s.node->sent[TRACE_CONTROL_SUBSCRIBE], 5);
     assert_int_equal(s.node->counts[TRACE_JOIN], 2);
     assert_int_equal(s.node->counts[TRACE_LEAVE], 1);
+    solo_free(&s);
+}
+
+static void a_hello_too_large_for_an_rpc_is_split(void **state)
+{
+    struct gossipsub_config config = gossip_config();
+    uint32_t peer, rpcs = 0, topics = 0;
+    char name[901];
+    struct solo s;
+
+    (void)state;
+    config.params.rpc_size_max = 2048;
+    config.params.outbound_queue_max = 2;
+    s = solo_new(&config);
+    for (int i = 0; i < 9; i++) {
+        memset(name, 'a' + i, 900);
+        name[900] = 0;
+        gossip_subscribe(s.net, 0, name);
+    }
+    peer = solo_join(&s, false);
+    while (solo_take(&s, peer)) {
+        assert_true(s.rpc.size <= 2048);
+        rpcs++;
+        topics += solo_control_count(&s, TRACE_CONTROL_SUBSCRIBE);
+    }
+    assert_int_equal(rpcs, 5);
+    assert_int_equal(topics, 9);
     solo_free(&s);
 }
 
@@ -395,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hello_tells_all_subscriptions_and_is_left_out_when_empty),
+        cmocka_unit_test(a_hello_too_large_for_an_rpc_is_split),
         cmocka_unit_test(a_graft_is_accepted_unless_the_topic_is_unknown),
         cmocka_unit_test(a_graft_during_the_backoff_is_answered_by_a_prune),
         cmocka_unit_test(we_do_not_graft_a_peer_in_backoff),

@@ -1,7 +1,6 @@
 /* The router's containers against simple models. */
 #include "tests/lib/test.h"
 
-#include "stack/base/mem.h"
 #include "stack/gossipsub/mcache.h"
 #include "stack/gossipsub/outbox.h"
 #include "stack/gossipsub/router.h"
@@ -137,7 +136,7 @@ static void the_message_cache_keeps_five_windows_and_gossips_about_three(void **
     assert_null(c.fifo);
     assert_null(topic_find(&topics, slice_text("t"))); /* nobody held it but the messages */
     mcache_deinit(&c);
-    topics_deinit(&topics);
+    topics_free_all(&topics);
 }
 
 static void the_message_cache_finds_what_it_holds_in_any_history(void **state)
@@ -175,7 +174,7 @@ static void the_message_cache_finds_what_it_holds_in_any_history(void **state)
     mcache_deinit(&c);
     assert_int_equal(t->pins, 1);
     topic_unpin(t);
-    topics_deinit(&topics);
+    topics_free_all(&topics);
 }
 
 static void a_memo_names_a_frame_by_its_address_while_somebody_holds_it(void **state)
@@ -205,7 +204,7 @@ static void a_memo_names_a_frame_by_its_address_while_somebody_holds_it(void **s
         post_unref(posts[i]);
     memo_clear(&m);
     assert_null(m.cells);
-    topics_deinit(&topics);
+    topics_free_all(&topics);
 }
 
 static void an_outbox_is_a_queue_that_owns_nothing_when_empty(void **state)
@@ -236,7 +235,7 @@ static void an_outbox_is_a_queue_that_owns_nothing_when_empty(void **state)
     outbox_deinit(&o);
     assert_null(outbox_pop(&o));
     topic_unpin(t);
-    topics_deinit(&topics);
+    topics_free_all(&topics);
 }
 
 static void backoffs_are_never_shortened_and_bounded(void **state)
@@ -261,7 +260,7 @@ static void backoffs_are_never_shortened_and_bounded(void **state)
     assert_int_equal(t->backoff_count, 100);
     topic_backoff_clear(t, UINT64_MAX);
     assert_null(t->backoffs);
-    topics_deinit(&topics);
+    topics_free_all(&topics);
 }
 
 /* A hundred thousand nodes live on one machine: what a peer and a topic cost must not creep up. */

@@ -3,11 +3,7 @@
 #include "tests/lib/test.h"
 
 #include "stack/base/err.h"
-#include "stack/base/mem.h"
-#include "stack/gossipsub/router.h"
 #include "stack/gossipsub/signing.h"
-#include "stack/wire/pb.h"
-#include "stack/wire/varint.h"
 
 #define T GOSSIP_SOLO_TOPIC
 

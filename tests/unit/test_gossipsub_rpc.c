@@ -3,7 +3,6 @@
 #include "tests/lib/test.h"
 
 #include "stack/base/err.h"
-#include "stack/base/mem.h"
 #include "stack/gossipsub/rpc.h"
 #include "stack/gossipsub/signing.h"
 

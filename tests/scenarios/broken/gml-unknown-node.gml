@@ -1,0 +1,5 @@
+graph [
+  directed 0
+  node [ id 0 label "a" ] node [ id 1 label "b" ]
+  edge [ source 0 target 7 latency "1 ms" ]
+]
