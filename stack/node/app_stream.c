@@ -1,5 +1,5 @@
-/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it is put off to
- * app_stream_settle, which runs at the end of every call into the node. */
+/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it
+ * is put off to app_stream_settle, which runs at the end of every call into the node. */
 #include "stack/node/app_stream.h"
 
 #include "stack/base/check.h"
@@ -189,8 +189,8 @@ void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol
     node_leave(n, outer);
 }
 
-int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to, const struct app_protocol *p,
-                    struct app_stream **out)
+int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,
+                    const struct app_protocol *p, struct app_stream **out)
 {
     bool outer = node_enter(n, now_ns);
     int err = ERR_UNREACHABLE;
