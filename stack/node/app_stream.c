@@ -169,6 +169,8 @@ static const struct app_binding *bind_protocol(struct node *n, const struct app_
                                     .closed = on_closed,
                                     .drained = on_drained,
                                     .credit_taken = true};
+    n->app_bindings =
+        mem_grow(n->app_bindings, n->app_binding_count + 1, sizeof(struct app_binding *));
     n->app_bindings[n->app_binding_count++] = b;
     return b;
 }
@@ -177,6 +179,8 @@ void app_stream_unbind_all(struct node *n)
 {
     for (uint32_t i = 0; i < n->app_binding_count; i++)
         mem_free(n->app_bindings[i]);
+    mem_free(n->app_bindings);
+    n->app_bindings = NULL;
     n->app_binding_count = 0;
 }
 
