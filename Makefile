@@ -13,7 +13,7 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmiss
 # The program is linked as one unit, which is worth a fifth of its speed; the tests are not, so that
 # they link quickly. Only gcc's objects can be both.
 GCC = $(shell $(CC) --version 2>/dev/null | grep -q 'Free Software' && echo yes)
-LTO := $(if $(SANITIZE),,$(if $(GCC),-flto -ffat-lto-objects))
+LTO := $(if $(SANITIZE),,$(if $(GCC),-flto=auto -ffat-lto-objects))
 NO_LTO := $(if $(LTO),-fno-lto)
 CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)

@@ -1,5 +1,5 @@
-/* The asking side of ping. A run is one stream. Timers cannot be taken back, so a timer looks through the runs for
- * what is due and may well find nothing. */
+/* The asking side of ping. A run is one stream. Timers cannot be taken back, so a timer looks
+ * through the runs for what is due and may well find nothing. */
 #include "sim/live/pinger.h"
 
 #include "stack/base/check.h"
@@ -120,12 +120,17 @@ static void closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err)
     mem_free(run);
 }
 
-void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets, struct journal *journal, uint64_t seed)
+void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets,
+                 struct journal *journal, uint64_t seed)
 {
     *p = (struct pinger){.node = node, .sockets = sockets, .journal = journal};
     rng_init(&p->rng, seed, "pinger");
-    p->protocol = (struct app_protocol){
-        .id = PING_PROTOCOL, .ctx = p, .opened = opened, .data = data, .finished = finished, .closed = closed};
+    p->protocol = (struct app_protocol){.id = PING_PROTOCOL,
+                                        .ctx = p,
+                                        .opened = opened,
+                                        .data = data,
+                                        .finished = finished,
+                                        .closed = closed};
 }
 
 void pinger_deinit(struct pinger *p)
@@ -133,7 +138,8 @@ void pinger_deinit(struct pinger *p)
     CHECK(!p->runs); /* the node closed their streams */
 }
 
-int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count, uint64_t interval_ns)
+int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count,
+                 uint64_t interval_ns)
 {
     struct pinger_run *run;
     struct app_stream *s;

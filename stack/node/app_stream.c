@@ -1,5 +1,5 @@
-/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it is put off to
- * app_stream_settle, which runs at the end of every call into the node. */
+/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it
+ * is put off to app_stream_settle, which runs at the end of every call into the node. */
 #include "stack/node/app_stream.h"
 
 #include "stack/base/check.h"
@@ -169,6 +169,8 @@ static const struct app_binding *bind_protocol(struct node *n, const struct app_
                                     .closed = on_closed,
                                     .drained = on_drained,
                                     .credit_taken = true};
+    n->app_bindings =
+        mem_grow(n->app_bindings, n->app_binding_count + 1, sizeof(struct app_binding *));
     n->app_bindings[n->app_binding_count++] = b;
     return b;
 }
@@ -177,6 +179,8 @@ void app_stream_unbind_all(struct node *n)
 {
     for (uint32_t i = 0; i < n->app_binding_count; i++)
         mem_free(n->app_bindings[i]);
+    mem_free(n->app_bindings);
+    n->app_bindings = NULL;
     n->app_binding_count = 0;
 }
 
@@ -189,8 +193,8 @@ void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol
     node_leave(n, outer);
 }
 
-int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to, const struct app_protocol *p,
-                    struct app_stream **out)
+int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,
+                    const struct app_protocol *p, struct app_stream **out)
 {
     bool outer = node_enter(n, now_ns);
     int err = ERR_UNREACHABLE;

@@ -113,9 +113,9 @@ struct node { /* what every event needs comes first */
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
     struct app_stream *app_due; /* streams of the owner with something put off */
-    struct app_binding *app_bindings[APP_STREAM_PROTOCOLS_MAX];
+    struct app_binding **app_bindings;
     uint32_t app_binding_count;
-    struct endpoint announced[NODE_ANNOUNCED_MAX];
+    struct endpoint *announced; /* what identify tells */
     uint32_t announced_count;
 };
 

@@ -28,7 +28,8 @@ static uint8_t byte_at(uint64_t position)
 static void pump(struct end *e, uint64_t now_ns, struct app_stream *s)
 {
     while (e->written < e->to_write) {
-        size_t size = e->to_write - e->written < 5000 ? (size_t)(e->to_write - e->written) : 5000, sent;
+        size_t size = e->to_write - e->written < 5000 ? (size_t)(e->to_write - e->written) : 5000,
+               sent;
         struct blob *b = blob_new(size);
         struct chain out;
 
@@ -152,8 +153,8 @@ static int pair_open(struct pair *p)
 {
     uint64_t now_ns = des_now_ns(p->swarm.des);
 
-    return app_stream_open(p->swarm.nodes[0].node, now_ns, node_peerid(p->swarm.nodes[1].node), &p->a.protocol,
-                           &p->a.stream);
+    return app_stream_open(p->swarm.nodes[0].node, now_ns, node_peerid(p->swarm.nodes[1].node),
+                           &p->a.protocol, &p->a.stream);
 }
 
 static void both_ends_are_closed(const struct pair *p, int a_err, int b_err)
@@ -292,7 +293,8 @@ static void a_reset_reaches_both_ends(void **state)
     p.b.protocol.id = PROTOCOL;
     assert_int_equal(pair_open(&p), 0);
     swarm_run(&p.swarm, SWARM_SECOND);
-    app_stream_reset(p.a.stream, des_now_ns(p.swarm.des)); /* from outside: `closed` comes at once */
+    app_stream_reset(p.a.stream,
+                     des_now_ns(p.swarm.des)); /* from outside: `closed` comes at once */
     assert_int_equal(p.a.closed, 1);
     assert_null(p.a.stream);
     swarm_run(&p.swarm, SWARM_SECOND);
@@ -413,7 +415,8 @@ static void news_before_identify_is_through_is_not_lost(void **state)
 
     (void)state;
     pair_init(&p);
-    for (uint64_t at = 0; at < 12; at++) { /* somewhere in this second a new connection is being set up */
+    for (uint64_t at = 0; at < 12;
+         at++) { /* somewhere in this second a new connection is being set up */
         struct node *a = p.swarm.nodes[0].node, *b = p.swarm.nodes[1].node;
 
         node_disconnect(a, des_now_ns(p.swarm.des), node_peerid(b));

@@ -204,18 +204,22 @@ static void files_that_are_no_captures_are_refused(void **state)
     struct pcap_reader reader;
 
     (void)state;
-    assert_string_equal(pcap_reader_init(&reader, slice_of(NULL, 0)), "is no pcap file (pcapng is not understood)");
+    assert_string_equal(pcap_reader_init(&reader, slice_of(NULL, 0)),
+                        "is no pcap file (pcapng is not understood)");
     assert_string_equal(pcap_reader_init(&reader, slice_text("\x0a\x0d\x0d\x0a and more of it")),
                         "is no pcap file (pcapng is not understood)");
     assert_string_equal(pcap_reader_init(&reader, slice_text("\xa1\xb2\xc3\xd4....")),
                         "is no pcap file: its head is cut short");
-    assert_null(pcap_reader_init(&reader, slice_of("\xa1\xb2\xc3\xd4........\0\0\0\0....\0\0\0\1", 24)));
-    assert_non_null(pcap_reader_init(&reader, slice_of("\xa1\xb2\xc3\xd4........\0\0\0\0....\0\0\0\x69", 24)));
+    assert_null(
+        pcap_reader_init(&reader, slice_of("\xa1\xb2\xc3\xd4........\0\0\0\0....\0\0\0\1", 24)));
+    assert_non_null(
+        pcap_reader_init(&reader, slice_of("\xa1\xb2\xc3\xd4........\0\0\0\0....\0\0\0\x69", 24)));
 }
 
 /* ---- decryption ---- */
 
-static void put_frame(struct noise_session *s, struct chain *wire, struct yamux_header h, struct slice payload)
+static void put_frame(struct noise_session *s, struct chain *wire, struct yamux_header h,
+                      struct slice payload)
 {
     uint8_t head[YAMUX_HEADER_SIZE];
     struct chain plain;
@@ -238,14 +242,16 @@ static void put_handshake(struct chain *wire, struct rng *r)
 }
 
 /* What one side of a connection sends: a proposal that is refused, Noise, frames. */
-static void put_side(struct chain *wire, const uint8_t *key, bool initiator, bool early, struct rng *r)
+static void put_side(struct chain *wire, const uint8_t *key, bool initiator, bool early,
+                     struct rng *r)
 {
     struct noise_session session = {.mode = NOISE_REAL};
     struct chain plain;
 
     memcpy(session.send_key, key, AEAD_KEY_SIZE);
     chain_append(wire, slice_text("\x13/multistream/1.0.0\n"));
-    chain_append(wire, initiator ? slice_text("\x0b/tls/1.0.0\n\x07/noise\n") : slice_text("\x03na\n\x07/noise\n"));
+    chain_append(wire, initiator ? slice_text("\x0b/tls/1.0.0\n\x07/noise\n")
+                                 : slice_text("\x03na\n\x07/noise\n"));
     put_handshake(wire, r);
     if (initiator)
         put_handshake(wire, r);
@@ -254,7 +260,8 @@ static void put_side(struct chain *wire, const uint8_t *key, bool initiator, boo
         chain_append(&plain, slice_text("\x13/multistream/1.0.0\n\x0d/yamux/1.0.0\n"));
         noise_seal(&session, &plain, wire);
     }
-    put_frame(&session, wire, (struct yamux_header){YAMUX_WINDOW_UPDATE, YAMUX_SYN, initiator ? 1 : 2, 0},
+    put_frame(&session, wire,
+              (struct yamux_header){YAMUX_WINDOW_UPDATE, YAMUX_SYN, initiator ? 1 : 2, 0},
               slice_of(NULL, 0));
     put_frame(&session, wire, (struct yamux_header){YAMUX_DATA, 0, 1, 5}, slice_text("hello"));
     put_frame(&session, wire, (struct yamux_header){YAMUX_GO_AWAY, 0, 0, 0}, slice_of(NULL, 0));
@@ -342,10 +349,11 @@ static void wrong_keys_and_gaps_are_told(void **state)
     memory_open(&out);
     assert_false(decrypt_capture(slice_text("x"), s.log_text, false, out.file, &totals, error));
     assert_string_equal(error, "the capture is no pcap file (pcapng is not understood)");
-    assert_false(decrypt_capture(s.capture_text, slice_text("#\nx\n"), false, out.file, &totals, error));
+    assert_false(
+        decrypt_capture(s.capture_text, slice_text("#\nx\n"), false, out.file, &totals, error));
     assert_string_equal(error, "the key log is malformed in line 2");
-    assert_false(decrypt_capture(slice_of(s.capture_text.data, s.capture_text.size - 1), s.log_text, false, out.file,
-                                 &totals, error));
+    assert_false(decrypt_capture(slice_of(s.capture_text.data, s.capture_text.size - 1), s.log_text,
+                                 false, out.file, &totals, error));
     assert_string_equal(error, "the capture ends in the middle of a packet");
     assert_true(decrypt_capture(s.capture_text, slice_text(""), false, out.file, &totals, error));
     assert_int_equal(totals.skipped, 1);
@@ -373,7 +381,8 @@ static void damaged_captures_are_survived(void **state)
     copy = malloc(s.capture_text.size);
     memory_open(&out);
     for (int round = 0; round < 2000; round++) {
-        size_t size = rng_chance(&r, 1, 3) ? rng_below(&r, s.capture_text.size + 1) : s.capture_text.size;
+        size_t size =
+            rng_chance(&r, 1, 3) ? rng_below(&r, s.capture_text.size + 1) : s.capture_text.size;
 
         memcpy(copy, s.capture_text.data, s.capture_text.size);
         for (uint64_t i = rng_below(&r, 6); i > 0; i--)

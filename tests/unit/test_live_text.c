@@ -42,9 +42,11 @@ static void any_bytes_make_a_valid_line(void **state)
         json_t *object;
 
         rng_fill(&r, bytes, size);
-        for (size_t i = 0; i < size; i++) /* lead and continuation bytes are frequent, so that they meet */
+        for (size_t i = 0; i < size;
+             i++) /* lead and continuation bytes are frequent, so that they meet */
             if (rng_chance(&r, 1, 2))
-                bytes[i] = (uint8_t)(rng_chance(&r, 1, 2) ? 0xe0 + bytes[i] % 32 : 0x80 + bytes[i] % 64);
+                bytes[i] =
+                    (uint8_t)(rng_chance(&r, 1, 2) ? 0xe0 + bytes[i] % 32 : 0x80 + bytes[i] % 64);
         jsonl_begin(&j);
         jsonl_text(&j, "text", slice_of(bytes, size));
         jsonl_hex(&j, "hex", slice_of(bytes, size));
@@ -58,8 +60,13 @@ static void any_bytes_make_a_valid_line(void **state)
 
 static void text_comes_back_as_it_was(void **state)
 {
-    static const char *const texts[] = {"",      "plain", "\"quotes\\", "\x01\x1f\x7f\t\n", "\u00e9\u20ac\U0001f600",
-                                        "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"};
+    static const char *const texts[] = {
+        "",
+        "plain",
+        "\"quotes\\",
+        "\x01\x1f\x7f\t\n",
+        "\u00e9\u20ac\U0001f600",
+        "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"};
     struct jsonl j;
 
     (void)state;
@@ -80,8 +87,8 @@ static void text_comes_back_as_it_was(void **state)
 static void ill_formed_bytes_are_replaced_one_by_one(void **state)
 {
     static const char *const bad[] = {"\x80", "\xc1", "\xc2", "\xf5", "\xff"};
-    static const char *const longer[] = {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
-                                         "\xf4\x90\x80\x80"};
+    static const char *const longer[] = {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                                         "\xf0\x80\x80\x80", "\xf4\x90\x80\x80"};
     struct jsonl j;
 
     (void)state;
@@ -121,8 +128,9 @@ static void members_lists_and_objects_nest(void **state)
     jsonl_close(&j, ']');
     jsonl_bool(&j, "b", false);
     jsonl_end(&j);
-    assert_true(slice_equal(buf_slice(&j.line),
-                            slice_text("{\"n\":18446744073709551615,\"m\":1.005,\"l\":[true,{},0],\"b\":false}\n")));
+    assert_true(slice_equal(
+        buf_slice(&j.line),
+        slice_text("{\"n\":18446744073709551615,\"m\":1.005,\"l\":[true,{},0],\"b\":false}\n")));
     jsonl_deinit(&j);
 }
 
@@ -148,15 +156,17 @@ static void events_are_chosen_by_name(void **state)
 /* RFC 8410, 10.3: the same key without and with its public key. */
 #define SEED "d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842"
 #define RFC_V1 "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-#define RFC_V2                                                                                                        \
-    "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"                                              \
-    "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+#define RFC_V2                                                                                     \
+    "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"                           \
+    "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDFw4rXAxZu" \
+    "E=\n"
 #define WRAP(body) "-----BEGIN PRIVATE KEY-----\n" body "-----END PRIVATE KEY-----\n"
 
 static void key_files_of_others_are_read(void **state)
 {
-    static const char *const files[] = {WRAP(RFC_V1), WRAP(RFC_V2), "a remark\r\n\r\n" WRAP(RFC_V1) "tail",
-                                        "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n" WRAP(RFC_V1)};
+    static const char *const files[] = {
+        WRAP(RFC_V1), WRAP(RFC_V2), "a remark\r\n\r\n" WRAP(RFC_V1) "tail",
+        "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n" WRAP(RFC_V1)};
     uint8_t seed[ED25519_SEED_SIZE];
 
     (void)state;
@@ -187,7 +197,8 @@ static void what_is_wrong_with_a_key_file_is_said(void **state)
         {WRAP("MC4CAQIwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"),
          "is malformed: not a PKCS#8 key"},
         {WRAP("MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-              "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDFw4rXAxZuA=\n"),
+              "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDF"
+              "w4rXAxZuA=\n"),
          "holds a public key that is not the private key's"},
     };
     uint8_t seed[ED25519_SEED_SIZE];
@@ -280,7 +291,8 @@ static void addresses_are_read_in_both_forms(void **state)
         wrong = address_parse(cases[i].text, &a);
         assert_int_equal(wrong == NULL, cases[i].canonical != NULL);
         if (!wrong)
-            assert_string_equal(address_text(&a.at, a.has_peer ? &a.peer : NULL, text), cases[i].canonical);
+            assert_string_equal(address_text(&a.at, a.has_peer ? &a.peer : NULL, text),
+                                cases[i].canonical);
     }
 }
 
@@ -299,7 +311,8 @@ static void on_line(void *ctx, uint64_t now_ns, struct slice line)
     (void)now_ns;
     h->count++;
     if (line.size < 20)
-        snprintf(h->lines + used, sizeof h->lines - used, "%.*s|", (int)line.size, (const char *)line.data);
+        snprintf(h->lines + used, sizeof h->lines - used, "%.*s|", (int)line.size,
+                 (const char *)line.data);
 }
 
 static void on_overlong(void *ctx, uint64_t now_ns)
