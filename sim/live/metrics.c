@@ -328,8 +328,14 @@ static void on_wake(void *app, uint64_t now_ns)
     rearm(m);
 }
 
-static const struct backend_app metrics_app = {on_accepted, on_dialled, on_data,
-                                               on_writable, on_closed,  on_wake};
+static const struct backend_app metrics_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};
 
 int metrics_listen(struct metrics *m, struct sockets *world, const struct endpoint *at)
 {

@@ -198,5 +198,11 @@ static void on_wake(void *app, uint64_t now_ns)
     t->app->wake(t->node, now_ns);
 }
 
-const struct backend_app tap_app = {on_accepted, on_dialled, on_data,
-                                    on_writable, on_closed,  on_wake};
+const struct backend_app tap_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};

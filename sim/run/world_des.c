@@ -37,7 +37,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .queue_size = s->network.queue_size,
                              .queue_ns = s->network.queue_ns,
                              .trace_ctx = config->trace_ctx,
-                             .trace = config->trace};
+                             .trace = config->trace,
+                             .expect = config->expect};
     struct des *d = des_new(&des);
 
     (void)error;

@@ -323,6 +323,23 @@ void conn_received(struct conn *c, struct chain *bytes)
         conn_dirty(c);
 }
 
+void conn_expect(const struct conn *c, unsigned step)
+{
+    const char *lines = (const char *)c;
+
+    if (step == 1) {
+        __builtin_prefetch(lines);
+        __builtin_prefetch(lines + 64);
+        __builtin_prefetch(lines + 128);
+        __builtin_prefetch(lines + 192);
+    } else if (c->yamux && step == 2) {
+        __builtin_prefetch(c->gossip_in);
+        yamux_expect(c->yamux, false);
+    } else if (c->yamux) {
+        yamux_expect(c->yamux, true);
+    }
+}
+
 /* ---- queues to bytes ---- */
 
 static bool fill(struct conn *c)

@@ -10,7 +10,7 @@
 
 struct node_config node_config_default(void)
 {
-    return (struct node_config){
+    struct node_config config = {
         .agent = "hearsay",
         .encryption = NOISE_REAL,
         .yamux = yamux_config_default(),
@@ -20,6 +20,10 @@ struct node_config node_config_default(void)
         .gossipsub = {.params = gossipsub_params_default(), .message_id = gossipsub_id_default},
         .algorand = algorand_config_default(),
     };
+
+    /* A full yamux frame fills one Noise frame; go's, 17 bytes larger, leave a second one behind. */
+    config.yamux.frame_payload_max = NOISE_PLAIN_MAX - YAMUX_HEADER_SIZE;
+    return config;
 }
 
 void node_serve_protocol(struct node *n, const struct protocol *p)
@@ -143,9 +147,28 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
+/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
+static void flush_expect(const struct node *n)
+{
+    for (const struct conn *c = n->dirty; c; c = c->next) {
+        if (c->yamux)
+            yamux_expect(c->yamux, false);
+        __builtin_prefetch(c->gossip_out);
+        if (n->ops->expect)
+            n->ops->expect(n->host, c->handle);
+    }
+    for (const struct conn *c = n->dirty; c; c = c->next)
+        if (c->gossip_out) {
+            __builtin_prefetch(c->gossip_out->mux);
+            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
+        }
+}
+
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
+    if (n->dirty && n->dirty->next)
+        flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
 
@@ -269,7 +292,29 @@ static void on_wake(void *app, uint64_t now_ns)
     node_leave(n, outer);
 }
 
-const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+/* Follows the way of a received message to what was known about it before, a step behind the memory. */
+static void on_expect(void *app, struct backend_conn handle, const struct chain *bytes, unsigned step)
+{
+    const struct node *n = app;
+    const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
+
+    if (step == 0 && handle.index < n->conn_capacity)
+        __builtin_prefetch(&n->conns[handle.index]);
+    if (n->gossipsub)
+        gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
+    if (c)
+        conn_expect(c, step);
+}
+
+const struct backend_app node_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+    .expect = on_expect,
+};
 
 /* ---- calls of the owner ---- */
 

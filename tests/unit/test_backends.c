@@ -118,7 +118,14 @@ static void on_wake(void *app, uint64_t now_ns)
     e->ops->pause(e->host, e->conn, false);
 }
 
-static const struct backend_app echo_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+static const struct backend_app echo_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};
 
 static struct echo echo_new(const struct backend_ops *ops, void *host, bool client)
 {

@@ -91,7 +91,8 @@ static void a_terminal_gets_a_bar_that_is_cleared_in_the_end(void **state)
     FILE *f;
 
     (void)state;
-    assert_int_equal(openpty(&primary, &secondary, NULL, NULL, &size), 0);
+    if (openpty(&primary, &secondary, NULL, NULL, &size) != 0)
+        skip(); /* a container without /dev/pts */
     f = fdopen(secondary, "w");
     progress_init(&p, f, PROGRESS_AUTO, 10 * SECOND_NS);
     progress_update(&p, &(struct progress_state){5 * SECOND_NS, SECOND_NS, 1});
