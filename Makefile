@@ -13,7 +13,7 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmiss
 # The program is linked as one unit, which is worth a fifth of its speed; the tests are not, so that
 # they link quickly. Only gcc's objects can be both.
 GCC = $(shell $(CC) --version 2>/dev/null | grep -q 'Free Software' && echo yes)
-LTO := $(if $(SANITIZE),,$(if $(GCC),-flto -ffat-lto-objects))
+LTO := $(if $(SANITIZE),,$(if $(GCC),-flto=auto -ffat-lto-objects))
 NO_LTO := $(if $(LTO),-fno-lto)
 CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)
@@ -26,6 +26,7 @@ SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -35,7 +36,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help replay sanitize test unit live
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -51,7 +52,7 @@ demo:
 test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS)
-	$(MAKE) unit architecture cli live
+	$(MAKE) unit replay architecture cli live
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -92,6 +93,23 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Tests that count memory: every allocation goes through tests/lib/meter.c.
+comma = ,
+METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
+$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+
+# A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
+                   $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
@@ -104,6 +122,18 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make replay      run the corpora of the fuzz targets (tests/fuzz/corpus)
+replay: $(FUZZ:%=$(BUILD)/replay/%)
+	$(Q)for name in $(FUZZ); do $(BUILD)/replay/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+## make fuzz        fuzz each target for SECONDS (30) with libFuzzer and sanitizers; FUZZ= chooses targets
+SECONDS ?= 30
+fuzzers: $(FUZZ:%=$(BUILD)/fuzzers/%)
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT=-O1 FUZZ="$(FUZZ)" fuzzers \
+	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a

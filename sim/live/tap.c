@@ -9,7 +9,8 @@ void tap_deinit(struct tap *t)
     mem_free(t->conns);
 }
 
-static struct tap_conn *conn_add(struct tap *t, struct backend_conn conn, const struct endpoint *remote)
+static struct tap_conn *conn_add(struct tap *t, struct backend_conn conn,
+                                 const struct endpoint *remote)
 {
     struct tap_conn *c;
 
@@ -140,7 +141,8 @@ const struct backend_ops tap_ops = {
 
 /* ---- world to node ---- */
 
-static void on_accepted(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from)
+static void on_accepted(void *app, uint64_t now_ns, struct backend_conn conn,
+                        const struct endpoint *from)
 {
     struct tap *t = app;
 

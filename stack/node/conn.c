@@ -8,6 +8,7 @@
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
+#include "stack/transport/chain_pack.h"
 
 static const char *const security_ids[] = {"/noise"};
 static const char *const muxer_ids[] = {"/yamux/1.0.0"};
@@ -339,6 +340,8 @@ void conn_received(struct conn *c, struct chain *bytes)
     do
         err = step(c);
     while (err > 0);
+    chain_pack(&c->wire_in); /* what is incomplete may have come byte by byte */
+    chain_pack(&c->plain_in);
     if (err < 0)
         conn_doom(c, err); /* what is queued (a GO_AWAY, a last `na`) is tried once more before the end */
     else if (c->wire_out.size || (c->yamux && yamux_has_output(c->yamux)))

@@ -24,6 +24,7 @@ struct conn { /* what every event needs comes first */
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
     bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    uint8_t pushes;            /* identify-pushes that we are reading */
     uint8_t reopened;          /* times the pubsub stream was opened again */
     int doomed;                /* err to close with at the end of this upcall */
     struct yamux *yamux;       /* once ready */
@@ -113,9 +114,9 @@ struct node { /* what every event needs comes first */
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
     struct app_stream *app_due; /* streams of the owner with something put off */
-    struct app_binding *app_bindings[APP_STREAM_PROTOCOLS_MAX];
+    struct app_binding **app_bindings;
     uint32_t app_binding_count;
-    struct endpoint announced[NODE_ANNOUNCED_MAX];
+    struct endpoint *announced; /* what identify tells */
     uint32_t announced_count;
 };
 

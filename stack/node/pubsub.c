@@ -184,6 +184,10 @@ static void closed(struct stream *s, uint64_t now_ns, int err)
 static void finished(struct stream *s, uint64_t now_ns)
 {
     (void)now_ns;
+    if (s->mux->out.size) { /* who has no more to say may not make room for it either */
+        stream_reset(s, YAMUX_RESET_NONE);
+        return;
+    }
     stream_finish(s);
     stream_end(s, ERR_CLOSED);
 }

@@ -1,0 +1,3 @@
+from peer import Peer
+class HearsayPeer(Peer):
+    kind="hearsay"
