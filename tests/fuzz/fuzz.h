@@ -8,7 +8,15 @@
 #include "stack/base/check.h"
 #include "stack/base/rng.h"
 
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A broken CHECK must end as a crash, or libFuzzer keeps no input. */
+__attribute__((constructor)) static void fuzz_begin(void)
+{
+    check_set_hook(abort);
+}
 
 /* The first byte of the input, taken off it: 0 when there is none. For what a target may choose. */
 static inline uint8_t fuzz_choice(struct slice *input)
