@@ -476,7 +476,7 @@ void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     size_t size = s->bytes.size;
 
     if (length == 0) {
-        if (s->seq < t->received && !(s->flags & TCP_SYN))
+        if (s->seq < t->acked && !(s->flags & TCP_SYN))
             t->ack_now = true; /* a window probe */
         return;
     }

@@ -347,7 +347,8 @@ static void our_fin_acknowledged(struct tcp *t, uint64_t now_ns)
 {
     if (t->state == STATE_FIN_WAIT_1) {
         t->state = STATE_FIN_WAIT_2;
-        timer_set(t, TIMER_FIN, now_ns + t->config->fin_timeout_ns);
+        if (t->deaf)
+            timer_set(t, TIMER_FIN, now_ns + t->config->fin_timeout_ns);
     } else if (t->state == STATE_CLOSING || t->state == STATE_LAST_ACK) {
         be_done(t);
     }

@@ -37,7 +37,7 @@ struct tcp_config {
     uint64_t receive_buffer, receive_buffer_initial, receive_buffer_max;
     uint64_t rto_initial_ns, rto_min_ns, rto_max_ns;
     uint32_t syn_retries, retries; /* of a SYN, of data, before giving up */
-    uint64_t fin_timeout_ns;       /* wait for the far FIN after ours was acknowledged */
+    uint64_t fin_timeout_ns;       /* a deaf endpoint waits so long for the far FIN after its own was acknowledged */
 };
 
 struct tcp_config tcp_config_default(void);
