@@ -4,6 +4,7 @@ CC ?= gcc
 BUILD ?= build
 OPT ?= -O2
 SANITIZE ?=
+JOBS ?= $(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -13,7 +14,7 @@ CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SO
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
 LIBS_STACK = -lsodium
-LIBS = -lfyaml -ligraph -lsqlite3 -lsodium -lm -lpthread
+LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lm -lpthread
 
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
@@ -29,14 +30,14 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit
+.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
 ## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
 demo:
 	scripts/setup.sh
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	$(BUILD)/hearsay run scenarios/demo.yaml --out results/demo
 	$(BUILD)/hearsay report results/demo >results/demo/report.txt
 	@echo "plots are in results/demo/plots, the full report in results/demo/report.txt"
@@ -44,10 +45,13 @@ demo:
 ## make test        set the machine up for tests, run all of them
 test:
 	scripts/setup.sh --tests
-	$(MAKE) all unit architecture cli
+	$(MAKE) -j$(JOBS) all $(UNITS)
+	$(MAKE) unit architecture cli live
 
 help:
 	@sed -n 's/^## //p' Makefile
+
+.SECONDARY: # objects are kept
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -92,6 +96,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 unit: $(UNITS)
 	$(Q)scripts/run-tests.sh $(UNITS)
 
+## make live        test whole nodes talking on loopback
+live: $(BUILD)/hearsay
+	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
@@ -104,12 +112,13 @@ cli: $(BUILD)/hearsay
 SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \
       SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 sanitize:
-	$(MAKE) $(SAN) all unit
+	$(MAKE) -j$(JOBS) $(SAN) all
+	$(MAKE) -j$(JOBS) $(SAN) unit
 	python3 tests/cli/run.py $(BUILD)/asan/hearsay
 
 ## make compilers   gcc -O2 and clang -O0 give the same digest
 compilers: $(BUILD)/hearsay
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
 	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
 ## make bench       deliveries and events a second, memory a node, then the micro-benchmarks (tests/bench)

@@ -16,13 +16,13 @@ set encoding utf8
 set border 3 linecolor '#606060' linewidth 1
 set tics nomirror out scale 0.6 textcolor '#404040'
 set grid back linetype 1 linecolor '#e4e4e4' linewidth 0.8
-set key top left reverse Left samplen 2 spacing 1.15 noenhanced textcolor '#303030'
-set lmargin 11
-set rmargin 4
-set tmargin 5
-set bmargin 4.5
-set label 1 title_text at graph 0, graph 1.115 left font ',16' textcolor '#202020' noenhanced
-set label 2 subtitle_text at graph 0, graph 1.045 left font ',11' textcolor '#707070' noenhanced
+set key at screen 0.96, screen 0.94 top right vertical maxrows 2 reverse Left samplen 2 spacing 1.1 noenhanced textcolor '#303030'
+set lmargin at screen 0.1
+set rmargin at screen 0.96
+set tmargin at screen 0.84
+set bmargin at screen 0.13
+set label 1 title_text at screen 0.045, screen 0.955 left font ',16' textcolor '#202020' noenhanced
+set label 2 subtitle_text at screen 0.045, screen 0.905 left font ',11' textcolor '#707070' noenhanced
 
 # Okabe and Ito's colours: told apart with any kind of colour vision, and in grey.
 set linetype 1 linecolor '#0072b2' linewidth 2.2 pointtype 7

@@ -9,7 +9,8 @@ struct command {
     int (*run)(int argc, char **argv);  /* argv[0] is the verb; returns an exit status */
 };
 
-extern const struct command command_run, command_report, command_check, command_verify;
+extern const struct command command_run, command_report, command_check, command_verify, command_node,
+    command_decrypt;
 
 /* What run, check and verify have in common. */
 struct run_arguments {

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify};
+static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify,
+                                               &command_node, &command_decrypt};
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *out)

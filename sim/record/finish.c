@@ -22,6 +22,7 @@ static struct record_topic *summary_topic(struct recorder *r, struct record_summ
     *made = (struct record_topic){.name = mem_strdup(t ? t->name : "(other topics)"),
                                   .protocol = t ? topic_protocol_text(t) : ""};
     histogram_init(&made->propagation);
+    histogram_init(&made->hops);
     places[cell] = out->topic_count;
     return made;
 }
@@ -51,6 +52,8 @@ static void add_messages(struct recorder *r, struct record_summary *out)
 
         for (uint32_t k = 0; places[cell] && t && k < t->region_count; k++)
             histogram_merge(&out->topics[places[cell] - 1].propagation, &t->regions[k]);
+        if (places[cell] && t)
+            histogram_merge(&out->topics[places[cell] - 1].hops, &t->hops);
     }
 }
 
@@ -75,10 +78,12 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
         .setup_wall_s = totals->setup_wall_s,
         .rejected = r->rejected,
         .dropped = r->dropped,
+        .dials_failed = r->dials_failed,
         .expectations = r->expectations,
         .expectations_failed = r->expectations_failed,
     };
     histogram_init(&out->propagation);
+    histogram_init(&out->hops);
     recorder_digest(r, out->digest);
     add_messages(r, out);
     for (uint32_t i = 0; i < out->topic_count; i++) {
@@ -89,20 +94,20 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
         out->deliveries += t->deliveries;
         out->duplicates += t->duplicates;
         histogram_merge(&out->propagation, &t->propagation);
+        histogram_merge(&out->hops, &t->hops);
     }
     for (uint32_t i = 0; i < r->run.node_count; i++) {
-        const struct record_bytes *b = r->nodes[i].bytes;
+        const struct node_record *n = &r->nodes[i];
 
-        out->payload_bytes += b ? b->payload_sent : 0;
-        out->control_bytes += b ? b->control_sent : 0;
-        out->total_bytes += b ? b->total_sent : 0;
+        out->payload_bytes += n->copy_bytes_sent;
+        out->control_bytes += n->control_sent;
+        out->total_bytes += n->total_sent;
     }
 }
 
 static void write_traffic(struct recorder *r, uint32_t node)
 {
     const struct node_record *n = &r->nodes[node];
-    const struct record_bytes none = {0}, *b = n->bytes ? n->bytes : &none;
     uint64_t *row = writer_row(r->writer, ROW_TRAFFIC);
 
     row[0] = node;
@@ -111,12 +116,10 @@ static void write_traffic(struct recorder *r, uint32_t node)
     row[3] = n->copies_received;
     row[4] = n->copy_bytes_received;
     row[5] = n->duplicates;
-    row[6] = b->payload_sent;
-    row[7] = b->payload_received;
-    row[8] = b->control_sent;
-    row[9] = b->control_received;
-    row[10] = b->total_sent;
-    row[11] = b->total_received;
+    row[6] = n->control_sent;
+    row[7] = n->control_received;
+    row[8] = n->total_sent;
+    row[9] = n->total_received;
 }
 
 static char *region_name(const struct recorder *r, uint32_t wanted)

@@ -67,6 +67,7 @@ void histogram_add_many(struct histogram *h, uint64_t value, uint64_t count)
     CHECK(count > 0);
     *cell_of(h, bucket_of(value)) += count;
     h->count += count;
+    h->sum += value * count;
     if (value < h->min)
         h->min = value;
     if (value > h->max)
@@ -80,6 +81,7 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
             if (from->pages[page][i])
                 *cell_of(into, (page << HISTOGRAM_SUB_BITS) + i) += from->pages[page][i];
     into->count += from->count;
+    into->sum += from->sum;
     if (from->min < into->min)
         into->min = from->min;
     if (from->max > into->max)
@@ -104,6 +106,12 @@ bool histogram_next(const struct histogram *h, uint32_t *position, uint64_t *val
         }
     }
     return false;
+}
+
+double histogram_mean(const struct histogram *h)
+{
+    CHECK(h->count > 0);
+    return (double)h->sum / (double)h->count;
 }
 
 uint64_t histogram_quantile(const struct histogram *h, uint32_t q_ppm)

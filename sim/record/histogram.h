@@ -15,7 +15,7 @@
 
 struct histogram {
     uint64_t *pages[HISTOGRAM_PAGES]; /* 1024 counts each; NULL while all zero */
-    uint64_t count, min, max;         /* min, max: of an empty histogram UINT64_MAX, 0 */
+    uint64_t count, sum, min, max;         /* min, max: of an empty histogram UINT64_MAX, 0 */
 };
 
 void histogram_init(struct histogram *h);
@@ -27,6 +27,8 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The smallest value that at least q/1,000,000 of all values do not exceed (nearest rank); q is in
  * (0, 1000000]. The histogram must not be empty. */
 uint64_t histogram_quantile(const struct histogram *h, uint32_t q_ppm);
+
+double histogram_mean(const struct histogram *h); /* exact as long as the sum is below 2^64 */
 
 /* Iterates over the buckets that are not empty, upwards: start with *position = 0; false at the
  * end. */

@@ -33,7 +33,7 @@ struct node_record {
     uint64_t up_since_ns;
     uint64_t copies_sent, copy_bytes_sent, copies_received, copy_bytes_received, duplicates;
     struct tally *control, *loss; /* NULL until there is something */
-    struct record_bytes *bytes;   /* NULL until told */
+    uint64_t control_sent, control_received, total_sent, total_received; /* bytes */
 };
 
 struct topic {
@@ -44,6 +44,7 @@ struct topic {
     uint32_t degree_nodes[DEGREES];
     struct histogram *regions; /* publish to delivery, by the receiver's region; measured period */
     uint32_t region_count;
+    struct histogram hops; /* of expected deliveries, measured period */
 };
 
 /* One copy received, of a message that is recorded in full. */
@@ -90,8 +91,8 @@ struct recorder {
     struct message *messages;
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
     struct sampler hops, deliveries;
-    uint64_t live_bytes, interval_ns, next_sample_ns, last_ns;
-    uint64_t rejected, dropped;
+    uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;
+    uint64_t rejected, dropped, dials_failed, delivered;
     uint32_t expectations, expectations_failed;
     bool ended;
 };
@@ -112,6 +113,7 @@ bool topics_expects(const struct recorder *r, const struct message *m, uint32_t 
 uint32_t topics_audience(const struct recorder *r, const struct topic *t, uint32_t publisher);
 void topics_sample(struct recorder *r, uint64_t at_ns);
 struct histogram *topics_propagation(struct recorder *r, uint32_t topic, uint32_t region);
+struct histogram *topics_hops(struct recorder *r, uint32_t topic);
 
 /* messages.c */
 void messages_deinit(struct recorder *r);

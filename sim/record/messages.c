@@ -142,7 +142,7 @@ void messages_publish(struct recorder *r, struct message *m, uint32_t node, uint
     if (m->publisher == UNKNOWN) {
         m->publisher = node;
         m->published_ns = now_ns;
-        m->measured = now_ns >= r->run.warmup_ns;
+        m->measured = now_ns >= r->run.warmup_ns && now_ns < r->measured_until_ns;
         m->expected = topics_audience(r, t, node);
         write_message(r, m, e->id);
         if (!m->receipts.places && !m->settled)
@@ -312,10 +312,14 @@ static void count_delivery(struct recorder *r, struct message *m, struct receipt
     CHECK(got->delivered_ns >= m->published_ns);
     got->flags |= RECEIPT_EXPECTED;
     m->deliveries++;
+    r->delivered++;
     if (took_ns > m->max_ns)
         m->max_ns = took_ns;
-    if (m->measured)
-        histogram_add(topics_propagation(r, m->topic, r->nodes[got->node].region), took_ns);
+    if (!m->measured)
+        return;
+    histogram_add(topics_propagation(r, m->topic, r->nodes[got->node].region), took_ns);
+    if (got->hops != HOPS_UNKNOWN)
+        histogram_add(topics_hops(r, m->topic), got->hops);
 }
 
 void messages_deliver(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
@@ -419,7 +423,9 @@ void messages_sweep(struct recorder *r, uint64_t now_ns)
 {
     while (r->oldest < r->message_count) {
         struct message *m = &r->messages[r->oldest];
-        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > RECORD_YOUNG_NS;
+        bool done = m->publisher != UNKNOWN && m->deliveries == m->expected;
+        uint64_t limit_ns = done ? RECORD_DONE_NS : RECORD_YOUNG_NS;
+        bool old = m->touched_ns < now_ns && now_ns - m->touched_ns > limit_ns;
 
         if (!old && r->live_bytes <= RECORD_LIVE_BYTES_MAX)
             return;

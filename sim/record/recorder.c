@@ -35,8 +35,8 @@ static int insert_run(struct recorder *r)
 {
     static const char sql[] =
         "INSERT INTO run(id,complete,scenario,scenario_text,question,backend,tcp_model,encryption,"
-        "replay,version,seed,threads,nodes,duration_ns,warmup_ns,interval_ns,hop_every)"
-        " VALUES(1,0,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)";
+        "replay,version,seed,threads,nodes,duration_ns,warmup_ns,measured_until_ns,interval_ns,hop_every)"
+        " VALUES(1,0,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)";
     const struct record_run *run = &r->run;
     char seed[24];
     sqlite3_stmt *s;
@@ -56,8 +56,9 @@ static int insert_run(struct recorder *r)
     if (run->duration_ns <= INT64_MAX)
         sqlite3_bind_int64(s, 12, (sqlite3_int64)run->duration_ns);
     sqlite3_bind_int64(s, 13, (sqlite3_int64)run->warmup_ns);
-    sqlite3_bind_int64(s, 14, (sqlite3_int64)r->interval_ns);
-    sqlite3_bind_int64(s, 15, run->hop_every);
+    sqlite3_bind_int64(s, 14, (sqlite3_int64)(r->measured_until_ns < INT64_MAX ? r->measured_until_ns : INT64_MAX));
+    sqlite3_bind_int64(s, 15, (sqlite3_int64)r->interval_ns);
+    sqlite3_bind_int64(s, 16, run->hop_every);
     result = sqlite3_step(s);
     sqlite3_finalize(s);
     return result == SQLITE_DONE ? 0 : ERR_SYSTEM;
@@ -101,6 +102,7 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
     r->hops = (struct sampler){0, RECORD_HOP_ROWS_MAX, automatic ? 1 : run->hop_every, automatic};
     r->deliveries = (struct sampler){0, RECORD_DELIVERY_ROWS_MAX, 1, true};
     r->interval_ns = interval_of(run);
+    r->measured_until_ns = run->cooldown_ns < run->duration_ns ? run->duration_ns - run->cooldown_ns : 0;
     err = db_path ? open_file(r, db_path, error, error_size) : 0;
     if (err) {
         recorder_free(r);
@@ -118,7 +120,6 @@ void recorder_free(struct recorder *r)
     topics_deinit(r);
     for (uint32_t i = 0; i < r->run.node_count; i++) {
         mem_free(r->nodes[i].slots);
-        mem_free(r->nodes[i].bytes);
         tallies_deinit(&r->nodes[i]);
     }
     mem_free(r->nodes);
@@ -320,9 +321,12 @@ static void trace_other(struct recorder *r, uint32_t node, uint32_t remote, uint
                         const struct trace_event *e)
 {
     switch (e->kind) {
+    case TRACE_DIAL_FAILED:
+        r->dials_failed++;
+        write_connection(r, node, remote, now_ns, e);
+        break;
     case TRACE_PEER_READY:
     case TRACE_PEER_GONE:
-    case TRACE_DIAL_FAILED:
     case TRACE_CONN_FAILED:
         write_connection(r, node, remote, now_ns, e);
         break;
@@ -395,14 +399,16 @@ void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const
     row[2] = row_text(detail);
 }
 
-void recorder_bytes(struct recorder *r, uint32_t node, const struct record_bytes *bytes)
+void recorder_bytes(struct recorder *r, uint32_t node, uint64_t sent, uint64_t received)
 {
-    struct node_record *n = &r->nodes[node];
-
     CHECK(node < r->run.node_count && !r->ended);
-    if (!n->bytes)
-        n->bytes = mem_alloc(sizeof *n->bytes);
-    *n->bytes = *bytes;
+    r->nodes[node].total_sent = sent;
+    r->nodes[node].total_received = received;
+}
+
+uint64_t recorder_deliveries(const struct recorder *r)
+{
+    return r->delivered;
 }
 
 void recorder_expectation(struct recorder *r, const char *text, const char *value, bool passed)

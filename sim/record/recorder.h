@@ -16,7 +16,10 @@
 #include "stack/base/trace.h"
 
 #define RECORD_LIVE_BYTES_MAX ((uint64_t)256 << 20)
+/* A message is settled (its rows are written) when nothing was heard of it for so long; sooner when
+ * all whom it was meant for have it. */
 #define RECORD_YOUNG_NS (30 * (uint64_t)1000000000)
+#define RECORD_DONE_NS (5 * (uint64_t)1000000000)
 /* Rows kept at most, roughly, when hop_every is automatic: as the room goes, only every 2nd, 4th,
  * ... new message is recorded in full. Statistics do not depend on it. */
 #define RECORD_HOP_ROWS_MAX 500000u
@@ -35,7 +38,7 @@ struct record_run {
     const char *version;
     uint64_t seed;
     uint32_t threads, node_count;
-    uint64_t duration_ns, warmup_ns;
+    uint64_t duration_ns, warmup_ns, cooldown_ns; /* measured: published after the one, before the other */
     uint32_t
         hop_every; /* hop rows of every k-th message; RECORD_HOPS_AUTOMATIC, RECORD_HOPS_NONE */
 };
@@ -47,13 +50,6 @@ struct record_node {
     uint64_t up_bps, down_bps;
     bool algorand; /* runs the Algorand protocol: expected to get its broadcasts */
     bool down;     /* starts later: recorder_node_state tells when */
-};
-
-/* Sent and received by one node since its start. total: all bytes of its TCP streams; payload:
- * message bodies; control: the rest of what is known to be control. */
-struct record_bytes {
-    uint64_t payload_sent, payload_received, control_sent, control_received, total_sent,
-        total_received;
 };
 
 struct record_totals {
@@ -81,14 +77,17 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
 /* An action of the scenario: part of the digest. */
 void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail);
 
-/* The last call for a node counts. */
-void recorder_bytes(struct recorder *r, uint32_t node, const struct record_bytes *bytes);
+/* All bytes of the node's TCP streams since its start, which no trace tells. The last call for a node counts. */
+void recorder_bytes(struct recorder *r, uint32_t node, uint64_t sent, uint64_t received);
 
 void recorder_expectation(struct recorder *r, const char *text, const char *value, bool passed);
 
 /* Commits what there is to the file soon; call it now and then (once a wall second, say) in slow
  * runs. */
 void recorder_flush(struct recorder *r);
+
+/* Deliveries so far, of all messages: for showing progress. */
+uint64_t recorder_deliveries(const struct recorder *r);
 
 /* The first error in writing, NULL while all is well. A run should end when there is one. */
 const char *recorder_failed(const struct recorder *r);

@@ -11,7 +11,8 @@ CREATE TABLE run (
     seed,                               -- integer; text when it needs all 64 bits
     replay TEXT, version TEXT,          -- the command line that repeats the run; the program's version
     threads INTEGER, nodes INTEGER,
-    duration_ns INTEGER, warmup_ns INTEGER,
+    duration_ns INTEGER,
+    warmup_ns INTEGER, measured_until_ns INTEGER, -- messages published in [the one, the other) are measured
     interval_ns INTEGER,                -- width of an interval of control, loss
     hop_every INTEGER,                  -- as asked for: 0 automatic, else hops of every k-th message
     digest TEXT, sim_ns INTEGER, wall_s REAL, setup_wall_s REAL,
@@ -87,7 +88,6 @@ CREATE TABLE traffic (
     node INTEGER PRIMARY KEY,
     copies_sent INTEGER, copy_bytes_sent INTEGER,
     copies_received INTEGER, copy_bytes_received INTEGER, duplicates INTEGER,
-    payload_sent INTEGER, payload_received INTEGER,
     control_sent INTEGER, control_received INTEGER,
     total_sent INTEGER, total_received INTEGER
 );
@@ -104,7 +104,8 @@ UNION ALL
 SELECT m.topic, n.region, d.delivered_ns - m.published_ns, 1
 FROM delivery d JOIN message m ON m.id = d.message JOIN node n ON n.id = d.node
 WHERE (SELECT complete FROM run) = 0 AND d.expected
-  AND m.published_ns >= (SELECT warmup_ns FROM run);
+  AND m.published_ns >= (SELECT warmup_ns FROM run)
+  AND m.published_ns < (SELECT measured_until_ns FROM run);
 
 CREATE VIEW propagation_cdf AS
 SELECT t.name AS topic, s.ns, s.count,
@@ -116,7 +117,8 @@ JOIN topic t ON t.id = s.topic;
 
 CREATE VIEW message_summary AS
 SELECT m.id, t.name AS topic, m.publisher, m.size, m.published_ns,
-       m.published_ns >= (SELECT warmup_ns FROM run) AS measured,
+       m.published_ns >= (SELECT warmup_ns FROM run)
+           AND m.published_ns < (SELECT measured_until_ns FROM run) AS measured,
        m.expected,
        coalesce(m.deliveries, (SELECT count(*) FROM delivery d WHERE d.message = m.id AND d.expected))
            AS deliveries,

@@ -15,12 +15,14 @@ void summary_deinit(struct record_summary *s)
 {
     for (uint32_t i = 0; i < s->topic_count; i++) {
         histogram_deinit(&s->topics[i].propagation);
+        histogram_deinit(&s->topics[i].hops);
         mem_free(s->topics[i].name);
     }
     mem_free(s->topics);
     mem_free(s->scenario);
     mem_free(s->backend);
     histogram_deinit(&s->propagation);
+    histogram_deinit(&s->hops);
     *s = (struct record_summary){0};
 }
 
@@ -265,6 +267,8 @@ static void print_head(const struct record_summary *s, FILE *out)
         count_row(out, "late joiners' copies", s->unexpected);
     if (s->rejected)
         count_row(out, "rejected", s->rejected);
+    if (s->dials_failed)
+        count_row(out, "dials failed", s->dials_failed);
     if (s->dropped)
         count_row(out, "dropped (queue full)", s->dropped);
     count_row(out, "hops, at most", s->hops_max);

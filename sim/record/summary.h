@@ -16,6 +16,7 @@ struct record_topic {
     const char *protocol;
     uint64_t messages, expected, deliveries, duplicates;
     struct histogram propagation; /* ns */
+    struct histogram hops;
 };
 
 struct record_summary {
@@ -31,7 +32,9 @@ struct record_summary {
     uint64_t payload_bytes, control_bytes, total_bytes; /* sent by all nodes, whole run */
     uint32_t hops_max;
     uint32_t expectations, expectations_failed;
+    uint64_t dials_failed;        /* whole run */
     struct histogram propagation; /* ns, all topics */
+    struct histogram hops;
     struct record_topic *topics;  /* those with messages; many topics end in one "(other topics)" */
     uint32_t topic_count;
 };

@@ -67,6 +67,10 @@ void tallies_control(struct recorder *r, uint32_t node, uint64_t now_ns,
     if (n->control->start_ns != start_ns)
         flush_control(r, node, n->control);
     n->control->start_ns = start_ns;
+    if (e->kind == TRACE_CONTROL_SENT)
+        n->control_sent += e->size;
+    else
+        n->control_received += e->size;
     n->control->cells[cell].items += e->count;
     n->control->cells[cell].bytes += e->size;
 }

@@ -49,6 +49,7 @@ static struct topic *topic_new(uint32_t id, enum trace_protocol protocol, struct
     t->id = id;
     t->protocol = protocol;
     t->name = readable(name);
+    histogram_init(&t->hops);
     return t;
 }
 
@@ -89,6 +90,7 @@ static void topic_free(struct topic *t)
     for (uint32_t i = 0; i < t->region_count; i++)
         histogram_deinit(&t->regions[i]);
     mem_free(t->regions);
+    histogram_deinit(&t->hops);
     mem_free(t->name);
     mem_free(t);
 }
@@ -200,9 +202,20 @@ void topics_sample(struct recorder *r, uint64_t at_ns)
             sample(r, r->topics[i], at_ns);
 }
 
+/* Topics beyond those that are told apart share the histograms of one. */
+static struct topic *detailed(struct recorder *r, uint32_t topic)
+{
+    return topic < RECORD_TOPICS_DETAILED ? r->topics[topic] : other_topics(r);
+}
+
+struct histogram *topics_hops(struct recorder *r, uint32_t topic)
+{
+    return &detailed(r, topic)->hops;
+}
+
 struct histogram *topics_propagation(struct recorder *r, uint32_t topic, uint32_t region)
 {
-    struct topic *t = topic < RECORD_TOPICS_DETAILED ? r->topics[topic] : other_topics(r);
+    struct topic *t = detailed(r, topic);
 
     if (region >= t->region_count) {
         t->regions = mem_grow(t->regions, region + 1, sizeof *t->regions);

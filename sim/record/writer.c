@@ -47,18 +47,19 @@ static const char *const row_columns[] = {ROW_TABLE(ROW_COLUMNS)};
 #define ROW_SIZE(name, sql, columns) sizeof(columns) - 1,
 static const uint8_t row_sizes[] = {ROW_TABLE(ROW_SIZE)};
 
-static void fail(struct writer *w, const char *what)
+static void fail(struct writer *w)
 {
     if (atomic_load(&w->failed))
         return;
-    snprintf(w->failure, sizeof w->failure, "%s: %s", what, sqlite3_errmsg(w->db));
+    snprintf(w->failure, sizeof w->failure, "cannot write %s: %s", sqlite3_db_filename(w->db, "main"),
+             sqlite3_errmsg(w->db));
     atomic_store(&w->failed, true);
 }
 
 static void execute(struct writer *w, const char *sql)
 {
     if (!atomic_load(&w->failed) && sqlite3_exec(w->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail(w, "cannot write the results");
+        fail(w);
 }
 
 static void *pointer_of(uint64_t word)
@@ -101,7 +102,7 @@ static uint32_t insert(struct writer *w, const uint64_t *words)
         for (uint32_t i = 0; i < count; i++)
             bind(s, (int)i + 1, columns[i], words[1 + i]);
         if (sqlite3_step(s) != SQLITE_DONE)
-            fail(w, "cannot write the results");
+            fail(w);
         sqlite3_reset(s);
     }
     for (uint32_t i = 0; i < count; i++)
@@ -302,7 +303,7 @@ static int prepare(struct writer *w, const char *path)
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
     if (sqlite3_open_v2(path, &w->db, flags, NULL) != SQLITE_OK) {
-        fail(w, path);
+        fail(w);
         return ERR_SYSTEM;
     }
     sqlite3_busy_timeout(w->db, 60000); /* someone who looks at a running simulation */
@@ -312,7 +313,7 @@ static int prepare(struct writer *w, const char *path)
     execute(w, "COMMIT");
     for (int i = 0; i < ROW_KIND_COUNT && !writer_failed(w); i++)
         if (sqlite3_prepare_v2(w->db, row_sql[i], -1, &w->statements[i], NULL) != SQLITE_OK)
-            fail(w, path);
+            fail(w);
     return writer_failed(w) ? ERR_SYSTEM : 0;
 }
 

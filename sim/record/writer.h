@@ -37,8 +37,7 @@
     X(ROW_CONNECTION, "INSERT INTO connection VALUES(?,?,?,?,?,?)", "iiilil")                      \
     X(ROW_EVENT, "INSERT INTO event VALUES(?,?,?)", "itt")                                         \
     X(ROW_EXPECTATION, "INSERT INTO expectation VALUES(?,?,?,?)", "itti")                          \
-    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",               \
-      "iiiiiiiiiiii")                                                                              \
+    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?)", "iiiiiiiiii")      \
     X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")
 
 #define ROW_ENUM(name, sql, columns) name,

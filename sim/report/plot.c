@@ -174,6 +174,7 @@ static int write_script(const struct plot_set *set, const struct figure *f,
     snprintf(path, sizeof path, FOLDER "%s.gp", f->name);
     put_quoted(out, "figure", f->name);
     fprintf(out, "data = '%s.dat'\nseries = %u\nrows = %u\n", f->name, size->series, size->rows);
+    fprintf(out, "duration_s = %.9g\n", set->duration_s);
     put_quoted(out, "title_text", f->title);
     put_quoted(out, "subtitle_text", set->subtitle);
     fprintf(out, "\n%s\n%s", embedded_text(FOLDER "style.gp"), embedded_text(path));
@@ -291,9 +292,14 @@ int plot_all(struct plot_set *set, char *error, size_t error_size)
         snprintf(error, error_size, "the path is too long: %.100s...", set->dir);
         return ERR_INVALID;
     }
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0] && !err; i++) {
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        char spare[2]; /* the first error is the one to tell */
+        int failed;
+
         remove_old(set, figures[i].name);
-        err = plot_one(set, &figures[i], &gnuplot, error, error_size);
+        failed = plot_one(set, &figures[i], &gnuplot, err ? spare : error,
+                          err ? sizeof spare : error_size);
+        err = err ? err : failed;
     }
     remove_empty_log(set);
     if (err)

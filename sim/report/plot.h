@@ -15,6 +15,7 @@ struct plot_set {
     struct sqlite3 *db;
     const char *dir;       /* where to write; exists */
     const char *subtitle;  /* under every figure's title */
+    double duration_s;     /* where axes of simulated time end */
     unsigned drawn, empty; /* results */
 };
 

@@ -145,8 +145,11 @@ static int draw(sqlite3 *db, const char *dir, const char *subtitle, FILE *out, c
 {
     char plots[PATH_SIZE];
     struct plot_set set = {.db = db, .dir = plots, .subtitle = subtitle};
+    int64_t duration_ns = 0;
     int err;
 
+    integer(db, "SELECT max(coalesce(sim_ns, duration_ns, 0), 1000000000) FROM run", &duration_ns);
+    set.duration_s = (double)duration_ns / 1e9;
     snprintf(plots, sizeof plots, "%.4000s/plots", dir);
     if (mkdir(plots, 0777) != 0 && errno != EEXIST) {
         snprintf(error, error_size, "cannot create %.200s: %s", plots, strerror(errno));

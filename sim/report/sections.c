@@ -2,6 +2,7 @@
 #include "sim/report/sections.h"
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "stack/base/check.h"
@@ -90,6 +91,7 @@ static const struct section sections[] = {
 struct grid {
     char *cells[ROWS_MAX + 1][COLUMNS_MAX]; /* row 0: headings */
     int widths[COLUMNS_MAX];
+    bool words[COLUMNS_MAX]; /* not only numbers: aligned left */
     int rows, columns;
 };
 
@@ -98,6 +100,8 @@ static void put(struct grid *g, int column, const char *text)
     int width = (int)strlen(text ? text : "-");
 
     g->cells[g->rows][column] = mem_strdup(text ? text : "-");
+    if (g->rows > 0 && text && strspn(text, "0123456789.,-/") < strlen(text))
+        g->words[column] = true;
     if (width > WIDTH_MAX)
         width = WIDTH_MAX;
     if (width > g->widths[column])
@@ -121,12 +125,22 @@ static int fill(struct grid *g, sqlite3_stmt *s)
     return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : ERR_SYSTEM;
 }
 
+static void print_cell(const struct grid *g, int row, int column, FILE *out)
+{
+    const char *text = g->cells[row][column];
+
+    if (g->words[column] && column == g->columns - 1)
+        fprintf(out, "  %.*s", WIDTH_MAX, text); /* no blanks at the end of a line */
+    else
+        fprintf(out, g->words[column] ? "  %-*.*s" : "  %*.*s", g->widths[column], WIDTH_MAX, text);
+}
+
 static void print(const struct grid *g, const char *title, FILE *out)
 {
     fprintf(out, "\n%s\n", title);
     for (int row = 0; row < g->rows; row++) {
         for (int i = 0; i < g->columns; i++)
-            fprintf(out, i ? "  %*.*s" : "  %-*.*s", g->widths[i], WIDTH_MAX, g->cells[row][i]);
+            print_cell(g, row, i, out);
         fputc('\n', out);
     }
     if (g->rows > ROWS_MAX)

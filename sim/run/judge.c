@@ -23,7 +23,7 @@ static bool of_histogram(const struct histogram *h, const struct expectation *e,
         *value = (double)h->max;
         return true;
     case EXPECT_MEAN:
-        *value = 0;
+        *value = histogram_mean(h);
         return true;
     case EXPECT_QUANTILE:
         *value = (double)histogram_quantile(h, e->quantile_ppm);
@@ -49,7 +49,7 @@ static bool of_topic(const struct record_topic *t, const struct expectation *e, 
     case EXPECT_PROPAGATION:
         return of_histogram(&t->propagation, e, value);
     case EXPECT_HOPS:
-        return false;
+        return of_histogram(&t->hops, e, value);
     case EXPECT_DUPLICATES:
         return ratio(t->duplicates, t->deliveries, value);
     case EXPECT_MESSAGES:
@@ -77,7 +77,8 @@ static bool of_run(const struct record_summary *s, const struct expectation *e, 
                                      .expected = s->expected,
                                      .deliveries = s->deliveries,
                                      .duplicates = s->duplicates,
-                                     .propagation = s->propagation};
+                                     .propagation = s->propagation,
+                                     .hops = s->hops};
     uint64_t number;
 
     switch (e->metric) {
@@ -91,7 +92,7 @@ static bool of_run(const struct record_summary *s, const struct expectation *e, 
         number = s->connections;
         break;
     case EXPECT_DIALS_FAILED:
-        number = 0;
+        number = s->dials_failed;
         break;
     case EXPECT_PAYLOAD_BYTES:
         number = s->payload_bytes;

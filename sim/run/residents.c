@@ -215,9 +215,6 @@ void residents_bytes(struct run *run)
         struct resident *r = &run->residents[i];
         struct node_counts c = r->node ? node_counts(r->node) : (struct node_counts){0};
 
-        struct record_bytes bytes = {.total_sent = r->total_sent + c.bytes_sent,
-                                     .total_received = r->total_received + c.bytes_received};
-
-        recorder_bytes(run->recorder, i, &bytes);
+        recorder_bytes(run->recorder, i, r->total_sent + c.bytes_sent, r->total_received + c.bytes_received);
     }
 }

@@ -163,7 +163,8 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
                               .threads = 1,
                               .node_count = s->node_count,
                               .duration_ns = s->duration_ns,
-                              .warmup_ns = s->warmup_ns};
+                              .warmup_ns = s->warmup_ns,
+                              .cooldown_ns = s->cooldown_ns};
 
     switch (s->hops) {
     case RECORD_HOPS_AUTO:
@@ -192,9 +193,10 @@ static enum run_status drive(struct run *run, struct run_result *result, double 
     const struct scenario *s = run->scenario;
     uint64_t slice = s->duration_ns / SLICES > SLICE_MIN_NS ? s->duration_ns / SLICES : SLICE_MIN_NS;
     double limit_s = (double)s->wall_limit_ns / 1e9, flushed_s = 0;
-    struct progress *progress = progress_new(run->options->progress, s->name, s->duration_ns);
+    struct progress progress;
     enum run_status status = RUN_OK;
 
+    progress_init(&progress, stderr, run->options->progress, s->duration_ns);
     for (uint64_t at = 0; at < s->duration_ns && status == RUN_OK;) {
         double elapsed_s;
 
@@ -202,7 +204,8 @@ static enum run_status drive(struct run *run, struct run_result *result, double 
         if (run->ops->advance(run->world, at) != ERR_OK)
             status = fail(result, RUN_FAILED, "the backend failed");
         elapsed_s = wall_s() - start_s;
-        progress_update(progress, at, elapsed_s, 0);
+        progress_update(&progress, &(struct progress_state){at, (uint64_t)(elapsed_s * 1e9),
+                                                            recorder_deliveries(run->recorder)});
         if (recorder_failed(run->recorder))
             status = fail(result, RUN_FAILED, recorder_failed(run->recorder));
         else if (interrupted)
@@ -214,7 +217,7 @@ static enum run_status drive(struct run *run, struct run_result *result, double 
             flushed_s = elapsed_s;
         }
     }
-    progress_end(progress);
+    progress_finish(&progress);
     return status;
 }
 

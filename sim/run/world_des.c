@@ -12,6 +12,11 @@ static const char *refuses(const struct scenario *s, char *out)
                  scenario_tcp_text(s->network.tcp));
         return out;
     }
+    if (s->network.send_buffer_size || s->network.receive_buffer_size) {
+        snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
+                 s->network.send_buffer_size ? "send" : "receive");
+        return out;
+    }
     return NULL;
 }
 

@@ -47,7 +47,7 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
     }
     e->name = name ? name : e->text;
     if (!r->failed)
-        reader_unique(r, t, e->name, s->expectations, s->expectation_count, sizeof *e);
+        reader_unique(r, t, e->name, NAMES("name", s->expectations, s->expectation_count));
     s->expectation_count++;
 }
 

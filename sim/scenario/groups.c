@@ -36,12 +36,11 @@ uint32_t scenario_topic(struct reader *r, struct scenario *s, const struct tree 
     return s->topic_count++;
 }
 
-/* {europe: 3, africa: 1}: weights by name, into an array of `count`. */
-static uint64_t *read_weights(struct reader *r, const struct tree *t, const char *what,
-                              const void *structs, uint32_t count, size_t size)
+/* {europe: 3, africa: 1}: weights by name, an array as long as the names. */
+static uint64_t *read_weights(struct reader *r, const struct tree *t, struct names names)
 {
     static const struct field weight = {"weight", FIELD_U64, false, 0, 0, UINT32_MAX, NULL};
-    uint64_t *weights = arena_alloc(r->arena, count, sizeof *weights), sum = 0;
+    uint64_t *weights = arena_alloc(r->arena, names.count, sizeof *weights), sum = 0;
 
     if (!reader_is(r, t, TREE_MAP, TREE_KEYS_MAX))
         return weights;
@@ -53,7 +52,7 @@ static uint64_t *read_weights(struct reader *r, const struct tree *t, const char
         name.text = c->key;
         name.line = c->key_line;
         name.column = c->key_column;
-        index = reader_lookup(r, &name, what, structs, count, size);
+        index = reader_lookup(r, &name, names);
         if (r->failed)
             break;
         reader_value(r, c, &weight, &weights[index]);
@@ -81,11 +80,9 @@ static void read_region(struct reader *r, const struct tree *t, const struct sce
     if (!n->present)
         reader_fail_key(r, fixed ? fixed : mixed, "needs a network section");
     else if (fixed)
-        g->region =
-            reader_lookup(r, fixed, "region", n->regions, n->region_count, sizeof *n->regions);
+        g->region = reader_lookup(r, fixed, NAMES("region", n->regions, n->region_count));
     else
-        g->region_weights =
-            read_weights(r, mixed, "region", n->regions, n->region_count, sizeof *n->regions);
+        g->region_weights = read_weights(r, mixed, NAMES("region", n->regions, n->region_count));
 }
 
 static void read_class(struct reader *r, const struct tree *t, const struct scenario *s,
@@ -107,11 +104,10 @@ static void read_class(struct reader *r, const struct tree *t, const struct scen
     if (n->class_count == 0) {
         reader_fail_key(r, fixed ? fixed : mixed, "needs classes in the network section");
     } else if (fixed) {
-        g->class = reader_lookup(r, fixed, "class", n->classes, n->class_count, sizeof *n->classes);
+        g->class = reader_lookup(r, fixed, NAMES("class", n->classes, n->class_count));
     } else {
         g->class = SCENARIO_NONE;
-        g->class_weights =
-            read_weights(r, mixed, "class", n->classes, n->class_count, sizeof *n->classes);
+        g->class_weights = read_weights(r, mixed, NAMES("class", n->classes, n->class_count));
     }
 }
 
@@ -239,7 +235,7 @@ static void read_group(struct reader *r, const struct tree *t, struct scenario *
     reader_fields(r, t, FIELDS(group_fields), g);
     if (r->failed)
         return;
-    reader_unique(r, tree_find(t, "group"), g->name, s->groups, s->group_count, sizeof *g);
+    reader_unique(r, tree_find(t, "group"), g->name, NAMES("name", s->groups, s->group_count));
     g->node_first = s->node_count;
     if (g->count > SCENARIO_NODES_MAX - s->node_count)
         reader_fail(r, tree_find(t, "count"), "there are more than %u nodes", SCENARIO_NODES_MAX);

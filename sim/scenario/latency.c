@@ -115,7 +115,7 @@ static uint32_t csv_header(struct reader *r, struct csv *c, char **names, bool *
         }
         c->place.text = c->cell;
         reader_value(r, &c->place, &name, &seen);
-        reader_unique(r, &c->place, c->cell, names, count, sizeof *names);
+        reader_unique(r, &c->place, c->cell, NAMES("name", names, count));
         if (!r->failed)
             names[count++] = seen.name;
     }
@@ -234,7 +234,7 @@ static void read_gml_region(struct reader *r, const struct gml_graph *g, struct 
     name.text = arena_text(r->arena, g->vertices[i].label, strlen(g->vertices[i].label));
     reader_value(r, &name, &label, region);
     if (!r->failed)
-        reader_unique(r, &name, region->name, n->regions, i, sizeof *n->regions);
+        reader_unique(r, &name, region->name, NAMES("name", n->regions, i));
     region->weight = 1;
     for (size_t f = 0; f < sizeof fields / sizeof *fields && !r->failed; f++)
         read_vertex_field(r, g->vertices[i].at, &fields[f], region);

@@ -45,11 +45,11 @@ static uint32_t item_read(struct reader *r, const struct scenario *s, const stru
 
     switch (kind) {
     case LIST_GROUPS:
-        return reader_lookup(r, t, "group", s->groups, s->group_count, sizeof *s->groups);
+        return reader_lookup(r, t, NAMES("group", s->groups, s->group_count));
     case LIST_NODES:
         return scenario_node_lookup(r, s, t);
     case LIST_REGIONS:
-        return reader_lookup(r, t, "region", n->regions, n->region_count, sizeof *n->regions);
+        return reader_lookup(r, t, NAMES("region", n->regions, n->region_count));
     }
     UNREACHABLE();
 }

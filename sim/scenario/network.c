@@ -8,8 +8,6 @@
 
 #define CLASSES_MAX 100u
 #define LOOPBACK_LATENCY_NS (25 * NS_PER_US)
-#define SEND_BUFFER_DEFAULT (4u << 20)    /* Linux tcp_wmem's maximum */
-#define RECEIVE_BUFFER_DEFAULT (6u << 20) /* Linux tcp_rmem's maximum */
 #define QUEUE_DEFAULT_NS (100 * NS_PER_MS)
 #define BUFFER_MAX (UINT64_C(1) << 30)
 #define BPS_MAX UINT64_C(1000000000000)
@@ -84,7 +82,7 @@ static void read_class(struct reader *r, const struct tree *t, struct scenario_n
     reader_fields(r, t, FIELDS(fields), c);
     if (r->failed)
         return;
-    reader_unique(r, t, c->name, n->classes, n->class_count, sizeof *c);
+    reader_unique(r, t, c->name, NAMES("name", n->classes, n->class_count));
     n->class_count++;
 }
 
@@ -155,8 +153,7 @@ static void read_given(struct reader *r, const struct tree *t, struct scenario_n
     if ((at = tree_find(t, "classes")))
         read_classes(r, at, n);
     if ((at = tree_find(t, "class_default")))
-        n->class_default =
-            reader_lookup(r, at, "class", n->classes, n->class_count, sizeof *n->classes);
+        n->class_default = reader_lookup(r, at, NAMES("class", n->classes, n->class_count));
 }
 
 void network_read(struct reader *r, const struct tree *t, struct scenario *s)
@@ -179,9 +176,7 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
     struct scenario_network *n = &s->network;
 
     n->class_default = SCENARIO_NONE;
-    n->tcp = SCENARIO_TCP_FLIGHT;
-    n->send_buffer_size = SEND_BUFFER_DEFAULT;
-    n->receive_buffer_size = RECEIVE_BUFFER_DEFAULT;
+    n->tcp = SCENARIO_TCP_IDEAL;
     n->queue_ns = QUEUE_DEFAULT_NS;
     if (!t) {
         single_region(r, n, "loopback", LOOPBACK_LATENCY_NS);

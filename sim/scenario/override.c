@@ -98,8 +98,7 @@ static int set_value(const struct override *o, struct tree *at, const char *valu
 {
     struct tree *node;
 
-    node = yaml_parse(o->doc, o->source, false, *value ? value : "\"\"", *value ? strlen(value) : 2,
-                      o->err);
+    node = yaml_parse(o->doc, o->source, false, slice_text(*value ? value : "\"\""), o->err);
     if (!node)
         return ERR_INVALID;
     tree_replace(o->doc, at, node);

@@ -339,44 +339,34 @@ void reader_value(struct reader *r, const struct tree *value, const struct field
     }
 }
 
-struct names {
-    const char *structs;
-    size_t size;
-};
-
 static const char *struct_name_at(const void *names, uint32_t index)
 {
     const struct names *n = names;
     const char *name;
 
-    memcpy(&name, n->structs + index * n->size, sizeof name);
+    memcpy(&name, (const char *)n->structs + index * n->size, sizeof name);
     return name;
 }
 
-uint32_t reader_lookup(struct reader *r, const struct tree *t, const char *what,
-                       const void *structs, uint32_t count, size_t size)
+uint32_t reader_lookup(struct reader *r, const struct tree *t, struct names names)
 {
-    struct names names = {structs, size};
     char allowed[ALLOWED_MAX];
 
     if (!reader_is(r, t, TREE_SCALAR, 0))
         return SCENARIO_NONE;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < names.count; i++) {
         if (strcmp(struct_name_at(&names, i), t->text) == 0)
             return i;
     }
-    join_names(allowed, struct_name_at, &names, count);
-    reader_fail(r, t, "\"%.60s\" is not a %s (%s)", t->text, what,
-                count ? allowed : "there are none");
+    join_names(allowed, struct_name_at, &names, names.count);
+    reader_fail(r, t, "\"%.60s\" is not a %s (%s)", t->text, names.what,
+                names.count ? allowed : "there are none");
     return SCENARIO_NONE;
 }
 
-void reader_unique(struct reader *r, const struct tree *t, const char *name, const void *structs,
-                   uint32_t count, size_t size)
+void reader_unique(struct reader *r, const struct tree *t, const char *name, struct names names)
 {
-    struct names names = {structs, size};
-
-    for (uint32_t i = 0; !r->failed && i < count; i++) {
+    for (uint32_t i = 0; !r->failed && i < names.count; i++) {
         if (strcmp(struct_name_at(&names, i), name) == 0)
             reader_fail(r, t, "the name \"%.60s\" is given twice", name);
     }

@@ -51,13 +51,24 @@ void reader_value(struct reader *r, const struct tree *value, const struct field
  * not 0). */
 bool reader_is(struct reader *r, const struct tree *t, enum tree_kind kind, uint32_t count_max);
 
-/* The index of a name among `count` structs of `size` bytes whose first member is the name;
- * SCENARIO_NONE and an error ("is not a region (australia, ...)") when there is none. */
-uint32_t reader_lookup(struct reader *r, const struct tree *t, const char *what,
-                       const void *structs, uint32_t count, size_t size);
-/* Refuses a key that equals one of the first `count` names. */
-void reader_unique(struct reader *r, const struct tree *t, const char *name, const void *structs,
-                   uint32_t count, size_t size);
+/* Structs whose first member is their name, a char *. */
+struct names {
+    const char *what; /* "region" */
+    const void *structs;
+    uint32_t count;
+    size_t size; /* of one */
+};
+#define NAMES(what, structs, count)                                                                \
+    (struct names)                                                                                 \
+    {                                                                                              \
+        what, structs, count, sizeof *(structs)                                                    \
+    }
+
+/* The index of a name; SCENARIO_NONE and an error ("is not a region (australia, ...)") when there
+ * is none. */
+uint32_t reader_lookup(struct reader *r, const struct tree *t, struct names names);
+/* Refuses a name that is there already. */
+void reader_unique(struct reader *r, const struct tree *t, const char *name, struct names names);
 
 __attribute__((format(printf, 3, 4))) void reader_fail(struct reader *r, const struct tree *value,
                                                        const char *format, ...);

@@ -151,7 +151,7 @@ int scenario_load_text(const char *name, struct slice text, const char *const *s
     r.folder = arena_text(&doc.arena, name, slash ? (size_t)(slash - name) + 1 : 0);
     out->text = arena_text(&out->arena, (const char *)text.data, text.size);
     out->text_size = text.size;
-    doc.root = yaml_parse(&doc, name, true, out->text, text.size, err);
+    doc.root = yaml_parse(&doc, name, true, slice_of(out->text, text.size), err);
     if (doc.root)
         result = read_tree(&r, &doc, sets, set_count, out);
     tree_free(&doc);

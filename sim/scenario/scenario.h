@@ -59,7 +59,7 @@ struct scenario_network {
     uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
     enum scenario_tcp tcp;
     enum scenario_encryption encryption;
-    uint64_t send_buffer_size, receive_buffer_size;
+    uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
 };
 

@@ -284,10 +284,8 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
     tree_place(t, false, place);
     p->place = arena_text(r->arena, place, strlen(place));
     if (p->kind == TOPOLOGY_FANOUT) {
-        p->from = reader_lookup(r, tree_find(t, "from"), "group", s->groups, s->group_count,
-                                sizeof *s->groups);
-        p->to = reader_lookup(r, tree_find(t, "to"), "group", s->groups, s->group_count,
-                              sizeof *s->groups);
+        p->from = reader_lookup(r, tree_find(t, "from"), NAMES("group", s->groups, s->group_count));
+        p->to = reader_lookup(r, tree_find(t, "to"), NAMES("group", s->groups, s->group_count));
     } else {
         read_among(r, t, s, p);
     }

@@ -43,7 +43,7 @@ static void read_from(struct reader *r, const struct tree *t, const struct scena
     p->node_count = 1;
     if (p->node_first ==
         SCENARIO_NONE) /* the error lists groups: those are meant most of the time */
-        reader_lookup(r, t, "group or node", s->groups, s->group_count, sizeof *s->groups);
+        reader_lookup(r, t, NAMES("group or node", s->groups, s->group_count));
 }
 
 static const struct scenario_group *publisher_group(const struct scenario *s,
@@ -189,8 +189,8 @@ static void read_rate(struct reader *r, const struct tree *t, struct scenario_tr
 static void read_arrival(struct reader *r, const struct tree *t, const struct scenario *s,
                          struct scenario_traffic *p)
 {
-    const struct field every_field = {"every", FIELD_DURATION,    false, 0,
-                                      1000,    (uint64_t)1 << 56, NULL};
+    const struct field every_field = {"every",   FIELD_DURATION, false, 0,
+                                      NS_PER_US, s->duration_ns, NULL};
     const struct tree *every = tree_find(t, "every"), *poisson = tree_find(t, "poisson"),
                       *at = tree_find(t, "at");
 
@@ -269,7 +269,7 @@ static void read_tag(struct reader *r, const struct tree *t, struct scenario *s,
         reader_fail(r, tree_find(t, "from"), "group %s has no algorand", g->name);
     if (r->failed)
         return;
-    index = reader_lookup(r, tag, "tag", tags, sizeof tags / sizeof *tags, sizeof *tags);
+    index = reader_lookup(r, tag, NAMES("tag", tags, sizeof tags / sizeof *tags));
     if (r->failed)
         return;
     p->label = arena_text(r->arena, tag->text, 2);

@@ -64,8 +64,9 @@ const char *tree_path(const struct tree *t, char *out);
  * TREE_PLACE_MAX bytes. */
 const char *tree_place(const struct tree *t, bool at_key, char *out);
 /* Writes the error of a node; `at_key` places it at the key instead of the value. */
-void tree_verror(struct scenario_error *err, const struct tree *t, bool at_key, const char *format,
-                 va_list args);
+__attribute__((format(printf, 4, 0))) void tree_verror(struct scenario_error *err,
+                                                       const struct tree *t, bool at_key,
+                                                       const char *format, va_list args);
 __attribute__((format(printf, 4, 5))) void
 tree_error(struct scenario_error *err, const struct tree *t, bool at_key, const char *format, ...);
 

@@ -223,6 +223,55 @@ static int take(struct builder *b, struct fy_event *event)
     }
 }
 
+/* The size of the character at `at`, of which `left` bytes are there; 0 when it is none that may
+ * stand in a file. */
+static size_t character_size(const uint8_t *at, size_t left)
+{
+    uint8_t c = at[0];
+    size_t size = c < 0x80                ? 1
+                  : c >= 0xc2 && c < 0xe0 ? 2
+                  : c >= 0xe0 && c < 0xf0 ? 3
+                  : c >= 0xf0 && c < 0xf5 ? 4
+                                          : 0;
+
+    if (size == 0 || size > left || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+        return 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
+        (c == 0xf4 && at[1] > 0x8f))
+        return 0; /* overlong, a surrogate, or past the last character */
+    return size;
+}
+
+/* libfyaml 0.7.12 does not come back from a directive with bytes that are not UTF-8: neither gets
+ * that far. */
+static int check_text(struct builder *b, struct slice text)
+{
+    bool line_start = true;
+
+    for (size_t at = 0; at < text.size;) {
+        uint8_t c = text.data[at];
+        size_t step = character_size(text.data + at, text.size - at);
+
+        if (step == 0)
+            return fail(b, "is not UTF-8 text");
+        if (line_start && c == '%')
+            return fail(b, "directives (%) are not supported");
+        line_start = c == '\n' || c == '\r';
+        b->column++;
+        if (c == '\n') {
+            b->line++;
+            b->column = 1;
+        }
+        at += step;
+    }
+    b->line = b->column = 1;
+    return 0;
+}
+
 static int fail_syntax(struct builder *b, struct fy_diag *diag)
 {
     void *position = NULL;
@@ -239,9 +288,19 @@ static int fail_syntax(struct builder *b, struct fy_diag *diag)
     return fail(b, what);
 }
 
-static int build(struct builder *b, const char *text, size_t size)
+/* Errors are collected; the few that libfyaml prints all the same go nowhere. */
+static void swallow(struct fy_diag *diag, void *user, const char *text, size_t size)
 {
-    struct fy_diag *diag = fy_diag_create(NULL);
+    (void)diag;
+    (void)user;
+    (void)text;
+    (void)size;
+}
+
+static int build(struct builder *b, struct slice text)
+{
+    struct fy_diag_cfg quiet = {.output_fn = swallow, .level = FYET_ERROR, .module_mask = ~0u};
+    struct fy_diag *diag = fy_diag_create(&quiet);
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2, .diag = diag};
     struct fy_parser *parser;
     struct fy_event *event;
@@ -251,7 +310,7 @@ static int build(struct builder *b, const char *text, size_t size)
     fy_diag_set_collect_errors(diag, true);
     parser = fy_parser_create(&config);
     CHECK(parser);
-    if (fy_parser_set_string(parser, text, size) != 0)
+    if (fy_parser_set_string(parser, (const char *)text.data, text.size) != 0)
         result = fail_syntax(b, diag);
     while (result == 0 && (event = fy_parser_parse(parser)) != NULL) {
         result = take(b, event);
@@ -264,15 +323,17 @@ static int build(struct builder *b, const char *text, size_t size)
     return result;
 }
 
-struct tree *yaml_parse(struct tree_doc *doc, const char *source, bool lines, const char *text,
-                        size_t size, struct scenario_error *err)
+struct tree *yaml_parse(struct tree_doc *doc, const char *source, bool lines, struct slice text,
+                        struct scenario_error *err)
 {
     struct builder b = {
         .doc = doc, .err = err, .source = source, .line = 1, .column = 1, .lines = lines};
     int result;
 
     b.anchors = mem_alloc(ANCHORS_MAX * sizeof *b.anchors);
-    result = build(&b, text, size);
+    result = check_text(&b, text);
+    if (result == 0)
+        result = build(&b, text);
     mem_free(b.anchors);
     if (result != 0)
         return NULL;

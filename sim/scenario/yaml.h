@@ -7,10 +7,11 @@
 #define SIM_SCENARIO_YAML_H
 
 #include "sim/scenario/tree.h"
+#include "stack/base/slice.h"
 
 /* Parses into the document, which may hold trees already (overrides); the new root has no parent.
  * `source` is kept, not copied; `lines`: places have lines. NULL with *err set. */
-struct tree *yaml_parse(struct tree_doc *doc, const char *source, bool lines, const char *text,
-                        size_t size, struct scenario_error *err);
+struct tree *yaml_parse(struct tree_doc *doc, const char *source, bool lines, struct slice text,
+                        struct scenario_error *err);
 
 #endif

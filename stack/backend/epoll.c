@@ -238,13 +238,6 @@ static struct endpoint from_sockaddr(const struct sockaddr_storage *a)
     return e;
 }
 
-static bool is_unspecified(const struct endpoint *e)
-{
-    static const uint8_t zero[16];
-
-    return memcmp(e->ip, zero, e->is_ip6 ? 16 : 4) == 0;
-}
-
 static int err_of_errno(int number)
 {
     switch (number) {
@@ -317,7 +310,7 @@ static int start_connect(const struct sockets_host *h, const struct endpoint *to
 
     if (fd < 0)
         return err_of_errno(errno);
-    if (!is_unspecified(&h->address) && h->address.is_ip6 == to->is_ip6) {
+    if (!endpoint_unspecified(&h->address) && h->address.is_ip6 == to->is_ip6) {
         struct endpoint from = h->address;
         socklen_t size;
 
@@ -637,6 +630,19 @@ uint16_t sockets_host_port(const struct sockets_host *h)
     if (!h->listener || getsockname(h->listener->fd, (struct sockaddr *)&sa, &size) < 0)
         return 0;
     return from_sockaddr(&sa).port;
+}
+
+bool sockets_conn_local(const struct sockets_host *h, struct backend_conn conn, struct endpoint *out)
+{
+    const struct socket_conn *c = conn.index < h->conn_count ? &h->conns[conn.index] : NULL;
+    struct sockaddr_storage sa;
+    socklen_t size = sizeof sa;
+
+    if (!c || !c->source || c->dialling || c->generation != conn.generation ||
+        getsockname(c->source->fd, (struct sockaddr *)&sa, &size) < 0)
+        return false;
+    *out = from_sockaddr(&sa);
+    return true;
 }
 
 static void call_unlink(struct call *c)

@@ -25,6 +25,8 @@ struct sockets_host *sockets_host_add(struct sockets *s, const struct endpoint *
 void sockets_host_run(struct sockets_host *h, const struct backend_app *app, void *ctx);
 /* The port really listened on (differs from the wish where that was 0); 0 when not listening. */
 uint16_t sockets_host_port(const struct sockets_host *h);
+/* Our own end of a connection; false when it is gone or still being dialled. */
+bool sockets_conn_local(const struct sockets_host *h, struct backend_conn conn, struct endpoint *out);
 extern const struct backend_ops sockets_ops; /* their `host` is a struct sockets_host */
 
 void sockets_schedule(struct sockets *s, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);

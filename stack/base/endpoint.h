@@ -24,4 +24,12 @@ static inline bool endpoint_equal(const struct endpoint *a, const struct endpoin
            memcmp(a->ip, b->ip, a->is_ip6 ? 16 : 4) == 0;
 }
 
+/* 0.0.0.0 or ::, whatever the port. */
+static inline bool endpoint_unspecified(const struct endpoint *e)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(e->ip, zero, e->is_ip6 ? 16 : 4) == 0;
+}
+
 #endif

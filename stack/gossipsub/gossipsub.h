@@ -93,6 +93,8 @@ struct gossipsub_env {
     void (*trace)(void *ctx, uint64_t now_ns, const struct trace_event *event);
     /* A PRUNE told of these peers (the record is a signed envelope, may be empty). NULL: PX ignored. */
     void (*peer_exchange)(void *ctx, struct slice peer_id, struct slice signed_record);
+    /* The peer joined or left a topic; not told again when it goes away with topics left. NULL: nobody asks. */
+    void (*peer_topic)(void *ctx, uint32_t peer, struct slice topic, bool joined);
 };
 
 struct gossipsub_config {

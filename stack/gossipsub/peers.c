@@ -193,8 +193,11 @@ static void subscribe(struct gossipsub *g, uint32_t slot, struct slice name)
 
     if (p->subscriptions >= g->config.params.subscriptions_max)
         return;
-    if (slotset_add(&topic_get(&g->topics, name)->peers, slot))
-        p->subscriptions++;
+    if (!slotset_add(&topic_get(&g->topics, name)->peers, slot))
+        return;
+    p->subscriptions++;
+    if (g->env.peer_topic)
+        g->env.peer_topic(g->env.ctx, slot, name, true);
 }
 
 static void unsubscribe(struct gossipsub *g, uint32_t slot, struct slice name)
@@ -205,6 +208,8 @@ static void unsubscribe(struct gossipsub *g, uint32_t slot, struct slice name)
         return;
     peer_at(g, slot)->subscriptions--;
     topic_release(t);
+    if (g->env.peer_topic)
+        g->env.peer_topic(g->env.ctx, slot, name, false);
 }
 
 void peer_subscriptions(struct gossipsub *g, uint32_t slot, struct slice rpc)

@@ -194,6 +194,8 @@ static int step_noise(struct conn *c)
     c->peer = peer.id;
     noise_handshake_free(c->upgrade->handshake);
     c->upgrade->handshake = NULL;
+    if (c->node->events.secured)
+        c->node->events.secured(c->node->events.ctx, c->node->now_ns, c->handle.index, &c->session);
     if (peerid_equal(&c->peer, &c->node->identity.id))
         return ERR_DUPLICATE; /* we reached ourselves */
     if (peer.muxer_agreed)
@@ -339,6 +341,8 @@ static bool fill(struct conn *c)
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
         noise_seal(&c->session, &frame, &c->wire_out);
+        if (drained)
+            stream_drained(drained->user);
     }
     return c->wire_out.size > 0;
 }

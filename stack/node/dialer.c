@@ -41,6 +41,25 @@ void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *
     }
 }
 
+bool dialer_forget(struct node *n, const struct peerid *peer)
+{
+    bool wanted = false;
+
+    for (uint32_t i = 0; i < n->dial_count; i++) {
+        struct dial *d = &n->dials[i];
+
+        if (!d->has_peer || !peerid_equal(&d->peer, peer) || d->state == DIAL_DONE)
+            continue;
+        wanted = true;
+        d->target = false;
+        if (d->state == DIAL_UNDER_WAY)
+            d->attempts = NODE_DIAL_ATTEMPTS_MAX; /* its failure is the last one */
+        else
+            d->state = DIAL_DONE;
+    }
+    return wanted;
+}
+
 /* Doubling from NODE_BACKOFF_MIN_NS, drawn from the upper half so that nodes do not march in step. */
 static uint64_t backoff_ns(struct node *n, uint32_t attempts)
 {

@@ -5,6 +5,7 @@
 #include "stack/base/heap.h"
 #include "stack/base/rng.h"
 #include "stack/identify/identify.h"
+#include "stack/node/app_stream.h"
 #include "stack/node/limits.h"
 #include "stack/node/node.h"
 #include "stack/transport/multistream.h"
@@ -26,7 +27,8 @@ struct conn {
     uint8_t reopened;          /* times the pubsub stream was opened again */
     int doomed;                /* err to close with at the end of this upcall */
     struct endpoint remote;
-    struct peerid peer;        /* once ready */
+    struct peerid peer;        /* once the handshake is done */
+    bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
     struct chain wire_in, wire_out, plain_in;
     struct upgrade *upgrade;   /* NULL once ready */
     struct noise_session session;
@@ -62,6 +64,9 @@ struct protocol {
     int (*data)(struct stream *s, uint64_t now_ns);
     void (*finished)(struct stream *s, uint64_t now_ns);          /* the peer's FIN */
     void (*closed)(struct stream *s, uint64_t now_ns, int err);   /* the stream is going; free `own` */
+    /* What was written has left for the network; may write more, or end the stream. NULL: nobody asks. */
+    void (*drained)(struct stream *s, uint64_t now_ns);
+    bool credit_taken; /* credit goes back as `data` takes bytes, not as they arrive */
 };
 
 enum dial_state { DIAL_WAITING, DIAL_UNDER_WAY, DIAL_CONNECTED, DIAL_DONE };
@@ -76,7 +81,7 @@ struct dial {
     struct backend_conn conn;
 };
 
-#define SERVED_MAX 12
+#define SERVED_MAX 24
 
 struct node {
     struct node_config config;
@@ -85,6 +90,8 @@ struct node {
     void *host;
     struct identity identity;
     struct drbg keys; /* Noise */
+    struct buf record;   /* our signed peer record; empty when there is no address to tell */
+    uint64_t record_seq; /* of the last one */
     struct rng dial_rng;
     uint64_t now_ns;
     bool busy, stopped, silent /* being freed */, dials_waiting;
@@ -100,12 +107,21 @@ struct node {
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
+    struct app_stream *app_due; /* streams of the owner with something put off */
+    struct app_binding *app_bindings[APP_STREAM_PROTOCOLS_MAX];
+    uint32_t app_binding_count;
+    struct endpoint announced[NODE_ANNOUNCED_MAX];
+    uint32_t announced_count;
     struct gossipsub *gossipsub;
     struct algorand *algorand;
     uint64_t bytes_sent, bytes_received;
 };
 
 /* node.c */
+/* Around every call of the world or the owner; false when it is made from inside another one. */
+bool node_enter(struct node *n, uint64_t now_ns);
+void node_leave(struct node *n, bool outer); /* `outer`: what node_enter said */
+void node_serve_protocol(struct node *n, const struct protocol *p);
 void node_trace(struct node *n, const struct trace_event *event);
 struct conn *node_conn(const struct node *n, uint32_t slot); /* NULL when there is none */
 struct protocol_list node_served(const struct node *n);
@@ -130,15 +146,26 @@ void stream_reset(struct stream *s, uint32_t code); /* ends it with `closed`; s 
 void stream_end(struct stream *s, int err);         /* forgets it with `closed`; s is gone */
 void stream_expire(struct conn *c);                 /* resets those whose deadline is over */
 
+void stream_drained(struct stream *s);              /* its queue has left for the network */
+void stream_refill(struct stream *s);               /* `data` again: it can take what it left in `in` */
+
+/* app_stream.c */
+void app_stream_settle(struct node *n); /* ends and resumes the streams for which that was put off */
+void app_stream_unbind_all(struct node *n);
+
 /* dialer.c */
 void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *peer, bool target);
+bool dialer_forget(struct node *n, const struct peerid *peer); /* true when it was wanted */
 void dialer_run(struct node *n);
 void dialer_lost(struct node *n, const struct conn *c, int err); /* a dialled connection is gone or never came */
 void dialer_ready(struct node *n, const struct conn *c);
 void dialer_fire(struct timer *t, uint64_t now_ns);
 
 /* services.c: identify, identify-push, ping */
+void services_sign_record(struct node *n); /* of the addresses that we announce */
 extern const struct protocol identify_protocol, identify_push_protocol, ping_protocol;
+void services_push(struct conn *c); /* tells the peer what changed, now or when it says that it listens */
+void services_push_all(struct node *n);
 
 /* pubsub.c */
 const struct protocol *pubsub_protocol(const struct node *n); /* with the versions it offers */

@@ -157,4 +157,5 @@ static void finished(struct stream *s, uint64_t now_ns)
 }
 
 const struct protocol msgnet_protocol = {
-    {algorand_protocols, ALGORAND_PROTOCOL_COUNT}, 0, opened, data, finished, closed};
+    {algorand_protocols, ALGORAND_PROTOCOL_COUNT}, 0, opened, data, finished, closed, NULL,
+    false};

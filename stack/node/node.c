@@ -6,6 +6,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 #include "stack/identify/ping.h"
+#include "stack/wire/record.h"
 
 struct node_config node_config_default(void)
 {
@@ -21,7 +22,7 @@ struct node_config node_config_default(void)
     };
 }
 
-static void serve(struct node *n, const struct protocol *p)
+void node_serve_protocol(struct node *n, const struct protocol *p)
 {
     for (size_t i = 0; i < p->ids.count; i++) {
         CHECK(n->served_count < SERVED_MAX);
@@ -49,6 +50,8 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->host = host;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
+    n->announced[0] = config->listen;
+    n->announced_count = config->listens && config->listen.port && !endpoint_unspecified(&config->listen);
     identity_from_seed(&n->identity, config->identity_seed);
     ops->random(host, seed, sizeof seed);
     drbg_init(&n->keys, seed, "noise");
@@ -57,14 +60,15 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->config.algorand.seed = rng_derive(load_le64(seed), "algorand", 0);
     crypto_wipe(seed, sizeof seed);
     timers_init(&n->timers);
+    buf_init(&n->record, RECORD_SIZE_MAX);
     timer_init(&n->dial_timer, dialer_fire);
-    serve(n, &identify_protocol);
-    serve(n, &identify_push_protocol);
-    serve(n, &ping_protocol);
+    node_serve_protocol(n, &identify_protocol);
+    node_serve_protocol(n, &identify_push_protocol);
+    node_serve_protocol(n, &ping_protocol);
     if (config->gossipsub_on)
-        serve(n, pubsub_protocol(n));
+        node_serve_protocol(n, pubsub_protocol(n));
     if (config->algorand_on)
-        serve(n, &msgnet_protocol);
+        node_serve_protocol(n, &msgnet_protocol);
     return n;
 }
 
@@ -81,7 +85,7 @@ static void bury(struct node *n)
 void node_free(struct node *n)
 {
     CHECK(!n->busy);
-    n->stopped = n->silent = true;
+    n->stopped = n->silent = n->busy = true;
     for (uint32_t i = 0; i < n->conn_capacity; i++)
         if (n->conns[i])
             conn_close(n->conns[i], ERR_SHUTDOWN, false);
@@ -91,8 +95,10 @@ void node_free(struct node *n)
     if (n->algorand)
         algorand_free(n->algorand);
     timers_deinit(&n->timers);
+    app_stream_unbind_all(n);
     mem_free(n->conns);
     mem_free(n->dials);
+    buf_deinit(&n->record);
     crypto_wipe(&n->identity, sizeof n->identity);
     crypto_wipe(&n->keys, sizeof n->keys);
     mem_free(n);
@@ -118,7 +124,7 @@ static struct conn *conn_of(const struct node *n, struct backend_conn handle)
 
 /* ---- the frame around every call into the node ---- */
 
-static bool enter(struct node *n, uint64_t now_ns)
+bool node_enter(struct node *n, uint64_t now_ns)
 {
     if (n->busy)
         return false; /* a callback of ours called back: the outer call finishes the work */
@@ -151,7 +157,7 @@ static void flush(struct node *n)
     }
 }
 
-static void leave(struct node *n, bool outer)
+void node_leave(struct node *n, bool outer)
 {
     uint64_t deadline;
 
@@ -159,7 +165,10 @@ static void leave(struct node *n, bool outer)
         return;
     if (!n->stopped)
         dialer_run(n);
-    flush(n);
+    do {
+        app_stream_settle(n);
+        flush(n);
+    } while (n->app_due);
     if (n->gossipsub)
         pubsub_rearm(n);
     if (n->algorand)
@@ -178,7 +187,7 @@ static void leave(struct node *n, bool outer)
 static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle, const struct endpoint *from)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     if (n->stopped || n->open_count >= n->config.connections_max) {
         struct trace_event e = {
@@ -189,26 +198,26 @@ static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle, 
     } else {
         conn_connected(conn_new(n, handle, from, false));
     }
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 static void on_dialled(void *app, uint64_t now_ns, struct backend_conn handle, int err)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     struct conn *c = conn_of(n, handle);
 
     if (c && err)
         conn_close(c, err, false);
     else if (c)
         conn_connected(c);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 static void on_data(void *app, uint64_t now_ns, struct backend_conn handle, struct chain *bytes)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     struct conn *c = conn_of(n, handle);
 
     n->bytes_received += bytes->size;
@@ -216,39 +225,39 @@ static void on_data(void *app, uint64_t now_ns, struct backend_conn handle, stru
         conn_received(c, bytes);
     else
         chain_drop(bytes, bytes->size);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 static void on_writable(void *app, uint64_t now_ns, struct backend_conn handle)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     struct conn *c = conn_of(n, handle);
 
     if (c)
         conn_dirty(c);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 static void on_closed(void *app, uint64_t now_ns, struct backend_conn handle, int err)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     struct conn *c = conn_of(n, handle);
 
     if (c)
         conn_close(c, err, false);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 static void on_wake(void *app, uint64_t now_ns)
 {
     struct node *n = app;
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     n->wake_ns = TIME_NEVER;
     timers_run(&n->timers, now_ns);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
@@ -257,7 +266,7 @@ const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writab
 
 int node_start(struct node *n, uint64_t now_ns)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     int err = ERR_OK;
 
     CHECK(!n->stopped);
@@ -267,13 +276,15 @@ int node_start(struct node *n, uint64_t now_ns)
         msgnet_init(n);
     if (n->config.listens)
         err = n->ops->listen(n->host, &n->config.listen);
-    leave(n, outer);
+    if (err == ERR_OK)
+        services_sign_record(n);
+    node_leave(n, outer);
     return err;
 }
 
 void node_stop(struct node *n, uint64_t now_ns)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     n->stopped = true;
     for (uint32_t i = 0; i < n->conn_capacity; i++) {
@@ -287,54 +298,84 @@ void node_stop(struct node *n, uint64_t now_ns)
         }
         conn_close(c, ERR_SHUTDOWN, true);
     }
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 void node_connect(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     dialer_add(n, to, peer, true);
-    leave(n, outer);
+    node_leave(n, outer);
+}
+
+bool node_disconnect(struct node *n, uint64_t now_ns, const struct peerid *peer)
+{
+    bool outer = node_enter(n, now_ns);
+    bool known = dialer_forget(n, peer);
+    uint32_t slot;
+
+    if (node_peer_find(n, peer, &slot)) {
+        struct conn *c = n->conns[slot];
+
+        yamux_goaway(c->yamux, YAMUX_GOAWAY_NORMAL);
+        conn_doom(c, ERR_SHUTDOWN);
+        known = true;
+    }
+    node_leave(n, outer);
+    return known;
+}
+
+void node_announce(struct node *n, uint64_t now_ns, const struct endpoint *addresses, uint32_t count)
+{
+    bool outer = node_enter(n, now_ns);
+
+    CHECK(count <= NODE_ANNOUNCED_MAX);
+    if (count)
+        memcpy(n->announced, addresses, count * sizeof *addresses);
+    n->announced_count = count;
+    services_sign_record(n);
+    services_push_all(n);
+    node_leave(n, outer);
 }
 
 void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     CHECK(n->gossipsub);
     gossipsub_subscribe(n->gossipsub, now_ns, topic);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
 
     CHECK(n->gossipsub);
     gossipsub_unsubscribe(n->gossipsub, now_ns, topic);
-    leave(n, outer);
+    node_leave(n, outer);
 }
 
 int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     int err;
 
     CHECK(n->gossipsub);
     err = gossipsub_publish(n->gossipsub, now_ns, topic, data);
-    leave(n, outer);
+    node_leave(n, outer);
     return err;
 }
 
 int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], struct span payload)
 {
-    bool outer = enter(n, now_ns);
+    bool outer = node_enter(n, now_ns);
     int err;
 
     CHECK(n->algorand);
     err = algorand_broadcast(n->algorand, now_ns, tag, payload);
-    leave(n, outer);
+    node_leave(n, outer);
     return err;
 }
 
@@ -346,6 +387,38 @@ const struct peerid *node_peerid(const struct node *n)
 struct node_counts node_counts(const struct node *n)
 {
     return (struct node_counts){n->bytes_sent, n->bytes_received, n->ready_count};
+}
+
+bool node_peer(const struct node *n, uint32_t slot, struct node_peer *out)
+{
+    const struct conn *c = node_conn(n, slot);
+
+    if (!c)
+        return false;
+    *out = (struct node_peer){.conn = c->handle,
+                              .remote = c->remote,
+                              .id = c->peer,
+                              .dialled = c->dialled,
+                              .rtt_ns = c->yamux ? yamux_rtt_ns(c->yamux) : 0};
+    return true;
+}
+
+bool node_peer_find(const struct node *n, const struct peerid *id, uint32_t *slot)
+{
+    for (uint32_t i = 0; i < n->conn_capacity; i++) {
+        const struct conn *c = n->conns[i];
+
+        if (!c || c->state != CONN_READY || c->doomed || c->closing || !peerid_equal(&c->peer, id))
+            continue;
+        *slot = i;
+        return true;
+    }
+    return false;
+}
+
+const struct algorand_stats *node_algorand_stats(const struct node *n)
+{
+    return n->algorand ? algorand_stats(n->algorand) : NULL;
 }
 
 uint32_t node_mesh_size(const struct node *n, struct slice topic)

@@ -9,6 +9,7 @@
 #include "stack/algorand/algorand.h"
 #include "stack/backend/backend.h"
 #include "stack/gossipsub/gossipsub.h"
+#include "stack/identify/identify.h"
 #include "stack/transport/noise.h"
 #include "stack/transport/yamux.h"
 
@@ -22,7 +23,9 @@ struct node_config {
     uint32_t connections_max, dials_max;
 
     bool gossipsub_on;
-    struct gossipsub_config gossipsub; /* identity, seed and seqno_first are filled in by the node */
+    /* The node fills in identity and seed, and adds its own time to seqno_first, which is 0 where runs need not be told
+     * apart; where peers remember the last run, it is the unix time of the backend's time 0. */
+    struct gossipsub_config gossipsub;
     uint32_t gossipsub_versions;       /* bit i: enum gossipsub_version i is offered; at least one */
     bool algorand_on;
     struct algorand_config algorand;   /* seed likewise */
@@ -37,12 +40,29 @@ struct node_events {
     void (*received)(void *ctx, uint64_t now_ns, const struct algorand_message *m);
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
     enum algorand_verdict (*validate_algorand)(void *ctx, const struct algorand_message *m);
+    /* The peer told about itself (`pushed`: of its own accord). Only what *id has is news; it is borrowed. */
+    void (*identified)(void *ctx, uint64_t now_ns, uint32_t peer, const struct identify *id, bool pushed);
+    /* The peer joined or left a topic; not told when it goes away with topics left. */
+    void (*peer_topic)(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined);
+    /* The Noise handshake is done: the keys of the connection in that slot. Secret; for those who decrypt captures. */
+    void (*secured)(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+};
+
+/* What is in a slot. */
+struct node_peer {
+    struct backend_conn conn;
+    struct endpoint remote; /* where it was dialled, or came from */
+    struct peerid id;       /* size 0 until the handshake is done */
+    bool dialled;           /* by us */
+    uint64_t rtt_ns;        /* 0: not measured yet */
 };
 
 struct node_counts {
     uint64_t bytes_sent, bytes_received; /* on the wire: with yamux and Noise framing */
     uint32_t connections;                /* ready now */
 };
+
+#define NODE_ANNOUNCED_MAX 16 /* addresses */
 
 struct node;
 
@@ -55,9 +75,16 @@ extern const struct backend_app node_app;
 int node_start(struct node *n, uint64_t now_ns); /* listens; 0 or a negative err */
 void node_stop(struct node *n, uint64_t now_ns); /* says goodbye and closes everything */
 
+/* What identify tells from now on instead of config.listen; peers that take pushes are told at once. At most
+ * NODE_ANNOUNCED_MAX addresses. */
+void node_announce(struct node *n, uint64_t now_ns, const struct endpoint *addresses, uint32_t count);
+
 /* Keeps a connection to this endpoint: dials, and dials again after it is lost. `peer` may be NULL; otherwise another
  * identity at that endpoint is refused. */
 void node_connect(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer);
+
+/* Closes the connection to the peer and keeps none to it any more. False when there was neither. */
+bool node_disconnect(struct node *n, uint64_t now_ns, const struct peerid *peer);
 
 void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic);
 void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic);
@@ -66,6 +93,9 @@ int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], st
 
 const struct peerid *node_peerid(const struct node *n);
 struct node_counts node_counts(const struct node *n);
+bool node_peer(const struct node *n, uint32_t slot, struct node_peer *out); /* false: the slot is free */
+bool node_peer_find(const struct node *n, const struct peerid *id, uint32_t *slot); /* false: not connected */
+const struct algorand_stats *node_algorand_stats(const struct node *n);              /* NULL without Algorand */
 uint32_t node_mesh_size(const struct node *n, struct slice topic);
 
 #endif

@@ -1,7 +1,10 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/mem.h"
 #include "stack/node/internal.h"
+#include "stack/wire/multiaddr.h"
+#include "stack/wire/record.h"
 
 static void gossip_fire(struct timer *t, uint64_t now_ns)
 {
@@ -42,6 +45,13 @@ static void deliver(void *ctx, uint64_t now_ns, const struct gossipsub_message *
         n->events.delivered(n->events.ctx, now_ns, m);
 }
 
+static void peer_topic(void *ctx, uint32_t peer, struct slice topic, bool joined)
+{
+    struct node *n = ctx;
+
+    n->events.peer_topic(n->events.ctx, n->now_ns, peer, topic, joined);
+}
+
 static void trace(void *ctx, uint64_t now_ns, const struct trace_event *event)
 {
     struct node *n = ctx;
@@ -50,14 +60,41 @@ static void trace(void *ctx, uint64_t now_ns, const struct trace_event *event)
     node_trace(n, event);
 }
 
+/* Peers that somebody who pruned us knows: only a signed record tells where they are. */
+static void peer_exchange(void *ctx, struct slice peer_id, struct slice signed_record)
+{
+    struct node *n = ctx;
+    struct record *r = mem_zalloc(sizeof *r);
+    struct endpoint at;
+    struct peerid named, in_addr;
+    bool has_peer;
+
+    if (peerid_from_bytes(&named, peer_id) == ERR_OK && record_open(signed_record, r) == ERR_OK &&
+        peerid_equal(&named, &r->peer) && !peerid_equal(&named, &n->identity.id)) {
+        for (size_t i = 0; i < r->addr_count; i++)
+            if (multiaddr_to_endpoint(r->addrs[i], &at, &in_addr, &has_peer) == ERR_OK) {
+                dialer_add(n, &at, &named, false);
+                break;
+            }
+    }
+    mem_free(r);
+}
+
 void pubsub_init(struct node *n)
 {
     const struct gossipsub_env env = {
-        .ctx = n, .wants_write = wants_write, .validate = validate, .deliver = deliver, .trace = trace};
+        .ctx = n,
+        .wants_write = wants_write,
+        .validate = validate,
+        .deliver = deliver,
+        .trace = trace,
+        .peer_exchange = peer_exchange,
+        .peer_topic = n->events.peer_topic ? peer_topic : NULL,
+    };
     struct gossipsub_config config = n->config.gossipsub;
 
     config.identity = &n->identity;
-    config.seqno_first = n->now_ns + 1; /* strictly greater after a restart: time only goes on */
+    config.seqno_first += n->now_ns + 1; /* strictly greater after a restart: time only goes on */
     timer_init(&n->gossip_timer, gossip_fire);
     n->gossipsub = gossipsub_new(&config, &env, n->now_ns);
 }
@@ -141,9 +178,9 @@ static void finished(struct stream *s, uint64_t now_ns)
 }
 
 /* gossipsub_protocols lists 1.1 before 1.0. */
-static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed};
-static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed};
-static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed};
+static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed, NULL, false};
+static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed, NULL, false};
+static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed, NULL, false};
 
 const struct protocol *pubsub_protocol(const struct node *n)
 {

@@ -100,14 +100,19 @@ static int negotiate(struct stream *s)
 }
 
 /* Returns the credit for what came in. What a protocol leaves in `in` is its partial message, bounded by its own limit;
- * it must not cost credit, or a message larger than the window could never arrive. */
+ * it must not cost credit, or a message larger than the window could never arrive. Protocols without such a limit get
+ * credit for what they took only, so that the peer is held back. */
 static void credit(struct stream *s, size_t before)
 {
     struct conn *c = s->conn;
+    size_t due = before;
 
-    if (before > s->leftover)
-        yamux_consumed(c->yamux, s->mux, before - s->leftover, c->node->now_ns);
-    s->leftover = (uint32_t)s->mux->in.size;
+    if (s->state == STREAM_OPEN && s->protocol->credit_taken)
+        due = before - s->mux->in.size;
+    if (due > s->leftover)
+        yamux_consumed(c->yamux, s->mux, due - s->leftover, c->node->now_ns);
+    due = due > s->leftover ? due : s->leftover;
+    s->leftover = (uint32_t)(due - (before - s->mux->in.size));
 }
 
 static void stream_data(struct stream *s)
@@ -125,8 +130,24 @@ static void stream_data(struct stream *s)
     if (c->doomed)
         return;
     credit(s, before);
-    if (err < 0)
-        stream_reset(s, s->state == STREAM_NEGOTIATING ? YAMUX_RESET_NEGOTIATION : YAMUX_RESET_VIOLATION);
+    if (err < 0) {
+        yamux_reset(c->yamux, s->mux,
+                    s->state == STREAM_NEGOTIATING ? YAMUX_RESET_NEGOTIATION : YAMUX_RESET_VIOLATION);
+        stream_end(s, err);
+    }
+}
+
+void stream_refill(struct stream *s)
+{
+    CHECK(s->state == STREAM_OPEN);
+    if (s->mux->in.size)
+        stream_data(s);
+}
+
+void stream_drained(struct stream *s)
+{
+    if (s->state == STREAM_OPEN && s->protocol->drained)
+        s->protocol->drained(s, s->conn->node->now_ns);
 }
 
 static void stream_opened(struct conn *c, struct yamux_stream *mux)

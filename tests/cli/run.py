@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Tests of the program as its users run it: exit statuses, messages, files, kills.
+
+    tests/cli/run.py PROGRAM
+
+Standard library only. Ends with "N passed, N failed".
+"""
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+PROGRAM = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SMALL = "scenarios/smoke/line.yaml"
+
+LONG = """\
+scenario: long
+seed: 1
+duration: 1h
+nodes: [{group: peers, count: 60, gossipsub: {D: 6}}]
+topology: {kind: random-regular, degree: 10}
+traffic: [{from: peers, topic: t, size: 1 KiB, every: 20ms}]
+"""
+
+
+def run(*arguments, **options):
+    """Runs the program; returns (status, stdout, stderr)."""
+    options.setdefault("timeout", 120)
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, cwd=ROOT, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def same(got, wanted, what=""):
+    expect(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def query(folder, sql):
+    with sqlite3.connect(f"file:{folder}/run.sqlite?mode=ro", uri=True) as db:
+        return db.execute(sql).fetchall()
+
+
+# ---- tests: each is a function whose name is its claim; `tmp` is a fresh folder
+
+
+def every_command_has_help(tmp):
+    for command in ("run", "report", "check", "verify", "node"):
+        status, out, err = run(command, "--help")
+        same(status, 0, command)
+        expect(out.startswith(f"usage: hearsay {command}"), f"{command}: {out[:60]}")
+        same(err, "", command)
+    status, out, _ = run("--help")
+    same(status, 0)
+    expect("Exit status" in out, out)
+    same(run("--version")[0], 0)
+
+
+def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
+    table = [
+        (["frobnicate"], 'there is no command "frobnicate"'),
+        (["run"], "give one scenario (0 given)"),
+        (["run", "a", "b"], "give one scenario (2 given)"),
+        (["run", "--nonsense", SMALL], "--nonsense is not an option of this command"),
+        (["run", "--junit", "x", SMALL], "is not an option of this command"),
+        (["run", SMALL, "--backend"], "--backend needs a value"),
+        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets)"),
+        (["run", SMALL, "--seed", "-1"], "is not a seed"),
+        (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
+        (["run", SMALL, "--seed", "x"], "is not a seed"),
+        (["run", SMALL, "--progress", "loud"], "is not a way to show progress (auto, off)"),
+        (["run", SMALL, "--threads", "0"], "--threads"),
+        (["run", SMALL, "--set", "nodes.0.count=zero"], "--set nodes.0.count=zero: nodes.0.count"),
+        (["run", SMALL, "--set", "nodse.0.count=1"], "nodse"),
+        (["report"], "give the folder of a run"),
+        (["check"], "give at least one scenario"),
+        (["verify"], "give one scenario"),
+    ]
+    for arguments, text in table:
+        status, out, err = run(*arguments)
+        same(status, 2, arguments)
+        expect(text in err, f"{arguments}: {err!r} lacks {text!r}")
+        same(out, "", arguments)
+    same(run()[0], 2)
+
+
+def broken_scenarios_exit_2_with_their_place(tmp):
+    with open(f"{ROOT}/tests/scenarios/broken/expected.txt") as f:
+        names = sorted(n for n in os.listdir(f"{ROOT}/tests/scenarios/broken") if n.endswith(".yaml"))
+        expect(len(names) >= 30, f"only {len(names)} broken scenarios")
+        listed = f.read()
+    for name in names:
+        status, out, err = run("run", f"tests/scenarios/broken/{name}", "--out", f"{tmp}/out", "--progress", "off")
+        same(status, 2, name)
+        same(out, "", name)
+        expect(err.count("\n") == 1 and len(err) < 1100, f"{name}: {err!r}")
+        # the place may be in a file that the scenario names
+        expect(err.split(": ", 1)[0].startswith(f"tests/scenarios/broken/{name[:-5]}."), f"{name}: {err!r}")
+        expect(name[:-5] in listed, f"{name} is not in the table")
+    expect(not os.path.exists(f"{tmp}/out"), "a refused scenario left a folder")
+
+
+def strange_files_are_refused_quickly(tmp):
+    with open(f"{tmp}/huge.yaml", "wb") as f:
+        f.truncate(100 << 20)
+    with open(f"{tmp}/binary.yaml", "wb") as f:
+        f.write(os.urandom(4096))
+    with open(f"{tmp}/empty.yaml", "wb"):
+        pass
+    for name in ("huge.yaml", "binary.yaml", "empty.yaml", "missing.yaml", "."):
+        started = time.monotonic()
+        status, _, err = run("run", f"{tmp}/{name}", "--out", f"{tmp}/out")
+        same(status, 2, name)
+        expect(err.startswith(f"{tmp}/{name}"), f"{name}: {err!r}")
+        expect(time.monotonic() - started < 5, f"{name} took long")
+
+
+def a_run_prints_json_with_the_documented_keys(tmp):
+    status, out, err = run("run", SMALL, "--json", "--progress", "off", "--out", f"{tmp}/r")
+    same(status, 0, err)
+    result = json.loads(out)
+    wanted = ("scenario backend seed digest nodes connections messages deliveries delivery_ratio propagation_ms "
+              "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes").split()
+    same(list(result), wanted)
+    same(list(result["propagation_ms"]), ["p50", "p90", "p99", "max"])
+    same(list(result["bytes"]), ["payload", "control", "total"])
+    same(query(f"{tmp}/r", "SELECT complete, digest FROM run"), [(1, result["digest"])])
+    expect(result["bytes"]["total"] > result["bytes"]["payload"] > 0, result["bytes"])
+
+
+def every_smoke_scenario_meets_its_expectations(tmp):
+    files = sorted(f"scenarios/smoke/{n}" for n in os.listdir(f"{ROOT}/scenarios/smoke") if n.endswith(".yaml"))
+    status, out, err = run("check", *files, "--junit", f"{tmp}/j.xml", "--progress", "off")
+    same(status, 0, out + err)
+    suite = xml.etree.ElementTree.parse(f"{tmp}/j.xml").getroot()
+    same(suite.get("failures"), "0")
+    expect(int(suite.get("tests")) >= len(files), "fewer cases than scenarios")
+
+
+def a_failed_expectation_exits_1_and_tells_how_to_repeat_it(tmp):
+    status, out, err = run("check", SMALL, "--set", "expect.0=messages == 123456", "--junit", f"{tmp}/j.xml",
+                           "--progress", "off")
+    same(status, 1, out + err)
+    expect("FAILED  messages == 123456" in out, out)
+    expect("replay: hearsay run " + SMALL in out, out)
+    suite = xml.etree.ElementTree.parse(f"{tmp}/j.xml").getroot()
+    same(suite.get("failures"), "1")
+
+
+def the_time_limit_exits_4(tmp):
+    with open(f"{tmp}/long.yaml", "w") as f:
+        f.write(LONG + "limits: {wall: 1s}\n")
+    status, _, err = run("run", f"{tmp}/long.yaml", "--out", f"{tmp}/r", "--progress", "off")
+    same(status, 4, err)
+    expect("time limit" in err, err)
+    same(query(f"{tmp}/r", "SELECT complete FROM run"), [(0,)])
+
+
+def wait_for_rows(folder, process):
+    for _ in range(200):
+        time.sleep(0.1)
+        try:
+            if query(folder, "SELECT count(*) FROM message")[0][0] > 0:
+                return
+        except sqlite3.OperationalError:
+            pass
+        expect(process.poll() is None, "the run ended by itself")
+    raise AssertionError("no rows after 20 s")
+
+
+def killed_in_mid_run(tmp, number):
+    with open(f"{tmp}/long.yaml", "w") as f:
+        f.write(LONG)
+    process = subprocess.Popen([PROGRAM, "run", f"{tmp}/long.yaml", "--out", f"{tmp}/r", "--progress", "off"],
+                               cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for_rows(f"{tmp}/r", process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    same(query(f"{tmp}/r", "SELECT complete FROM run"), [(0,)])
+    same(query(f"{tmp}/r", "PRAGMA integrity_check"), [("ok",)])
+    expect(query(f"{tmp}/r", "SELECT count(*) FROM message")[0][0] > 0, "no messages were kept")
+    status, text, _ = run("report", f"{tmp}/r")
+    expect("incomplete" in text.lower(), text[:400])
+    return process.returncode, err
+
+
+def a_killed_run_leaves_a_readable_database_that_says_incomplete(tmp):
+    same(killed_in_mid_run(tmp, signal.SIGKILL)[0], -signal.SIGKILL)
+
+
+def an_interrupted_run_ends_by_itself_and_says_so(tmp):
+    status, err = killed_in_mid_run(tmp, signal.SIGINT)
+    same(status, 1, err)
+    expect("interrupted" in err, err)
+
+
+def a_full_disk_ends_the_run_with_a_clear_error(tmp):
+    with open(f"{tmp}/long.yaml", "w") as f:
+        f.write(LONG)
+    command = f'ulimit -f 400; trap "" XFSZ; exec "{PROGRAM}" run {tmp}/long.yaml --out {tmp}/r --progress off'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    same(done.returncode, 1, done.stderr)
+    expect(f"{tmp}/r/run.sqlite" in done.stderr, done.stderr)
+    expect("full" in done.stderr or "I/O error" in done.stderr, done.stderr)
+    same(query(f"{tmp}/r", "SELECT complete FROM run"), [(0,)])
+
+
+def a_folder_that_cannot_be_made_is_an_error(tmp):
+    with open(f"{tmp}/file", "w"):
+        pass
+    status, _, err = run("run", SMALL, "--out", f"{tmp}/file/r")
+    same(status, 1, err)
+    expect(f"cannot make the folder {tmp}/file/r: Not a directory" in err, err)
+    status, _, err = run("report", f"{tmp}/nowhere")
+    same(status, 1, err)
+    expect(f"{tmp}/nowhere" in err, err)
+
+
+def the_same_seed_gives_the_same_digest_and_another_seed_another(tmp):
+    status, out, err = run("verify", SMALL, "--progress", "off")
+    same(status, 0, out + err)
+    expect(out.endswith("deterministic\n"), out)
+    digests = re.findall(r"[0-9a-f]{64}", out)
+    expect(len(digests) >= 4 and len(set(digests[:-1])) == 1 and digests[-1] != digests[0], out)
+
+
+def the_simulator_and_real_sockets_deliver_the_same_messages_to_the_same_nodes(tmp):
+    deliveries = {}
+    tables = {}
+    for backend in ("des", "sockets"):
+        status, out, err = run("run", "scenarios/loopback.yaml", "--json", "--backend", backend, "--progress", "off",
+                               "--out", f"{tmp}/{backend}")
+        same(status, 0, out + err)
+        result = json.loads(out)
+        same(result["delivery_ratio"], 1.0, backend)
+        same(result["nodes"], 50, backend)
+        deliveries[backend] = set(query(f"{tmp}/{backend}", """
+            SELECT t.name, m.message_id, d.node FROM delivery d JOIN message m ON m.id = d.message
+            JOIN topic t ON t.id = m.topic"""))
+        tables[backend] = {name: query(f"{tmp}/{backend}", f"SELECT count(*) > 0 FROM {name}")[0][0]
+                           for (name,) in query(f"{tmp}/{backend}", "SELECT name FROM sqlite_master WHERE type = 'table'"
+                                                " AND name NOT LIKE 'sqlite_%'")}
+    expect(len(deliveries["des"]) > 1000, "hardly any delivery")
+    same(deliveries["des"] == deliveries["sockets"], True, "delivery sets differ")
+    tables["des"].pop("loss"), tables["sockets"].pop("loss")  # queues fill by chance
+    same(tables["des"], tables["sockets"], "tables that are filled")
+
+
+def a_setting_that_a_backend_cannot_honour_is_named(tmp):
+    status, _, err = run("run", "scenarios/smoke/partition.yaml", "--backend", "sockets", "--out", f"{tmp}/r")
+    same(status, 2, err)
+    expect("partition" in err or "network" in err, err)
+
+
+def commands_of_the_readmes_work(tmp):
+    """Every `build/hearsay` line in a shell block of a README runs, where results go to a folder of the test."""
+    os.symlink(f"{ROOT}/scenarios", f"{tmp}/scenarios")
+    lines = []
+    for folder, _, files in os.walk(ROOT):
+        if "README.md" in files and "/build" not in folder and "/results" not in folder and "/node_modules" not in folder:
+            text = open(f"{folder}/README.md").read()
+            for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+                lines += [line for line in block.splitlines() if line.startswith("build/hearsay")]
+    expect(lines, "no README shows a command")
+    for line in lines:
+        line = line.split("  #")[0].strip().replace("build/hearsay", PROGRAM, 1)
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp, timeout=170)
+        same(done.returncode, 0, f"{line}\n{done.stdout[-500:]}{done.stderr[-500:]}")
+
+
+def the_scenario_in_the_readme_runs(tmp):
+    text = re.search(r"```yaml\n(.*?)```", open(f"{ROOT}/README.md").read(), re.S).group(1)
+    with open(f"{tmp}/pair.yaml", "w") as f:
+        f.write(text)
+    status, out, err = run("check", f"{tmp}/pair.yaml", "--progress", "off")
+    same(status, 0, out + err)
+
+
+def main():
+    tests = [f for n, f in globals().items() if callable(f) and getattr(f, "__code__", None)
+             and f.__code__.co_varnames[:1] == ("tmp",) and f.__code__.co_argcount == 1]
+    wanted = sys.argv[2:]
+    failed = passed = 0
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as tmp:
+            started = time.monotonic()
+            try:
+                test(tmp)
+                passed += 1
+                print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, sqlite3.Error) as e:
+                failed += 1
+                print(f"FAILED  {test.__name__}: {e}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
