@@ -217,15 +217,27 @@ static void element_fire(struct timer *t, uint64_t now_ns)
     e->element->run(e->element, now_ns);
 }
 
+/* One for all nets of the program. */
+static struct blob *pattern_get(void)
+{
+    static struct blob *pattern;
+    struct rng r;
+
+    if (pattern)
+        return pattern;
+    rng_init(&r, 1, "pattern");
+    pattern = blob_new(PATTERN_SIZE);
+    for (uint32_t i = 0; i < PATTERN_SIZE; i++)
+        pattern->data[i] = i < PATTERN_PERIOD ? (uint8_t)rng_next(&r) : pattern->data[i - PATTERN_PERIOD];
+    return pattern;
+}
+
 void tcp_net_init(struct tcp_net *n)
 {
     *n = (struct tcp_net){.sink = {.accept = sink_accept}};
     timers_init(&n->timers);
     rng_init(&n->rng, 1, "tcp net");
-    n->pattern = blob_new(PATTERN_SIZE);
-    for (uint32_t i = 0; i < PATTERN_SIZE; i++)
-        n->pattern->data[i] =
-            i < PATTERN_PERIOD ? (uint8_t)rng_next(&n->rng) : n->pattern->data[i - PATTERN_PERIOD];
+    n->pattern = blob_ref(pattern_get());
 }
 
 void tcp_net_deinit(struct tcp_net *n)
