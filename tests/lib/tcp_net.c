@@ -242,6 +242,7 @@ void tcp_net_init(struct tcp_net *n)
 
 void tcp_net_deinit(struct tcp_net *n)
 {
+    timers_deinit(&n->timers); /* before what the timers are part of */
     for (uint32_t i = 0; i < n->end_count; i++) {
         tcp_free(n->ends[i]->tcp);
         mem_free(n->ends[i]);
@@ -250,7 +251,6 @@ void tcp_net_deinit(struct tcp_net *n)
     for (uint32_t i = 0; i < n->element_count; i++)
         n->elements[i].element->free(n->elements[i].element);
     CHECK(n->packets == 0);
-    timers_deinit(&n->timers);
     blob_unref(n->pattern);
 }
 
