@@ -62,9 +62,9 @@ const char *tcp_config_problem(const struct tcp_config *c)
     if ((c->receive_buffer && c->receive_buffer < 4ull * c->mss) || c->receive_buffer_max < 4ull * c->mss ||
         c->receive_buffer_initial < 4ull * c->mss)
         return "receive_buffer: at least four segments";
-    if (c->receive_buffer > 1u << 30 || c->receive_buffer_max > 1u << 30 || c->send_buffer > 1u << 30 ||
+    if (c->receive_buffer > 1ull << 31 || c->receive_buffer_max > 1ull << 31 || c->send_buffer > 1u << 30 ||
         c->send_buffer_max > 1u << 30)
-        return "buffers: at most 1 GiB";
+        return "buffers: at most 1 GiB to send, 2 GiB to receive";
     return NULL;
 }
 
