@@ -113,7 +113,7 @@ static bool update_window(struct tcp *t, const struct tcp_segment *s)
 /* Nothing is on its way: at most the window changes. */
 static void answer_probe(struct tcp *t)
 {
-    if (t->timer == TIMER_PROBE_WINDOW && t->window_end > t->next) {
+    if (t->timer == TIMER_PROBE_WINDOW && send_new_size(t) > 0) {
         timer_set(t, TIMER_NONE, 0);
         t->backoff = 0;
     }

@@ -248,6 +248,8 @@ void early_free(struct early *e);
 void receive_put_sacks(struct tcp *t, struct tcp_segment *s);
 
 /* ---- send.c ---- */
+/* Bytes of the next new segment; 0: the far side's window has no room for it. */
+uint32_t send_new_size(const struct tcp *t);
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s);
 void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq, uint8_t flags);
 

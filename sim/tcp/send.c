@@ -98,16 +98,15 @@ static bool resend_lost(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     return false;
 }
 
-/* Bytes of the next new segment; 0: the far side's window has no room for it. */
-static uint32_t new_size(const struct tcp *t)
+uint32_t send_new_size(const struct tcp *t)
 {
     uint64_t left = t->end - t->next;
     uint32_t size = left < t->mss ? (uint32_t)left : t->mss;
 
     if (t->next + size <= t->window_end)
         return size;
-    /* A window smaller than a segment is not filled bit by bit, unless it never was larger. */
-    if (t->max_window / 2 >= t->mss || t->window_end <= t->next)
+    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a probe. */
+    if (t->window_end <= t->next || (t->max_window / 2 >= t->mss && !t->force_new))
         return 0;
     return (uint32_t)(t->window_end - t->next);
 }
@@ -155,7 +154,7 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         return false;
     if (flight_in_flight(t->flight) >= t->cwnd && !t->force_new)
         return false;
-    size = new_size(t);
+    size = send_new_size(t);
     if (size == 0 && t->next < t->end) {
         t->force_new = false;
         wait_for_window(t, now_ns);

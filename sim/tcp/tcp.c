@@ -542,7 +542,10 @@ static void probe_window_timeout(struct tcp *t, uint64_t now_ns)
         tcp_fail(t, ERR_TIMEOUT);
         return;
     }
-    t->probe_window = true;
+    if (t->window_end > t->next)
+        t->force_new = true; /* as much as fits */
+    else
+        t->probe_window = true;
     t->retries++;
     raise_backoff(t);
     t->counts.probes++;

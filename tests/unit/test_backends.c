@@ -323,8 +323,8 @@ static void packets_push_back_when_a_reader_pauses(void **state)
         des_run(d, des_now_ns(d) + SECOND / 1000);
     des_ops.pause(e[1].host, e[1].conn, true);
     des_run(d, 20 * SECOND);
-    assert_in_range(SIZE - e[0].out.size, 160000, 200000); /* one buffer full, two thirds of the other at least */
-    assert_int_equal(e[1].received, 0);
+    assert_in_range(SIZE - e[0].out.size, 160000, 220000); /* one buffer full, two thirds of the other at least */
+    assert_true(e[1].received < 20000); /* what came before the pause */
     des_ops.pause(e[1].host, e[1].conn, false);
     des_run(d, 60 * SECOND);
     assert_int_equal(e[0].received, SIZE);
