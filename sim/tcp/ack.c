@@ -42,7 +42,7 @@ static void measure(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
         return;
     rtt_update_min(t, now_ns, last_us);
     rtt_sample(t, rtt_us);
-    t->cc->sample(t, now_ns, last_us);
+    tcp_cc_of(t->config)->sample(t, now_ns, last_us);
 }
 
 static bool extends_timer(const struct tcp *t, uint64_t now_ns, const struct ack_news *news)
@@ -59,7 +59,7 @@ static void control_window(struct tcp *t, uint64_t now_ns, const struct ack_news
     if (t->phase == TCP_PHASE_CWR || t->phase == TCP_PHASE_RECOVERY)
         recovery_reduce(t, news);
     else if (news->advanced || (t->reordering > t->config->dupthresh && news->delivered))
-        t->cc->avoid(t, now_ns, news->delivered);
+        tcp_cc_of(t->config)->avoid(t, now_ns, news->delivered);
 }
 
 /* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
@@ -73,7 +73,7 @@ static void offer_room(struct tcp *t, uint64_t now_ns)
     if (want > t->config->send_buffer_max)
         want = t->config->send_buffer_max;
     if (t->config->send_buffer == 0 && want > t->send_buffer && flight_in_flight(t->flight) < t->cwnd) {
-        t->send_buffer = want;
+        t->send_buffer = (uint32_t)want;
         t->cwnd_stamp_ns = now_ns;
     }
     if (t->queue.size <= t->send_buffer / 3 * 2) {

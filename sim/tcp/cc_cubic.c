@@ -147,23 +147,22 @@ static uint32_t clamp(uint32_t low, uint32_t x, uint32_t high)
 /* Leaves slow start when a round's ACKs stretch over half a round trip, or its delays rose. */
 static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rtt_us)
 {
-    if (t->una > c->round_end) {
-        c->round_ns = c->last_ack_ns = now_ns;
-        c->round_end = t->next;
-        c->round_rtt_us = RTT_NONE;
-        c->samples = 0;
-    }
-    if (now_ns - c->last_ack_ns <= HYSTART_ACK_GAP_NS) {
-        c->last_ack_ns = now_ns;
-        if (now_ns - c->round_ns > (uint64_t)c->delay_min_us * NS_PER_US / 2)
+    struct hystart *h = &t->flight->round;
+
+    if (!h->begun || t->una > h->end)
+        *h = (struct hystart){
+            .start_ns = now_ns, .end = t->next, .last_ack_ns = now_ns, .rtt_us = RTT_NONE, .begun = true};
+    if (now_ns - h->last_ack_ns <= HYSTART_ACK_GAP_NS) {
+        h->last_ack_ns = now_ns;
+        if (now_ns - h->start_ns > (uint64_t)c->delay_min_us * NS_PER_US / 2)
             c->found = true;
     }
-    if (rtt_us < c->round_rtt_us)
-        c->round_rtt_us = rtt_us;
-    if (c->samples < HYSTART_SAMPLES)
-        c->samples++;
-    else if (c->round_rtt_us > c->delay_min_us + clamp(HYSTART_DELAY_MIN_US, c->delay_min_us / 8,
-                                                       HYSTART_DELAY_MAX_US))
+    if (rtt_us < h->rtt_us)
+        h->rtt_us = rtt_us;
+    if (h->samples < HYSTART_SAMPLES)
+        h->samples++;
+    else if (h->rtt_us >
+             c->delay_min_us + clamp(HYSTART_DELAY_MIN_US, c->delay_min_us / 8, HYSTART_DELAY_MAX_US))
         c->found = true;
     if (c->found)
         t->ssthresh = t->cwnd;

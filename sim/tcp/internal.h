@@ -51,6 +51,14 @@ struct range {
     uint64_t start, end;
 };
 
+/* HyStart's look at one round trip. */
+struct hystart {
+    uint64_t start_ns, end, last_ack_ns;
+    uint32_t rtt_us; /* the least */
+    uint8_t samples;
+    bool begun;
+};
+
 /* What exists only while segments are on their way: the scoreboard. Records are numbered in sequence order; number n
  * is at place n % capacity. */
 struct flight {
@@ -71,16 +79,14 @@ struct flight {
     bool tail_probe_resent, rack_advanced;
     bool frto, frto_new; /* a timeout is being judged; new data goes before old */
     struct range sack_seen[TCP_SACKS_MAX];
+    struct hystart round;
     struct record *records;
 };
 
 struct cubic {
     uint32_t count, last_max, last_cwnd, origin, k_ms, delay_min_us, ack_count, friendly_cwnd;
     uint64_t last_ns, epoch_ns; /* TIME_NEVER: no epoch */
-    uint64_t round_ns, round_end, last_ack_ns; /* HyStart */
-    uint32_t round_rtt_us;
-    uint8_t samples;
-    bool found;
+    bool found;                 /* by HyStart */
 };
 
 struct tcp_cc {
@@ -93,6 +99,11 @@ struct tcp_cc {
 };
 
 extern const struct tcp_cc tcp_cc_cubic, tcp_cc_newreno;
+
+static inline const struct tcp_cc *tcp_cc_of(const struct tcp_config *config)
+{
+    return config->congestion == TCP_CUBIC ? &tcp_cc_cubic : &tcp_cc_newreno;
+}
 
 /* Bytes that came out of order: disjoint, not adjacent, rising. */
 struct island {
@@ -112,26 +123,26 @@ struct early {
 
 struct tcp {
     const struct tcp_config *config;
-    const struct tcp_cc *cc;
     uint8_t state, phase, timer, events;
     int8_t error;
-    bool deaf, fin_queued, fin_sent, fin_received, wants_room, rst_pending, syn_pending, sack_ok, timestamps_ok;
-    bool ack_now, ack_later, ack_pushed, ack_pushed_again, pingpong; /* acknowledging */
-    bool cwnd_limited, sent_something, probe_window, reordering_seen;
+    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, rst_pending : 1, syn_pending : 1;
+    bool sack_ok : 1, timestamps_ok : 1;
+    bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1, pingpong : 1; /* acknowledging */
+    bool cwnd_limited : 1, sent_something : 1, probe_window : 1, reordering_seen : 1;
+    bool force_new : 1; /* a new segment is to be sent now whatever the congestion window */
     uint8_t backoff, retries, quick_acks;
     uint16_t receive_mss; /* the size of segments the far side sends, as far as seen */
     uint32_t mss;
     /* sending */
-    uint64_t una, next, end, window_end, max_window; /* end: after the last byte written, without FIN */
+    uint32_t max_window, send_buffer;
+    uint64_t una, next, end, window_end; /* end: after the last byte written, without FIN */
     uint32_t cursor_index; /* the span of `queue` that holds byte `next` ... */
     uint64_t cursor_start; /* ... and the sequence number of its first byte */
     struct chain queue;    /* from una on */
     struct flight *flight; /* NULL while nothing is on its way */
     uint32_t cwnd, ssthresh, cwnd_count, cwnd_used, out_max, reordering;
-    uint32_t force_resend; /* record to send now whatever the window; RECORD_NONE */
-    bool force_new;        /* the same for a new segment */
+    uint32_t force_resend; /* record to send again now whatever the window; RECORD_NONE */
     uint64_t cwnd_stamp_ns, sent_ns, usage_end;
-    uint64_t send_buffer;
     uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us; /* srtt times 8, mdev times 4 */
     uint64_t rtt_end, rto_ns;
     uint32_t min_rtt_us, min_rtt_last_us; /* of this span of 150 s and of the one before */
@@ -139,19 +150,19 @@ struct tcp {
     uint64_t timer_ns;
     /* receiving */
     uint64_t received, acked, offered_end; /* next expected; last acknowledged; right edge of the window */
-    uint64_t ack_deadline_ns, received_ns, ack_wait_ns;
+    uint64_t ack_deadline_ns, received_ns;
+    uint32_t ack_wait_us;
     uint64_t echo_ns;
     struct chain inbox;
     struct early *early;
-    uint64_t receive_buffer, window_limit; /* window_limit: opens as segments come */
-    uint64_t tune_seq, tune_space, tune_ns, receive_rtt_seq, receive_rtt_ns;
-    uint64_t receive_rtt_us;
+    uint32_t receive_buffer, window_limit; /* window_limit: opens as segments come */
+    uint32_t tune_space, receive_rtt_us;   /* the latter times 8 */
+    uint64_t tune_seq, tune_ns, receive_rtt_seq, receive_rtt_ns;
     union {
         struct cubic cubic;
     } congestion;
     struct {
-        uint64_t sent, resent;
-        uint32_t timeouts, probes, undone;
+        uint32_t sent, resent, timeouts, probes, undone;
     } counts;
 };
 

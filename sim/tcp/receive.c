@@ -176,12 +176,12 @@ void receive_put_sacks(struct tcp *t, struct tcp_segment *s)
 
 void receive_start(struct tcp *t)
 {
-    uint64_t space = t->receive_buffer / 2;
+    uint32_t space = t->receive_buffer / 2;
 
     t->window_limit = space < SYN_WINDOW_MAX ? space : SYN_WINDOW_MAX;
     if (t->window_limit > t->mss)
         t->window_limit -= t->window_limit % t->mss;
-    t->tune_space = (uint64_t)t->config->initial_window * t->mss;
+    t->tune_space = t->config->initial_window * t->mss;
     if (t->tune_space > t->window_limit)
         t->tune_space = t->window_limit;
     t->receive_mss = RECEIVE_MSS_FIRST < t->mss ? RECEIVE_MSS_FIRST : (uint16_t)t->mss;
@@ -238,7 +238,7 @@ static void open_window(struct tcp *t, size_t size)
     room -= t->window_limit;
     if (step < 2 * size)
         step = 2 * size;
-    t->window_limit += step < room ? step : room;
+    t->window_limit += (uint32_t)(step < room ? step : room);
 }
 
 /* Once a round trip: a buffer for twice of what the reader took in it, and more while that grows. */
@@ -254,10 +254,10 @@ static void tune_buffer(struct tcp *t, uint64_t now_ns)
         if (window > t->config->receive_buffer_max / 2)
             window = t->config->receive_buffer_max / 2;
         if (2 * window > t->receive_buffer)
-            t->receive_buffer = 2 * window;
+            t->receive_buffer = (uint32_t)(2 * window);
     }
     if (copied > t->tune_space)
-        t->tune_space = copied;
+        t->tune_space = (uint32_t)copied;
     t->tune_seq = read_seq;
     t->tune_ns = now_ns;
 }
@@ -265,7 +265,7 @@ static void tune_buffer(struct tcp *t, uint64_t now_ns)
 /* The round trip as a receiver sees it: from our ACK to the bytes it let go. Eight times the mean. */
 static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
-    uint64_t sample;
+    uint32_t sample;
 
     if (s->bytes.size < t->receive_mss)
         return;
@@ -278,7 +278,7 @@ static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment
         return;
     }
     if (s->seq >= t->receive_rtt_seq) { /* a window's worth takes a round trip at least */
-        sample = rtt_of(t->receive_rtt_ns, now_ns) * 8ull;
+        sample = rtt_of(t->receive_rtt_ns, now_ns) * 8;
         if (t->receive_rtt_seq && (t->receive_rtt_us == 0 || sample < t->receive_rtt_us))
             t->receive_rtt_us = sample;
         t->receive_rtt_seq = t->offered_end;
@@ -305,24 +305,25 @@ static void be_alert(struct tcp *t)
 {
     be_quick(t);
     t->pingpong = false;
-    t->ack_wait_ns = t->config->delayed_ack_ns;
+    t->ack_wait_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
     t->ack_now = true;
 }
 
 static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size)
 {
-    uint64_t gap = now_ns - t->received_ns, least = t->config->delayed_ack_ns;
+    uint64_t gap_us = (now_ns - t->received_ns) / NS_PER_US, rto_us = t->rto_ns / NS_PER_US;
+    uint32_t least_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
 
-    if (t->ack_wait_ns == 0) {
+    if (t->ack_wait_us == 0) {
         be_quick(t);
-        t->ack_wait_ns = least;
-    } else if (gap <= least / 2) {
-        t->ack_wait_ns = t->ack_wait_ns / 2 + least / 2;
-    } else if (gap < t->ack_wait_ns) {
-        t->ack_wait_ns = t->ack_wait_ns / 2 + gap;
-        if (t->ack_wait_ns > t->rto_ns)
-            t->ack_wait_ns = t->rto_ns;
-    } else if (gap > t->rto_ns) {
+        t->ack_wait_us = least_us;
+    } else if (gap_us <= least_us / 2) {
+        t->ack_wait_us = t->ack_wait_us / 2 + least_us / 2;
+    } else if (gap_us < t->ack_wait_us) {
+        t->ack_wait_us = t->ack_wait_us / 2 + (uint32_t)gap_us;
+        if (t->ack_wait_us > rto_us)
+            t->ack_wait_us = (uint32_t)rto_us;
+    } else if (gap_us > rto_us) {
         be_quick(t);
     }
     t->received_ns = now_ns;
@@ -336,7 +337,7 @@ static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size)
 
 static void delay_ack(struct tcp *t, uint64_t now_ns)
 {
-    uint64_t least = t->config->delayed_ack_ns, wait = t->ack_wait_ns;
+    uint64_t least = t->config->delayed_ack_ns, wait = (uint64_t)t->ack_wait_us * NS_PER_US;
     uint64_t most = t->pingpong || t->ack_pushed ? ACK_WAIT_MAX_NS : ACK_WAIT_MAX_BULK_NS;
     uint64_t rtt_ns = (uint64_t)(t->srtt_us >> 3) * NS_PER_US;
 
@@ -369,13 +370,13 @@ void receive_ack_sent(struct tcp *t)
     t->ack_now = t->ack_later = t->ack_pushed = t->ack_pushed_again = false;
     t->ack_deadline_ns = TIME_NEVER;
     if (t->quick_acks && --t->quick_acks == 0)
-        t->ack_wait_ns = t->config->delayed_ack_ns;
+        t->ack_wait_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
 }
 
 /* Data that goes out soon after data came in: answers carry the ACKs. */
 void receive_data_sent(struct tcp *t, uint64_t now_ns)
 {
-    if (t->ack_wait_ns && now_ns - t->received_ns < t->ack_wait_ns)
+    if (t->ack_wait_us && now_ns - t->received_ns < (uint64_t)t->ack_wait_us * NS_PER_US)
         t->pingpong = true;
 }
 

@@ -30,7 +30,7 @@ static void begin_reduction(struct tcp *t)
     t->cwnd_count = 0;
     f->prior_cwnd = t->cwnd;
     f->prr_delivered = f->prr_out = 0;
-    t->ssthresh = t->cc->ssthresh(t);
+    t->ssthresh = tcp_cc_of(t->config)->ssthresh(t);
 }
 
 static void end_reduction(struct tcp *t, uint64_t now_ns)
@@ -197,10 +197,10 @@ void recovery_enter_loss(struct tcp *t, uint64_t now_ns)
         (t->phase == TCP_PHASE_LOSS && t->retries == 0)) {
         f->prior_ssthresh = recovery_current_ssthresh(t);
         f->prior_cwnd = t->cwnd;
-        t->ssthresh = t->cc->ssthresh(t);
+        t->ssthresh = tcp_cc_of(t->config)->ssthresh(t);
         begin_undo(t);
     }
-    t->cc->timed_out(t);
+    tcp_cc_of(t->config)->timed_out(t);
     t->cwnd = flight_in_flight(f) + 1;
     t->cwnd_count = 0;
     t->cwnd_stamp_ns = now_ns;

@@ -127,7 +127,7 @@ static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint
     uint32_t number;
 
     if (flight_in_flight(t->flight) == 0 && t->sent_ns != TIME_NEVER)
-        t->cc->restarted(t, now_ns, now_ns - t->sent_ns);
+        tcp_cc_of(t->config)->restarted(t, now_ns, now_ns - t->sent_ns);
     f = flight_get(t);
     send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
     append_views(t, &s->bytes, &t->cursor_index, &t->cursor_start, t->next, size);

@@ -119,7 +119,6 @@ struct tcp *tcp_new(const struct tcp_config *config)
 
     CHECK(tcp_config_problem(config) == NULL);
     t->config = config;
-    t->cc = config->congestion == TCP_CUBIC ? &tcp_cc_cubic : &tcp_cc_newreno;
     t->state = STATE_CLOSED;
     t->mss = config->mss;
     t->timestamps_ok = config->timestamps;
@@ -130,8 +129,9 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->min_rtt_us = t->min_rtt_last_us = RTT_NONE;
     t->rto_ns = config->rto_initial_ns;
     t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
-    t->send_buffer = config->send_buffer ? config->send_buffer : config->send_buffer_initial;
-    t->receive_buffer = config->receive_buffer ? config->receive_buffer : config->receive_buffer_initial;
+    t->send_buffer = (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
+    t->receive_buffer =
+        (uint32_t)(config->receive_buffer ? config->receive_buffer : config->receive_buffer_initial);
     t->end = 1;
     return t;
 }
@@ -180,13 +180,13 @@ void tcp_established(struct tcp *t, uint64_t now_ns)
     t->retries = t->backoff = 0;
     t->state = STATE_ESTABLISHED;
     timer_set(t, TIMER_NONE, 0);
-    t->cc->init(t);
+    tcp_cc_of(t->config)->init(t);
     t->sent_ns = t->cwnd_stamp_ns = t->tune_ns = t->received_ns = now_ns;
     t->usage_end = t->next;
     t->cursor_start = 1;
     t->events |= TCP_CONNECTED;
     if (t->config->send_buffer == 0 && first > t->send_buffer)
-        t->send_buffer = first < t->config->send_buffer_max ? first : t->config->send_buffer_max;
+        t->send_buffer = (uint32_t)(first < t->config->send_buffer_max ? first : t->config->send_buffer_max);
 }
 
 static void drop_everything(struct tcp *t)
@@ -560,9 +560,11 @@ void tcp_timeout(struct tcp *t, uint64_t now_ns)
         t->ack_now = true;
         if (t->pingpong) {
             t->pingpong = false;
-            t->ack_wait_ns = t->config->delayed_ack_ns;
+            t->ack_wait_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
         } else {
-            t->ack_wait_ns = t->ack_wait_ns * 2 < t->rto_ns ? t->ack_wait_ns * 2 : t->rto_ns;
+            uint64_t twice_ns = 2ull * t->ack_wait_us * NS_PER_US;
+
+            t->ack_wait_us = (uint32_t)((twice_ns < t->rto_ns ? twice_ns : t->rto_ns) / NS_PER_US);
         }
     }
     if (now_ns < t->timer_ns)
