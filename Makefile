@@ -29,7 +29,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
+.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live interop
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -95,6 +95,10 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
+interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
