@@ -36,7 +36,8 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help replay sanitize test unit live
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize test unit
+
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -134,6 +135,10 @@ fuzz:
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT=-O1 FUZZ="$(FUZZ)" fuzzers \
 	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer"
 	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+
+## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
+interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a

@@ -91,7 +91,7 @@ def main():
     lab = Lab(commands, missing, logs, args.size)
     results = run_all(lab, rows, columns, args.jobs)
     print_table(rows, columns, results)
-    for kind, parts in sorted(lab.versions.items()):
+    for kind, parts in sorted((k, v) for k, v in lab.versions.items() if v):
         print(f"{kind}: " + ", ".join(f"{name} {version}" for name, version in parts.items()))
     for kind, reason in sorted(missing.items()):
         print(f"{kind}: not run: {reason}")

@@ -31,6 +31,8 @@ function parseFlags () {
       flood: { type: 'string', default: 'false' },
       'early-muxer': { type: 'string', default: 'true' },
       set: { type: 'string', multiple: true, default: [] },
+      // Own messages travel by gossip only: with D = 0 the library sends them to everyone.
+      'publish-nowhere': { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
     },
   })
@@ -41,6 +43,7 @@ function parseFlags () {
     messageId: values.msgid,
     versions: values.versions,
     flood: values.flood === 'true',
+    publishNowhere: values['publish-nowhere'] === 'true',
     earlyMuxer: values['early-muxer'] === 'true',
     params: Object.fromEntries(values.set.map(s => s.split('=')).map(([k, v]) => [k, Number(v)])),
     sinkPauseMs: Number(values['sink-pause-ms']),
