@@ -5,6 +5,7 @@
 build=$1
 seconds=$2
 shift 2
+[ "$seconds" -gt 0 ] || exit 2 # libFuzzer takes 0 for no limit
 runs=0
 failed=0
 for name in "$@"; do
