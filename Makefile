@@ -52,7 +52,7 @@ demo:
 ## make test        set the machine up for tests, run all of them
 test:
 	scripts/setup.sh --tests
-	$(MAKE) -j$(JOBS) all $(UNITS)
+	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
 	$(MAKE) unit replay architecture cli live
 
 help:

@@ -38,7 +38,7 @@ STACK_SYSTEM_MORE = [
     ("stack/base/mem.c", ["stdio.h", "stdlib.h"]),
     ("stack/base/pool.c", ["pthread.h", "sys/mman.h"]),  # the memory below mem.c
     ("stack/crypto/*.c", ["sodium.h"]),
-    ("stack/backend/epoll*.c", ["*"]),
+    ("stack/backend/epoll*", ["*"]),
 ]
 
 # Libraries that have one home each.
