@@ -70,6 +70,12 @@ function security (settings) {
   }
 }
 
+// A paused stream of this library takes up to its window, 16 MiB, into a buffer of 4 MiB, and then aborts. So who reads
+// slowly must keep the window below that.
+function muxer (settings) {
+  return settings.sinkPauseMs > 0 ? yamux({ streamOptions: { maxStreamWindowSize: 1 << 20 } }) : yamux()
+}
+
 function versions () {
   const found = { node: process.versions.node }
   for (const name of ['libp2p', '@libp2p/tcp', '@libp2p/noise', '@libp2p/yamux', '@libp2p/gossipsub']) {
@@ -86,7 +92,7 @@ async function makeNode (settings, privateKey) {
     addresses: { listen: settings.listen === 'none' ? [] : [settings.listen] },
     transports: [tcp()],
     connectionEncrypters: [security(settings)],
-    streamMuxers: [yamux()],
+    streamMuxers: [muxer(settings)],
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: 1000, maxIncomingPendingConnections: 100 },
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), gossip: gossipService(settings) },

@@ -60,7 +60,7 @@ async function drain (stream, pauseMs) {
     if (pauseMs > 0 && Math.floor(count / MIB) !== before && stream.readStatus === 'readable') {
       stream.pause()
       await sleep(pauseMs)
-      stream.resume()
+      if (stream.readStatus === 'paused') stream.resume()
     }
   }
   return count
