@@ -77,7 +77,7 @@ def main():
         print("nothing to run", file=sys.stderr)
         return 2
     start = time.monotonic()
-    build = pathlib.Path(args.build)
+    build = pathlib.Path(args.build).resolve()  # installers run in other folders
     commands, missing = install(build, {"go", "js"})
     print(f"installed in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     if args.control or pathlib.Path(args.hearsay).exists():
