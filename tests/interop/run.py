@@ -77,11 +77,11 @@ def main():
         print("nothing to run", file=sys.stderr)
         return 2
     start = time.monotonic()
-    build = pathlib.Path(args.build).resolve() # the peers are built from folders of their own
+    build = pathlib.Path(args.build).resolve()  # installers run in other folders
     commands, missing = install(build, {"go", "js"})
     print(f"installed in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     if args.control or pathlib.Path(args.hearsay).exists():
-        commands["hearsay"] = [str(pathlib.Path(args.hearsay).resolve()), "node"]
+        commands["hearsay"] = [args.hearsay, "node"]
     else:
         missing["hearsay"] = f"{args.hearsay} is not there"
     logs = build / "logs"
