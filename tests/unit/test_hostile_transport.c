@@ -57,7 +57,7 @@ static void send_overlong_varint(struct siege *s)
 {
     text(s, "\x93");
     flood(s, 0, 1); /* 19 in two bytes */
-    text(s, HEADER + 1);
+    text(s, &HEADER[1]);
 }
 
 static void send_zero_length(struct siege *s)
