@@ -35,7 +35,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
+.PHONY: all architecture bench clean cli compilers demo help sanitize suite test unit live
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -51,7 +51,7 @@ demo:
 test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS)
-	$(MAKE) unit architecture cli live
+	$(MAKE) unit architecture cli live suite
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -109,6 +109,10 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make suite       experiments of libp2p's gossipsub-interop suite, simulated and as processes on loopback
+suite: $(BUILD)/hearsay
+	$(Q)python3 tests/suite/suite.py $(BUILD)/hearsay
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
