@@ -15,13 +15,16 @@
 static const char usage[] =
     "usage: hearsay interop --params FILE [OPTION]...\n"
     "\n"
-    "Plays one node of an experiment of libp2p's gossipsub-interop suite on real sockets, and ends with its script.\n"
-    "JSON lines on stdout, all else on stderr. The node's number is in the host's name (node0, node1, ...).\n"
+    "Plays one node of an experiment of libp2p's gossipsub-interop suite on real sockets, and ends "
+    "with its script.\n"
+    "JSON lines on stdout, all else on stderr. The node's number is in the host's name (node0, "
+    "node1, ...).\n"
     "\n"
     "  --params FILE      the script (params.json)\n"
     "  --node-id N        instead of the number in the host's name\n"
     "  --port N           where every node listens; default 9000\n"
-    "  --hosts-file FILE  where the nodes are: lines of \"ID IP:PORT\"; without it node7 is looked up by its name\n"
+    "  --hosts-file FILE  where the nodes are: lines of \"ID IP:PORT\"; without it node7 is looked "
+    "up by its name\n"
     "\n"
     "Exit status: 0, 1 a connect or publish failed or the network did, 2 bad usage or script.\n";
 
@@ -66,7 +69,8 @@ static bool take(struct interop_arguments *a, int letter, const char *value)
         a->has_node = take_number(value, 0, SUITE_NODES_MAX - 1, &number);
         a->node = (uint32_t)number;
         if (!a->has_node)
-            usage_error(&command_interop, "--node-id %s is not a number from 0 to %u", value, SUITE_NODES_MAX - 1);
+            usage_error(&command_interop, "--node-id %s is not a number from 0 to %u", value,
+                        SUITE_NODES_MAX - 1);
         return a->has_node;
     default:
         if (!take_number(value, 1, 65535, &number)) {
@@ -121,7 +125,8 @@ static bool read_arguments(struct interop_arguments *a, int argc, char **argv, i
             return false;
     }
     if (optind < argc) {
-        usage_error(&command_interop, "%s: arguments without an option are not understood", argv[optind]);
+        usage_error(&command_interop, "%s: arguments without an option are not understood",
+                    argv[optind]);
         return false;
     }
     return finish(a);
@@ -170,4 +175,5 @@ static int run(int argc, char **argv)
     return status;
 }
 
-const struct command command_interop = {"interop", "play a node of libp2p's gossipsub-interop suite", usage, run};
+const struct command command_interop = {
+    "interop", "play a node of libp2p's gossipsub-interop suite", usage, run};

@@ -23,10 +23,13 @@ static const char usage[] =
     "  --json            the summary as one JSON object\n"
     "  --progress MODE   auto (a bar on a terminal, lines elsewhere; the default) or off\n"
     "\n"
-    "The second form runs an experiment of libp2p's gossipsub-interop suite: its params.json, graph.gml and\n"
-    "shadow.yaml. Each node also writes DIR/hosts/nodeN/hearsay.1000.stdout, as it would under Shadow.\n"
+    "The second form runs an experiment of libp2p's gossipsub-interop suite: its params.json, "
+    "graph.gml and\n"
+    "shadow.yaml. Each node also writes DIR/hosts/nodeN/hearsay.1000.stdout, as it would under "
+    "Shadow.\n"
     "\n"
-    "Exit status: 0, 1 an expectation failed or the disk or network did, 2 bad usage or scenario, 4 time limit.\n";
+    "Exit status: 0, 1 an expectation failed or the disk or network did, 2 bad usage or scenario, "
+    "4 time limit.\n";
 
 static void on_signal(int number)
 {
@@ -38,7 +41,8 @@ static void print_judgement(void *ctx, const struct run_judgement *j)
 {
     FILE *out = ctx;
 
-    fprintf(out, "  %s  %s  (%s)\n", j->passed ? "ok    " : "FAILED", j->expectation->text, j->value);
+    fprintf(out, "  %s  %s  (%s)\n", j->passed ? "ok    " : "FAILED", j->expectation->text,
+            j->value);
 }
 
 static char *result_folder(const struct run_arguments *a, const struct scenario *s)
@@ -53,7 +57,8 @@ static char *result_folder(const struct run_arguments *a, const struct scenario 
     return folder;
 }
 
-static void print_result(const struct run_arguments *a, struct run_result *result, const char *folder)
+static void print_result(const struct run_arguments *a, struct run_result *result,
+                         const char *folder)
 {
     if (!result->has_summary)
         return;
@@ -63,7 +68,8 @@ static void print_result(const struct run_arguments *a, struct run_result *resul
     }
     summary_print_text(&result->summary, stdout);
     if (result->skipped)
-        printf("  %u publications fell to nodes that were down and were left out\n", result->skipped);
+        printf("  %u publications fell to nodes that were down and were left out\n",
+               result->skipped);
     printf("\nrecorded in %s/run.sqlite; `hearsay report %s` draws it\n", folder, folder);
 }
 
@@ -111,20 +117,23 @@ static void close_job(struct job *job)
         scenario_free(&job->loaded);
 }
 
-static int run_job(const struct run_arguments *a, struct job *job, const struct run_options *options,
-                   const char *folder, struct run_result *result)
+static int run_job(const struct run_arguments *a, struct job *job,
+                   const struct run_options *options, const char *folder, struct run_result *result)
 {
     int status;
 
     if (job->experiment && !experiment_log_to(job->experiment, folder)) {
-        fprintf(stderr, "hearsay run: cannot write the nodes' logs in %s: %s\n", folder, strerror(errno));
+        fprintf(stderr, "hearsay run: cannot write the nodes' logs in %s: %s\n", folder,
+                strerror(errno));
         return RUN_FAILED;
     }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    status = (int)run_scenario(job->scenario, options, a->json ? NULL : print_judgement, stdout, result);
+    status =
+        (int)run_scenario(job->scenario, options, a->json ? NULL : print_judgement, stdout, result);
     if (job->experiment && !experiment_finish(job->experiment) && status == RUN_OK) {
-        snprintf(result->error, sizeof result->error, "cannot write the nodes' logs: %s", strerror(errno));
+        snprintf(result->error, sizeof result->error, "cannot write the nodes' logs: %s",
+                 strerror(errno));
         status = RUN_FAILED;
     }
     if (result->warning[0])
@@ -180,7 +189,8 @@ static bool check_files(const struct run_arguments *a, int *status)
     bool any = f->params || f->graph || f->hosts, all = f->params && f->graph && f->hosts;
 
     if (any && (!all || a->file_count != 0))
-        *status = usage_error(&command_run, "--params, --graph and --hosts go together, and without a scenario");
+        *status = usage_error(&command_run,
+                              "--params, --graph and --hosts go together, and without a scenario");
     else if (!any && a->file_count != 1)
         *status = usage_error(&command_run, "give one scenario (%d given)", a->file_count);
     else
@@ -193,8 +203,8 @@ static int run(int argc, char **argv)
     struct run_arguments a;
     int status = RUN_OK;
 
-    if (arguments_read(&a, argc, argv, &command_run, "backend,seed,set,threads,out,json,progress,params,graph,hosts",
-                       &status) &&
+    if (arguments_read(&a, argc, argv, &command_run,
+                       "backend,seed,set,threads,out,json,progress,params,graph,hosts", &status) &&
         check_files(&a, &status))
         status = run_file(&a);
     arguments_free(&a);

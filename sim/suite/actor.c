@@ -67,7 +67,8 @@ void suite_identity_seed(uint32_t node, uint8_t seed[static ED25519_SEED_SIZE])
         seed[i] = (uint8_t)(node >> 8 * i);
 }
 
-void actor_init(struct actor *a, const struct suite_script *script, uint32_t node, const struct actor_world *world)
+void actor_init(struct actor *a, const struct suite_script *script, uint32_t node,
+                const struct actor_world *world)
 {
     const struct player_env env = {a, connect_to, subscribe, delay, publish};
 
@@ -75,7 +76,8 @@ void actor_init(struct actor *a, const struct suite_script *script, uint32_t nod
     player_init(&a->player, script, node, &env);
 }
 
-static void on_peer_topic(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined)
+static void on_peer_topic(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic,
+                          bool joined)
 {
     suite_log_subscription(&((struct actor *)ctx)->log, now_ns, peer, topic, joined);
 }
@@ -101,7 +103,8 @@ void actor_start(struct actor *a, uint64_t now_ns, struct node *node)
     actor_wake(a, now_ns);
 }
 
-/* Only the connection that the script waits for decides; an attempt that lost to one from the other side is no failure. */
+/* Only the connection that the script waits for decides; an attempt that lost to one from the other
+ * side is no failure. */
 static void watch(struct actor *a, uint64_t now_ns, const struct trace_event *e)
 {
     struct node_peer peer;
@@ -115,8 +118,8 @@ static void watch(struct actor *a, uint64_t now_ns, const struct trace_event *e)
     case TRACE_CONN_FAILED:
         if (e->code == ERR_DUPLICATE)
             break;
-        if (e->peer == TRACE_NO_PEER ||
-            (node_peer(a->node, e->peer, &peer) && peer.dialled && endpoint_equal(&peer.remote, &a->target)))
+        if (e->peer == TRACE_NO_PEER || (node_peer(a->node, e->peer, &peer) && peer.dialled &&
+                                         endpoint_equal(&peer.remote, &a->target)))
             settle(a, now_ns, e->code);
         break;
     default:

@@ -52,7 +52,8 @@ static void place(void *ctx, struct scenario_node *nodes)
     }
 }
 
-static void configure(void *ctx, uint32_t node, struct node_config *config, struct node_events *events)
+static void configure(void *ctx, uint32_t node, struct node_config *config,
+                      struct node_events *events)
 {
     actor_configure(&((struct experiment *)ctx)->actors[node], config, events);
 }
@@ -104,7 +105,8 @@ static void ended(void *ctx, struct actor *a, uint64_t now_ns)
     bool failed = a->player.state == PLAYER_FAILED;
 
     if (failed && e->failed_count++ == 0)
-        snprintf(e->failure, sizeof e->failure, "node%" PRIu32 ": %s", a->player.node, a->player.error);
+        snprintf(e->failure, sizeof e->failure, "node%" PRIu32 ": %s", a->player.node,
+                 a->player.error);
     run_retire(e->run, a->player.node, now_ns, "script-failed", failed ? a->player.error : NULL);
 }
 
@@ -117,8 +119,8 @@ static int invalid(struct scenario_error *err, const char *file, const char *wha
 }
 
 /* Adds the dials that an instruction makes of one node. */
-static bool put_edges(struct buf *text, const struct suite_script *s, const struct suite_instruction *i, uint32_t node,
-                      uint32_t node_count)
+static bool put_edges(struct buf *text, const struct suite_script *s,
+                      const struct suite_instruction *i, uint32_t node, uint32_t node_count)
 {
     char edge[64];
 
@@ -129,14 +131,15 @@ static bool put_edges(struct buf *text, const struct suite_script *s, const stru
             return false;
         if (to == node)
             continue; /* fails when it is its turn */
-        snprintf(edge, sizeof edge, "%s  [node-%" PRIu32 ", node-%" PRIu32 "]", text->data[text->size - 1] == '[' ? "\n" : ",\n",
-                 node, to);
+        snprintf(edge, sizeof edge, "%s  [node-%" PRIu32 ", node-%" PRIu32 "]",
+                 text->data[text->size - 1] == '[' ? "\n" : ",\n", node, to);
         buf_append_slice(text, slice_text(edge));
     }
     return true;
 }
 
-static int put_topology(struct buf *text, const struct experiment *e, const char *file, struct scenario_error *err)
+static int put_topology(struct buf *text, const struct experiment *e, const char *file,
+                        struct scenario_error *err)
 {
     char what[120];
     size_t start;
@@ -147,13 +150,16 @@ static int put_topology(struct buf *text, const struct experiment *e, const char
         const struct suite_instruction *in = &e->script.items[i];
         bool all = in->node == SUITE_ALL, known = true;
 
-        for (uint32_t n = all ? 0 : in->node; in->kind == SUITE_CONNECT && known && n < e->hosts.count; n++) {
+        for (uint32_t n = all ? 0 : in->node;
+             in->kind == SUITE_CONNECT && known && n < e->hosts.count; n++) {
             known = put_edges(text, &e->script, in, n, e->hosts.count);
             if (!all)
                 break;
         }
         if (!known) {
-            snprintf(what, sizeof what, "script[%" PRIu32 "]: connects to a node that has no host (node0 to node%" PRIu32 ")",
+            snprintf(what, sizeof what,
+                     "script[%" PRIu32
+                     "]: connects to a node that has no host (node0 to node%" PRIu32 ")",
                      in->number, e->hosts.count - 1);
             return invalid(err, file, what);
         }
@@ -176,8 +182,8 @@ static uint64_t duration_ns(const struct experiment *e)
 }
 
 /* The experiment in the words of a scenario: what is recorded with the run, and read back here. */
-static int write_scenario(const struct experiment *e, const struct experiment_files *f, struct buf *text,
-                          struct scenario_error *err)
+static int write_scenario(const struct experiment *e, const struct experiment_files *f,
+                          struct buf *text, struct scenario_error *err)
 {
     const char *slash = strrchr(f->graph, '/'), *graph = slash ? slash + 1 : f->graph;
     char head[900];
@@ -185,7 +191,8 @@ static int write_scenario(const struct experiment *e, const struct experiment_fi
     if (strlen(graph) > 255 || strpbrk(graph, "\"\\\n"))
         return invalid(err, f->graph, "is a name of a kind that is not supported");
     snprintf(head, sizeof head,
-             "# An experiment of libp2p's gossipsub-interop suite. Its nodes follow their script, whose connects are the\n"
+             "# An experiment of libp2p's gossipsub-interop suite. Its nodes follow their script, "
+             "whose connects are the\n"
              "# topology here, and are at the places that shadow.yaml gives them.\n"
              "scenario: interop\n"
              "duration: %" PRIu64 "ms\n"
@@ -194,14 +201,15 @@ static int write_scenario(const struct experiment *e, const struct experiment_fi
              "  - group: node\n"
              "    count: %" PRIu32 "\n"
              "    subscribe: []\n"
-             "    gossipsub: {signing: no-author, message_id: first8, outbound_queue: 600, validation_queue: 600, rpc_max: 10 MiB}\n",
+             "    gossipsub: {signing: no-author, message_id: first8, outbound_queue: 600, "
+             "validation_queue: 600, rpc_max: 10 MiB}\n",
              duration_ns(e) / 1000000, graph, e->hosts.count);
     buf_append_slice(text, slice_text(head));
     return e->hosts.count > 1 ? put_topology(text, e, f->params, err) : ERR_OK;
 }
 
-static int load_scenario(struct experiment *e, const struct experiment_files *f, const char *const *sets,
-                         size_t set_count, struct scenario_error *err)
+static int load_scenario(struct experiment *e, const struct experiment_files *f,
+                         const char *const *sets, size_t set_count, struct scenario_error *err)
 {
     char *name = mem_alloc(strlen(f->graph) + 32), *slash;
     struct buf text;
@@ -230,8 +238,8 @@ static int make_actors(struct experiment *e, const char *file, struct scenario_e
     if (e->script.node_limit > e->hosts.count) {
         char what[96];
 
-        snprintf(what, sizeof what, "names node %" PRIu32 ", and there are %" PRIu32 " hosts", e->script.node_limit - 1,
-                 e->hosts.count);
+        snprintf(what, sizeof what, "names node %" PRIu32 ", and there are %" PRIu32 " hosts",
+                 e->script.node_limit - 1, e->hosts.count);
         return invalid(err, file, what);
     }
     e->actors = mem_zalloc(e->hosts.count * sizeof *e->actors);
@@ -258,7 +266,8 @@ int experiment_open(const struct experiment_files *files, const char *const *set
         result = load_scenario(e, files, sets, set_count, err);
     if (result == ERR_OK && e->hosts.has_buffers && e->scenario.network.tcp == SCENARIO_TCP_IDEAL)
         snprintf(e->warning, sizeof e->warning,
-                 "%.200s: experimental: socket buffers have no effect on network.tcp = ideal, which has no windows",
+                 "%.200s: experimental: socket buffers have no effect on network.tcp = ideal, "
+                 "which has no windows",
                  files->hosts);
     if (result != ERR_OK) {
         experiment_free(e);

@@ -1,6 +1,6 @@
-/* An experiment of the suite as a run of ours: the graph and the hosts become a scenario, the script the behaviour of
- * its nodes. Every node writes FOLDER/hosts/node<i>/hearsay.1000.stdout, where Shadow would put it; time 0 is
- * 2000-01-01, as in Shadow. */
+/* An experiment of the suite as a run of ours: the graph and the hosts become a scenario, the
+ * script the behaviour of its nodes. Every node writes FOLDER/hosts/node<i>/hearsay.1000.stdout,
+ * where Shadow would put it; time 0 is 2000-01-01, as in Shadow. */
 #ifndef SIM_SUITE_EXPERIMENT_H
 #define SIM_SUITE_EXPERIMENT_H
 
@@ -12,7 +12,8 @@ struct experiment_files {
 
 struct experiment;
 
-/* 0, or ERR_INVALID with *err set. `sets` are overrides of the scenario's settings, as of scenario_load. */
+/* 0, or ERR_INVALID with *err set. `sets` are overrides of the scenario's settings, as of
+ * scenario_load. */
 int experiment_open(const struct experiment_files *files, const char *const *sets, size_t set_count,
                     struct experiment **out, struct scenario_error *err);
 /* Both belong to the experiment. */

@@ -105,7 +105,8 @@ static const char *set(const struct param *param, const json_t *value, void *bas
         memcpy(at, &(uint64_t){(uint64_t)number}, sizeof(uint64_t));
         return NULL;
     case PARAM_RATIO:
-        if (!json_is_number(value) || !(json_number_value(value) >= 0) || json_number_value(value) > 1)
+        if (!json_is_number(value) || !(json_number_value(value) >= 0) ||
+            json_number_value(value) > 1)
             return "must be a number from 0 to 1";
         count = (uint32_t)(json_number_value(value) * 1e6 + 0.5);
         memcpy(at, &count, sizeof count);
@@ -126,11 +127,13 @@ const char *suite_params_apply(const void *json, struct gossipsub_params *p, con
     *key = "";
     if (!json_is_object(object))
         wrong = "must be an object";
-    for (void *at = json_object_iter(object); at && !wrong; at = json_object_iter_next(object, at)) {
+    for (void *at = json_object_iter(object); at && !wrong;
+         at = json_object_iter_next(object, at)) {
         const struct param *param = find(json_object_iter_key(at));
 
         *key = json_object_iter_key(at);
-        wrong = param ? set(param, json_object_iter_value(at), p) : "is not a parameter of GossipSub";
+        wrong =
+            param ? set(param, json_object_iter_value(at), p) : "is not a parameter of GossipSub";
     }
     if (!wrong) {
         *key = "";

@@ -15,8 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANY(key) {key, FIELD_OTHER, false, 0, 0, 0, NULL}
-#define NEEDED(key) {key, FIELD_OTHER, true, 0, 0, 0, NULL}
+#define ANY(key)                                                                                   \
+    {                                                                                              \
+        key, FIELD_OTHER, false, 0, 0, 0, NULL                                                     \
+    }
+#define NEEDED(key)                                                                                \
+    {                                                                                              \
+        key, FIELD_OTHER, true, 0, 0, 0, NULL                                                      \
+    }
 #define CHECK_KEYS(r, t, table) reader_fields(r, t, table, sizeof table / sizeof *table, NULL)
 
 struct graph_ids {
@@ -27,11 +33,11 @@ struct graph_ids {
 /* Shadow's times: "10 min", "90s", or a number of seconds. */
 static void read_time(struct reader *r, const struct tree *t, uint64_t *ns)
 {
-    static const char *const units[][2] = {{"", "s"},        {"s", "s"},      {"sec", "s"},     {"secs", "s"},
-                                           {"second", "s"},  {"seconds", "s"}, {"m", "m"},       {"min", "m"},
-                                           {"mins", "m"},    {"minute", "m"},  {"minutes", "m"}, {"h", "h"},
-                                           {"hour", "h"},    {"hours", "h"},   {"ms", "ms"},     {"us", "us"},
-                                           {"ns", "ns"}};
+    static const char *const units[][2] = {
+        {"", "s"},        {"s", "s"},  {"sec", "s"},  {"secs", "s"},  {"second", "s"},
+        {"seconds", "s"}, {"m", "m"},  {"min", "m"},  {"mins", "m"},  {"minute", "m"},
+        {"minutes", "m"}, {"h", "h"},  {"hour", "h"}, {"hours", "h"}, {"ms", "ms"},
+        {"us", "us"},     {"ns", "ns"}};
     size_t digits, blanks, i = 0;
     const char *wrong = "is not a time of Shadow's (as \"10 min\")";
     char text[48];
@@ -52,12 +58,15 @@ static void read_time(struct reader *r, const struct tree *t, uint64_t *ns)
         reader_fail(r, t, "must be more than 0");
 }
 
-/* The settings that tell Shadow how to work and what to show are allowed: they change nothing of the network. */
+/* The settings that tell Shadow how to work and what to show are allowed: they change nothing of
+ * the network. */
 static void read_general(struct reader *r, const struct tree *t, struct suite_hosts *h)
 {
     static const struct field fields[] = {
-        NEEDED("stop_time"), ANY("model_unblocked_syscall_latency"), ANY("progress"), ANY("log_level"),
-        ANY("heartbeat_interval"), ANY("parallelism"), ANY("data_directory")};
+        NEEDED("stop_time"),       ANY("model_unblocked_syscall_latency"),
+        ANY("progress"),           ANY("log_level"),
+        ANY("heartbeat_interval"), ANY("parallelism"),
+        ANY("data_directory")};
 
     CHECK_KEYS(r, t, fields);
     if (!r->failed)
@@ -145,18 +154,21 @@ static void check_processes(struct reader *r, const struct tree *t)
     CHECK_KEYS(r, t->first, fields);
 }
 
-static void read_host(struct reader *r, const struct tree *t, const struct graph_ids *graph, struct suite_hosts *h)
+static void read_host(struct reader *r, const struct tree *t, const struct graph_ids *graph,
+                      struct suite_hosts *h)
 {
     static const struct field fields[] = {
         NEEDED("network_node_id"),
         NEEDED("processes"),
         {"bandwidth_up", FIELD_BANDWIDTH, false, offsetof(struct suite_host, up_bps), 1, 0, NULL},
-        {"bandwidth_down", FIELD_BANDWIDTH, false, offsetof(struct suite_host, down_bps), 1, 0, NULL}};
+        {"bandwidth_down", FIELD_BANDWIDTH, false, offsetof(struct suite_host, down_bps), 1, 0,
+         NULL}};
     struct suite_host host = {0};
     uint32_t number = 0;
 
     if (!host_number(t->key, h->count, &number)) {
-        reader_fail_key(r, t, "is not a name here (node0 to node%" PRIu32 ", one each)", h->count - 1);
+        reader_fail_key(r, t, "is not a name here (node0 to node%" PRIu32 ", one each)",
+                        h->count - 1);
         return;
     }
     reader_fields(r, t, fields, sizeof fields / sizeof *fields, &host);
@@ -167,7 +179,8 @@ static void read_host(struct reader *r, const struct tree *t, const struct graph
     h->items[number] = host;
 }
 
-static void read_root(struct reader *r, const struct tree *root, const char *graph_path, struct suite_hosts *h)
+static void read_root(struct reader *r, const struct tree *root, const char *graph_path,
+                      struct suite_hosts *h)
 {
     static const struct field fields[] = {NEEDED("general"), ANY("experimental"), NEEDED("network"),
                                           NEEDED("hosts")};

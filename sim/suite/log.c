@@ -121,7 +121,8 @@ static void put_id(struct suite_log *l, struct slice id)
     jsonl_text(&l->json, "id", slice_text(text));
 }
 
-static void tell_message(struct suite_log *l, uint64_t now_ns, const struct trace_event *e, bool sent)
+static void tell_message(struct suite_log *l, uint64_t now_ns, const struct trace_event *e,
+                         bool sent)
 {
     begin(l, now_ns, sent ? "Sent Message" : "Received Message");
     jsonl_text(&l->json, "service", slice_text("gossipsub"));
@@ -134,9 +135,12 @@ static void tell_message(struct suite_log *l, uint64_t now_ns, const struct trac
 static void tell_control(struct suite_log *l, uint64_t now_ns, const struct trace_event *e)
 {
     static const char *const names[TRACE_CONTROL_COUNT] = {
-        [TRACE_CONTROL_SUBSCRIBE] = "Subscription", [TRACE_CONTROL_IHAVE] = "Ihave",
-        [TRACE_CONTROL_IWANT] = "Iwant",            [TRACE_CONTROL_GRAFT] = "Graft",
-        [TRACE_CONTROL_PRUNE] = "Prune",            [TRACE_CONTROL_IDONTWANT] = "Idontwant",
+        [TRACE_CONTROL_SUBSCRIBE] = "Subscription",
+        [TRACE_CONTROL_IHAVE] = "Ihave",
+        [TRACE_CONTROL_IWANT] = "Iwant",
+        [TRACE_CONTROL_GRAFT] = "Graft",
+        [TRACE_CONTROL_PRUNE] = "Prune",
+        [TRACE_CONTROL_IDONTWANT] = "Idontwant",
         [TRACE_CONTROL_EXTENSIONS] = "Extensions"};
     bool sent = e->kind == TRACE_CONTROL_SENT;
     char msg[32];
@@ -154,7 +158,8 @@ static void tell_control(struct suite_log *l, uint64_t now_ns, const struct trac
 /* Whether the copy was refused before it was traced as an arrival: then this is its only line. */
 static bool refused_at_the_door(const struct trace_event *e)
 {
-    return e->kind == TRACE_REJECT && e->code != TRACE_REJECT_INVALID && e->code != TRACE_REJECT_IGNORED;
+    return e->kind == TRACE_REJECT && e->code != TRACE_REJECT_INVALID &&
+           e->code != TRACE_REJECT_IGNORED;
 }
 
 void suite_log_trace(struct suite_log *l, uint64_t now_ns, const struct trace_event *e)
@@ -169,7 +174,8 @@ void suite_log_trace(struct suite_log *l, uint64_t now_ns, const struct trace_ev
         tell_control(l, now_ns, e);
 }
 
-void suite_log_subscription(struct suite_log *l, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined)
+void suite_log_subscription(struct suite_log *l, uint64_t now_ns, uint32_t peer, struct slice topic,
+                            bool joined)
 {
     if (!l->node)
         return;

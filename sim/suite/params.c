@@ -19,13 +19,15 @@ struct loader {
     const char *name;
     struct suite_script *script;
     struct scenario_error *err;
-    uint32_t number, depth; /* of the instruction at hand: script[number], and so many .instruction behind it */
+    uint32_t number,
+        depth; /* of the instruction at hand: script[number], and so many .instruction behind it */
     uint32_t node;
     const char *type;
     bool failed;
 };
 
-__attribute__((format(printf, 3, 4))) static void fail(struct loader *l, const char *key, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void fail(struct loader *l, const char *key,
+                                                       const char *format, ...)
 {
     char place[160], what[400];
     size_t used;
@@ -40,16 +42,19 @@ __attribute__((format(printf, 3, 4))) static void fail(struct loader *l, const c
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    snprintf(l->err->text, sizeof l->err->text, "%.300s: %s%s%.100s: %s", l->name, place, *key ? "." : "", key, what);
+    snprintf(l->err->text, sizeof l->err->text, "%.300s: %s%s%.100s: %s", l->name, place,
+             *key ? "." : "", key, what);
 }
 
-static int64_t integer(struct loader *l, const json_t *object, const char *key, int64_t min, int64_t max)
+static int64_t integer(struct loader *l, const json_t *object, const char *key, int64_t min,
+                       int64_t max)
 {
     const json_t *value = json_object_get(object, key);
 
     if (!value)
         fail(l, key, "is missing");
-    else if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
+    else if (!json_is_integer(value) || json_integer_value(value) < min ||
+             json_integer_value(value) > max)
         fail(l, key, "must be a whole number from %" PRId64 " to %" PRId64, min, max);
     return l->failed ? min : json_integer_value(value);
 }
@@ -67,7 +72,8 @@ static struct suite_instruction *add(struct loader *l, enum suite_kind kind)
         s->capacity = s->capacity ? s->capacity * 2 : 64;
         s->items = mem_grow(s->items, s->capacity, sizeof *s->items);
     }
-    s->items[s->count] = (struct suite_instruction){.kind = kind, .number = l->number, .node = l->node};
+    s->items[s->count] =
+        (struct suite_instruction){.kind = kind, .number = l->number, .node = l->node};
     return &s->items[s->count++];
 }
 
@@ -268,7 +274,8 @@ static void read_instruction(struct loader *l, const json_t *object)
         types[i].read(l, object);
 }
 
-/* A condition within one for another node never holds; what is in it is read for its mistakes, and forgotten. */
+/* A condition within one for another node never holds; what is in it is read for its mistakes, and
+ * forgotten. */
 static void read_condition(struct loader *l, const json_t *object)
 {
     uint32_t outer = l->node, node = (uint32_t)integer(l, object, "nodeID", 0, SUITE_NODES_MAX - 1);
@@ -331,7 +338,8 @@ static void read_root(struct loader *l, const json_t *root)
     }
 }
 
-int suite_script_parse(const char *name, struct slice text, struct suite_script *out, struct scenario_error *err)
+int suite_script_parse(const char *name, struct slice text, struct suite_script *out,
+                       struct scenario_error *err)
 {
     struct loader l = {.name = name, .script = out, .err = err, .node = SUITE_ALL};
     json_error_t wrong;
@@ -341,7 +349,8 @@ int suite_script_parse(const char *name, struct slice text, struct suite_script 
     err->text[0] = '\0';
     root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &wrong);
     if (!root) {
-        snprintf(err->text, sizeof err->text, "%.300s:%d:%d: %s", name, wrong.line, wrong.column, wrong.text);
+        snprintf(err->text, sizeof err->text, "%.300s:%d:%d: %s", name, wrong.line, wrong.column,
+                 wrong.text);
         return ERR_INVALID;
     }
     read_root(&l, root);
@@ -371,7 +380,8 @@ int suite_script_load(const char *path, struct suite_script *out, struct scenari
     *out = (struct suite_script){0};
     if (!file)
         return unreadable(err, path, strerror(errno));
-    if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > SUITE_FILE_SIZE_MAX) {
+    if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size > SUITE_FILE_SIZE_MAX) {
         fclose(file);
         return unreadable(err, path, "is no file of at most 64 MiB");
     }

@@ -81,7 +81,8 @@ static const char *map_line(struct participant_map *m, char *line)
     return NULL;
 }
 
-bool participant_map_load(const char *path, struct participant_map *out, char error[static PARTICIPANT_ERROR_MAX])
+bool participant_map_load(const char *path, struct participant_map *out,
+                          char error[static PARTICIPANT_ERROR_MAX])
 {
     FILE *file = fopen(path, "r");
     char line[256], place[300];
@@ -222,7 +223,8 @@ static bool play(struct participant *p, char *error)
 
     if (!start(p, error))
         return false;
-    err = p->actor.node ? sockets_run(p->sockets, TIME_NEVER) : ERR_OK; /* no node: the script is over already */
+    err = p->actor.node ? sockets_run(p->sockets, TIME_NEVER)
+                        : ERR_OK; /* no node: the script is over already */
     if (err)
         return fail(error, "cannot wait for events", err_text(err));
     return p->actor.player.state != PLAYER_FAILED ||
@@ -247,7 +249,8 @@ static uint64_t unix_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-bool participant_run(const struct participant_options *options, FILE *out, char error[static PARTICIPANT_ERROR_MAX])
+bool participant_run(const struct participant_options *options, FILE *out,
+                     char error[static PARTICIPANT_ERROR_MAX])
 {
     struct participant p = {.options = options};
     const struct actor_world world = {&p, locate, call_at, ended};
@@ -257,7 +260,8 @@ bool participant_run(const struct participant_options *options, FILE *out, char 
     actor_init(&p.actor, options->script, options->node, &world);
     if (p.actor.player.state == PLAYER_FAILED)
         return fail(error, "cannot begin", p.actor.player.error);
-    if (options->map && (options->node >= options->map->count || !options->map->items[options->node].port))
+    if (options->map &&
+        (options->node >= options->map->count || !options->map->items[options->node].port))
         return fail(error, "cannot begin", "the file of hosts has no line for this node");
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is noticed by the write */
     raise_descriptor_limit();

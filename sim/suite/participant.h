@@ -10,15 +10,16 @@
 #define PARTICIPANT_PORT 9000
 #define PARTICIPANT_ERROR_MAX 400
 
-/* Where the nodes are, instead of what the system's resolver says of "node7": lines of "ID HOST:PORT" (an address with a
- * number for a host); # begins a remark. */
+/* Where the nodes are, instead of what the system's resolver says of "node7": lines of "ID
+ * HOST:PORT" (an address with a number for a host); # begins a remark. */
 struct participant_map {
     struct endpoint *items; /* by node id; port 0: not in the file */
     uint32_t count;
 };
 
 /* False with a sentence in `error`. */
-bool participant_map_load(const char *path, struct participant_map *out, char error[static PARTICIPANT_ERROR_MAX]);
+bool participant_map_load(const char *path, struct participant_map *out,
+                          char error[static PARTICIPANT_ERROR_MAX]);
 void participant_map_free(struct participant_map *m);
 
 struct participant_options {
@@ -33,6 +34,7 @@ struct participant_options {
 bool participant_number(const char *host_name, uint32_t *node);
 
 /* Plays the whole script; lines go to `out`. False with a sentence in `error` when it failed. */
-bool participant_run(const struct participant_options *options, FILE *out, char error[static PARTICIPANT_ERROR_MAX]);
+bool participant_run(const struct participant_options *options, FILE *out,
+                     char error[static PARTICIPANT_ERROR_MAX]);
 
 #endif

@@ -10,7 +10,8 @@
 static void fail(struct player *p, const struct suite_instruction *i, const char *what)
 {
     p->state = PLAYER_FAILED;
-    snprintf(p->error, sizeof p->error, "script[%" PRIu32 "]: %s: %s", i->number, suite_kind_text(i->kind), what);
+    snprintf(p->error, sizeof p->error, "script[%" PRIu32 "]: %s: %s", i->number,
+             suite_kind_text(i->kind), what);
 }
 
 /* NULL at the end. */
@@ -25,7 +26,8 @@ static const struct suite_instruction *next(struct player *p)
     return has_common ? &s->items[s->common[p->common_next++]] : NULL;
 }
 
-void player_init(struct player *p, const struct suite_script *script, uint32_t node, const struct player_env *env)
+void player_init(struct player *p, const struct suite_script *script, uint32_t node,
+                 const struct player_env *env)
 {
     *p = (struct player){.script = script, .env = *env, .node = node, .state = PLAYER_RUNNING};
     if (node < script->node_limit)
@@ -63,10 +65,12 @@ static void connect_next(struct player *p, uint64_t now_ns)
 
 static void publish(struct player *p, uint64_t now_ns, const struct suite_instruction *i)
 {
-    int err = p->env.publish(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]), i->value, i->size);
+    int err = p->env.publish(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]), i->value,
+                             i->size);
 
     if (err)
-        fail(p, i, err == ERR_DUPLICATE ? "a message with this id was published before" : err_text(err));
+        fail(p, i,
+             err == ERR_DUPLICATE ? "a message with this id was published before" : err_text(err));
 }
 
 static void step(struct player *p, uint64_t now_ns, const struct suite_instruction *i)

@@ -1,15 +1,22 @@
 /* Plays the script of an experiment for one node: a pure machine.
  *
- * Instructions are carried out strictly one after the other. It stops at a connect until player_connected tells how it
- * went, and at a waitUntil until its time. The first instruction of a node must be its only initGossipSub: a node of
- * ours has its router from the start. A connection that cannot be made, and a message that cannot be published, end the
- * script with an error, as in the suite's Go program. */
+ * Instructions are carried out strictly one after the other. It stops at a connect until
+ * player_connected tells how it went, and at a waitUntil until its time. The first instruction of a
+ * node must be its only initGossipSub: a node of ours has its router from the start. A connection
+ * that cannot be made, and a message that cannot be published, end the script with an error, as in
+ * the suite's Go program. */
 #ifndef SIM_SUITE_PLAYER_H
 #define SIM_SUITE_PLAYER_H
 
 #include "sim/suite/params.h"
 
-enum player_state { PLAYER_RUNNING, PLAYER_CONNECTING, PLAYER_WAITING, PLAYER_ENDED, PLAYER_FAILED };
+enum player_state {
+    PLAYER_RUNNING,
+    PLAYER_CONNECTING,
+    PLAYER_WAITING,
+    PLAYER_ENDED,
+    PLAYER_FAILED
+};
 
 #define PLAYER_ERROR_MAX 256
 
@@ -29,14 +36,16 @@ struct player {
     struct player_env env;
     uint32_t node;
     enum player_state state;
-    uint32_t common_next, own_next; /* positions in the script's two lists */
+    uint32_t common_next, own_next;          /* positions in the script's two lists */
     const struct suite_instruction *current; /* connect or wait */
-    uint32_t target_next;           /* of the connect */
-    char error[PLAYER_ERROR_MAX];   /* when failed: "script[3]: connect to node 7: connection refused" */
+    uint32_t target_next;                    /* of the connect */
+    char error[PLAYER_ERROR_MAX]; /* when failed: "script[3]: connect to node 7: connection refused"
+                                   */
 };
 
 /* The script is read up to its initGossipSub: state is RUNNING, or FAILED. */
-void player_init(struct player *p, const struct suite_script *script, uint32_t node, const struct player_env *env);
+void player_init(struct player *p, const struct suite_script *script, uint32_t node,
+                 const struct player_env *env);
 /* What initGossipSub says; the player has not failed. */
 const struct gossipsub_params *player_params(const struct player *p);
 /* Goes on as far as it can. */
