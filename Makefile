@@ -26,6 +26,7 @@ SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -35,7 +36,8 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize suite test unit live
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
+
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -50,8 +52,8 @@ demo:
 ## make test        set the machine up for tests, run all of them
 test:
 	scripts/setup.sh --tests
-	$(MAKE) -j$(JOBS) all $(UNITS)
-	$(MAKE) unit architecture cli live suite
+	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
+	$(MAKE) unit replay architecture cli live suite
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -97,6 +99,18 @@ comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
 $(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
 
+# A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
+                   $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
@@ -113,6 +127,22 @@ live: $(BUILD)/hearsay
 ## make suite       experiments of libp2p's gossipsub-interop suite, simulated and as processes on loopback
 suite: $(BUILD)/hearsay
 	$(Q)python3 tests/suite/suite.py $(BUILD)/hearsay
+
+## make replay      run the corpora of the fuzz targets (tests/fuzz/corpus)
+replay: $(FUZZ:%=$(BUILD)/replay/%)
+	$(Q)for name in $(FUZZ); do $(BUILD)/replay/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+## make fuzz        fuzz each target for SECONDS (30) with libFuzzer and sanitizers; FUZZ= chooses targets
+SECONDS ?= 30
+fuzzers: $(FUZZ:%=$(BUILD)/fuzzers/%)
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT=-O1 FUZZ="$(FUZZ)" fuzzers \
+	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+
+## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
+interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a

@@ -163,6 +163,8 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
     found = map_find(&h->des->by_address, slice_of(&key.ip, sizeof key.ip));
     if (!found)
         return ERR_UNREACHABLE;
+    if (h->des->transport)
+        return h->des->transport->dial(h, (uint32_t)*found, to->port, conn);
     c = conn_new(h, CONN_DIALLING, (uint32_t)*found);
     *conn = handle_of(h, c);
     c->peer.index = to->port; /* until the SYN_ACK tells the far handle */
@@ -215,6 +217,8 @@ static size_t ops_send(void *host, struct backend_conn handle, struct chain *byt
     size_t sent = 0;
     bool first;
 
+    if (h->des->transport)
+        return h->des->transport->send(h, handle, bytes);
     if (!c || c->state != CONN_OPEN)
         return 0;
     first = !c->waiting;
@@ -245,6 +249,10 @@ static void ops_pause(void *host, struct backend_conn handle, bool paused)
     struct host *h = host;
     struct conn *c = conn_get(h, handle);
 
+    if (h->des->transport) {
+        h->des->transport->pause(h, handle, paused);
+        return;
+    }
     if (!c || c->paused == paused)
         return;
     c->paused = paused;
@@ -257,6 +265,10 @@ static void ops_close(void *host, struct backend_conn handle, enum backend_close
     struct host *h = host;
     struct conn *c = conn_get(h, handle);
 
+    if (h->des->transport) {
+        h->des->transport->close(h, handle, how);
+        return;
+    }
     if (!c || c->state == CONN_CLOSING)
         return;
     if (c->state == CONN_OPEN && how == BACKEND_CLOSE_FIN && cut_off(h, c)) {

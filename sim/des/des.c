@@ -21,6 +21,8 @@ struct des *des_new(const struct des_config *config)
         CHECK(d->latency_ns[i] > 0);
     event_queue_init(&d->queue);
     map_init(&d->by_address, config->seed);
+    if (config->tcp == DES_TCP_PACKET)
+        packet_init(d);
     return d;
 }
 
@@ -35,9 +37,14 @@ static void drop_event(const struct event *e)
     case EVENT_CALL:
         mem_free(e->object);
         break;
+    case EVENT_SEGMENT:
+    case EVENT_SEGMENT_THROUGH:
+        packet_drop(e->object);
+        break;
     case EVENT_WAKE:
     case EVENT_ROOM:
     case EVENT_DRAINED:
+    case EVENT_TIMER:
         break;
     }
 }
@@ -49,6 +56,8 @@ void des_free(struct des *d)
     while (event_queue_pop(&d->queue, &e))
         drop_event(&e);
     event_queue_deinit(&d->queue);
+    if (d->transport)
+        d->transport->free(d);
     for (uint32_t i = 0; i < d->host_count; i++) {
         conns_deinit(d->hosts[i]);
         mem_free(d->hosts[i]);
@@ -99,6 +108,8 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 {
     struct host *h = d->hosts[host];
 
+    if (!app && d->transport)
+        d->transport->reset_all(h);
     if (!app)
         conn_reset_all(h);
     h->app = app;
@@ -226,6 +237,15 @@ static void dispatch(struct host *h, const struct event *e)
         break;
     case EVENT_RESUME:
         conn_resume(h, e->object);
+        break;
+    case EVENT_SEGMENT:
+        packet_arrive(h, e->object);
+        break;
+    case EVENT_SEGMENT_THROUGH:
+        packet_through(h, e->object);
+        break;
+    case EVENT_TIMER:
+        packet_timer(h, e->time_ns);
         break;
     }
 }

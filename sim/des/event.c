@@ -207,7 +207,8 @@ static void next_day(struct event_queue *q)
     first = near->count;
     for (uint32_t i = 0; i < day->count; i++)
         append(near, &day->items[i]);
-    sort(near->items + first, day->count);
+    if (day->count) /* there may be no array yet, and NULL has no offset */
+        sort(near->items + first, day->count);
     q->in_days -= day->count;
     q->year_events += day->count;
     list_deinit(day); /* an empty day owns no memory: there are many */

@@ -21,7 +21,10 @@ enum event_kind {
     EVENT_DELIVER, /* object: struct packet that left the downlink's queue */
     EVENT_ROOM,    /* the uplink's queue has room again */
     EVENT_DRAINED, /* the downlink's queue has */
-    EVENT_RESUME   /* object: struct packet naming a connection of our own that was unpaused */
+    EVENT_RESUME,  /* object: struct packet naming a connection of our own that was unpaused */
+    EVENT_SEGMENT, /* object: struct segment_packet that reached the far end of the path */
+    EVENT_SEGMENT_THROUGH, /* object: struct segment_packet that left the downlink's queue */
+    EVENT_TIMER            /* of the host's TCP endpoints */
 };
 
 enum packet_kind { PACKET_SYN, PACKET_SYN_ACK, PACKET_DATA, PACKET_FIN, PACKET_RST, PACKET_XOFF, PACKET_XON };
@@ -85,6 +88,16 @@ struct host { /* what every packet needs comes first */
     struct rng jitter, random;
 };
 
+/* A TCP model other than `ideal`: it takes the calls about connections in the place of conn.c. */
+struct des_transport {
+    int (*dial)(struct host *h, uint32_t to, uint16_t port, struct backend_conn *conn);
+    size_t (*send)(struct host *h, struct backend_conn handle, struct chain *bytes);
+    void (*pause)(struct host *h, struct backend_conn handle, bool paused);
+    void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
+    void (*reset_all)(struct host *h); /* the node is gone */
+    void (*free)(struct des *d);
+};
+
 struct des {
     struct des_config config;
     uint64_t *latency_ns;
@@ -98,6 +111,8 @@ struct des {
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
     struct des_counts counts;
+    const struct des_transport *transport; /* NULL: ideal */
+    void *transport_state;
 };
 
 /* des.c */
@@ -124,5 +139,13 @@ void conn_reset_all(struct host *h);
 void conn_healed(struct host *h); /* a partition ended: go on */
 void conns_deinit(struct host *h);
 void packet_free(struct packet *p);
+
+/* packet.c */
+struct segment_packet;
+void packet_init(struct des *d);
+void packet_arrive(struct host *h, struct segment_packet *p);
+void packet_through(struct host *h, struct segment_packet *p);
+void packet_timer(struct host *h, uint64_t now_ns);
+void packet_drop(struct segment_packet *p);
 
 #endif

@@ -333,17 +333,22 @@ static bool start(struct live *l, char *error)
     return true;
 }
 
-static bool run(struct live *l, char *error)
+/* Before anything is told: whoever has read the first line may send a signal. */
+static bool open_input(struct live *l, char *error)
 {
     const struct input_events events = {
         .ctx = l, .line = on_line, .overlong = on_overlong, .stop = on_stop};
-    bool ok = true;
 
-    if (input_open(&l->input, l->sockets, STDIN_FILENO, &events) != ERR_OK ||
-        sockets_run(l->sockets, l->options->duration_ns) != ERR_OK)
-        ok = fail(error, "cannot wait for", "events", strerror(errno));
-    input_close(&l->input);
-    return ok;
+    if (input_open(&l->input, l->sockets, STDIN_FILENO, &events) == ERR_OK)
+        return true;
+    return fail(error, "cannot wait for", "signals", strerror(errno));
+}
+
+static bool run(struct live *l, char *error)
+{
+    if (sockets_run(l->sockets, l->options->duration_ns) == ERR_OK)
+        return true;
+    return fail(error, "cannot wait for", "events", strerror(errno));
 }
 
 static bool close_files(struct live *l, char *error)
@@ -393,7 +398,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
     journal_init(&l->journal, out, l->epoch_ns);
     l->journal.mask = options->events;
     l->journal.show_data = options->show_data;
-    ok = open_files(l, error);
+    ok = open_input(l, error) && open_files(l, error);
     if (ok) {
         make_node(l);
         ok = start(l, error) && run(l, error);
@@ -402,6 +407,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
             live_tell_counts(l, sockets_now_ns(l->sockets), JOURNAL_STOPPED);
     }
     ok = close_files(l, error) && ok;
+    input_close(&l->input);
     tear_down(l);
     mem_free(l);
     return ok;

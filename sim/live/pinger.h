@@ -20,6 +20,7 @@ struct pinger {
     struct rng rng;
     struct pinger_run *runs;
     uint32_t run_count;
+    bool watching; /* a timer for answers that never come is set */
 };
 
 /* All three outlive the pinger. `seed` of the bytes that are sent. */

@@ -111,14 +111,12 @@ static void write_count(struct app_stream *s, uint64_t now_ns, uint64_t count)
     CHECK(out.size == 0); /* first or last on its stream, whose queue is empty */
 }
 
-static struct transfer *transfer_new(struct transfers *t, struct app_stream *s,
-                                     enum transfer_kind kind, uint64_t now_ns)
+static struct transfer *transfer_new(struct transfers *t, enum transfer_kind kind, uint64_t now_ns)
 {
     struct transfer *x = mem_zalloc(sizeof *x);
 
     x->kind = kind;
     x->started_ns = now_ns;
-    app_stream_set_user(s, x);
     t->active++;
     return x;
 }
@@ -127,7 +125,7 @@ static struct transfer *transfer_new(struct transfers *t, struct app_stream *s,
 
 static void serve_sink_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_SEND, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_SEND, now_ns));
 }
 
 static void serve_sink_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -147,7 +145,7 @@ static void serve_sink_finished(void *ctx, uint64_t now_ns, struct app_stream *s
 
 static void serve_source_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_RECEIVE, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_RECEIVE, now_ns));
 }
 
 static void serve_source_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -175,7 +173,7 @@ static void serve_source_finished(void *ctx, uint64_t now_ns, struct app_stream 
 
 static void serve_echo_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_ECHO, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_ECHO, now_ns));
 }
 
 static void serve_echo_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -336,15 +334,17 @@ int transfers_start(struct transfers *t, uint64_t now_ns, const struct transfer_
 {
     CHECK(order->streams <= TRANSFER_STREAMS_MAX);
     for (uint32_t i = 0; i < order->streams; i++) {
-        struct app_stream *s;
-        struct transfer *x;
-        int err = app_stream_open(t->node, now_ns, &order->peer, &t->asking[order->kind], &s);
+        struct transfer *x = transfer_new(t, order->kind, now_ns);
+        int err;
 
-        if (err)
-            return err;
-        x = transfer_new(t, s, order->kind, now_ns);
         x->size = order->size;
         x->reset = order->reset;
+        err = app_stream_open(t->node, now_ns, &order->peer, &t->asking[order->kind], x);
+        if (err) {
+            t->active--;
+            mem_free(x);
+            return err;
+        }
     }
     return ERR_OK;
 }

@@ -1,18 +1,19 @@
 /* The discrete-event simulator as a world. */
 #include "sim/des/des.h"
 #include "sim/run/world.h"
+#include "sim/tcp/tcp.h"
 #include "stack/base/err.h"
 
 #include <stdio.h>
 
 static const char *refuses(const struct scenario *s, char *out)
 {
-    if (s->network.tcp != SCENARIO_TCP_IDEAL) {
-        snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal)",
+    if (s->network.tcp != SCENARIO_TCP_IDEAL && s->network.tcp != SCENARIO_TCP_PACKET) {
+        snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal, packet)",
                  scenario_tcp_text(s->network.tcp));
         return out;
     }
-    if (s->network.send_buffer_size || s->network.receive_buffer_size) {
+    if (s->network.tcp == SCENARIO_TCP_IDEAL && (s->network.send_buffer_size || s->network.receive_buffer_size)) {
         snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
                  s->network.send_buffer_size ? "send" : "receive");
         return out;
@@ -26,9 +27,20 @@ static struct endpoint address(uint32_t node)
     return endpoint_ip4(0x0a000001u + node, 4001);
 }
 
+/* Buffers of a given size do not grow. As with SO_RCVBUF, half of a receive buffer is for the kernel's own use. */
+static struct tcp_config tcp_of(const struct scenario_network *n)
+{
+    struct tcp_config tcp = tcp_config_default();
+
+    tcp.send_buffer = n->send_buffer_size;
+    tcp.receive_buffer = 2 * n->receive_buffer_size;
+    return tcp;
+}
+
 static void *open_world(const struct world_config *config, char *error, size_t error_size)
 {
     const struct scenario *s = config->scenario;
+    struct tcp_config tcp = tcp_of(&s->network);
     struct des_config des = {.seed = s->seed,
                              .region_count = s->network.region_count,
                              .latency_ns = s->network.latency_ns,
@@ -36,6 +48,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .jitter_ns = s->network.jitter_ns,
                              .queue_size = s->network.queue_size,
                              .queue_ns = s->network.queue_ns,
+                             .tcp = s->network.tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL,
+                             .tcp_config = &tcp,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
                              .expect = config->expect};

@@ -1,8 +1,8 @@
 /* Size classes: steps of 16 bytes within a cache line, whole lines up to 256 bytes, then four to a
- * doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread keeps
- * up to two batches of free blocks a class for itself, in lists through the blocks; whole batches
- * go to and come from the shared depot, which alone needs a lock. Which class an address belongs to
- * stands in a table of one byte a slab, small enough to stay in the cache. */
+ * doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread
+ * keeps up to two batches of free blocks a class for itself, in lists through the blocks; whole
+ * batches go to and come from the shared depot, which alone needs a lock. Which class an address
+ * belongs to stands in a table of one byte a slab, small enough to stay in the cache. */
 #include "stack/base/pool.h"
 
 #include <pthread.h>

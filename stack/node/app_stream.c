@@ -54,13 +54,14 @@ static const struct app_protocol *owners_protocol(const struct stream *s)
     UNREACHABLE();
 }
 
-static void attach(struct stream *s)
+static struct app_stream *attach(struct stream *s)
 {
     struct app_stream *a = mem_zalloc(sizeof *a);
 
     a->stream = s;
     a->protocol = owners_protocol(s);
     s->own = a;
+    return a;
 }
 
 /* ---- what the node tells ---- */
@@ -194,21 +195,18 @@ void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol
 }
 
 int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,
-                    const struct app_protocol *p, struct app_stream **out)
+                    const struct app_protocol *p, void *user)
 {
     bool outer = node_enter(n, now_ns);
     int err = ERR_UNREACHABLE;
     uint32_t slot;
 
-    *out = NULL;
     if (node_peer_find(n, to, &slot)) {
         struct stream *s = stream_open(n->conns[slot], &bind_protocol(n, p)->protocol);
 
         err = s ? ERR_OK : ERR_LIMIT;
-        if (s) {
-            attach(s);
-            *out = s->own;
-        }
+        if (s)
+            attach(s)->user = user;
     }
     node_leave(n, outer);
     return err;

@@ -35,10 +35,11 @@ struct app_protocol {
 
 /* Peers may open streams of this protocol; connected ones are told. */
 void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol *p);
-/* Opens a stream to a connected peer: 0 (`opened` or `closed` follows), ERR_UNREACHABLE when it is
- * not connected, ERR_LIMIT when the connection has no room for a stream. */
+/* Opens a stream to a connected peer: 0 (then `opened` or `closed` follows, `closed` perhaps before
+ * this returns), ERR_UNREACHABLE when it is not connected, ERR_LIMIT when the connection has no
+ * room for a stream. */
 int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,
-                    const struct app_protocol *p, struct app_stream **out);
+                    const struct app_protocol *p, void *user);
 
 /* Moves bytes from the front of `bytes`; returns how many. Not before `opened`, not after
  * app_stream_finish. */
@@ -51,7 +52,7 @@ void app_stream_resume(struct app_stream *s,
                        uint64_t now_ns); /* there is room again for what `data` left */
 
 void app_stream_set_user(struct app_stream *s, void *user);
-void *app_stream_user(const struct app_stream *s); /* NULL at first */
+void *app_stream_user(const struct app_stream *s); /* NULL at first of inbound streams */
 const struct peerid *app_stream_peer(const struct app_stream *s);
 bool app_stream_outbound(const struct app_stream *s);
 

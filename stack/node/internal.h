@@ -33,7 +33,7 @@ struct conn { /* what every event needs comes first */
     struct timer timer;
     struct conn *next;         /* in the list of dirty or of buried ones */
     uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
-    struct noise_session session;
+    struct noise_session *session; /* once the handshake is done; the node's own where modelled */
     struct stream *streams;    /* all of them */
     struct upgrade *upgrade;   /* NULL once ready */
     struct endpoint remote;
@@ -103,6 +103,7 @@ struct node { /* what every event needs comes first */
     struct node_events events;
     struct identity identity;
     struct drbg keys; /* Noise */
+    struct noise_session modelled; /* shared by all connections: it has neither keys nor counters */
     struct buf record;   /* our signed peer record; empty when there is no address to tell */
     uint64_t record_seq; /* of the last one */
     struct rng dial_rng;

@@ -22,17 +22,18 @@ def we_dial(column):
     return with_go(column) and column[1] == "go"
 
 
-def go_pair(cell, go_is_lower, connect=True, mesh=True, **go_settings):
+def go_pair(cell, go_is_lower, mesh=True, relay=True, **go_settings):
     """(dialler, listener, the Go peer of which the cell asks, the other)."""
     settings = {"algorand": GENESIS, "id-order": "low" if go_is_lower else "high", **go_settings}
     go_first = cell.column[0] == "go"
-    mine, other = {"algorand": GENESIS}, {"algorand": GENESIS}
-    if "hearsay" not in cell.column:
+    other = {"algorand": GENESIS}
+    if "hearsay" in cell.column:
+        other["relay"] = relay
+    else:
         other["id-order"] = "high" if go_is_lower else "low"
-    a, b = cell.pair(dialer=settings if go_first else (mine if cell.column[0] == "hearsay" else other),
-                     listener=other if go_first else settings, connect=False)
-    if connect:
-        cell.connect(a, b, mesh=mesh)
+    a, b = cell.pair(dialer=settings if go_first else other, listener=other if go_first else settings,
+                     connect=False)
+    cell.connect(a, b, mesh=mesh)
     return a, b, *((a, b) if go_first else (b, a))
 
 
@@ -113,4 +114,11 @@ def unserved_lower(cell):
 @case("algorand-ws: listener without gossip service, listener smaller", only=we_dial)
 def unserved_higher(cell):
     _, _, go, other = go_pair(cell, True, **{"gossip-service": False})
+    no_stream(go, other)
+
+
+@case("algorand-ws: we serve nobody, either opens", only=lambda c: c == ("go", "hearsay"))
+def ours_unserved(cell):
+    """Without --relay our node ignores who dials it, whichever id is smaller."""
+    _, _, go, other = go_pair(cell, False, relay=False)
     no_stream(go, other)

@@ -77,11 +77,11 @@ def main():
         print("nothing to run", file=sys.stderr)
         return 2
     start = time.monotonic()
-    build = pathlib.Path(args.build)
+    build = pathlib.Path(args.build).resolve() # the peers are built from folders of their own
     commands, missing = install(build, {"go", "js"})
     print(f"installed in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     if args.control or pathlib.Path(args.hearsay).exists():
-        commands["hearsay"] = [args.hearsay, "node"]
+        commands["hearsay"] = [str(pathlib.Path(args.hearsay).resolve()), "node"]
     else:
         missing["hearsay"] = f"{args.hearsay} is not there"
     logs = build / "logs"
@@ -91,7 +91,7 @@ def main():
     lab = Lab(commands, missing, logs, args.size)
     results = run_all(lab, rows, columns, args.jobs)
     print_table(rows, columns, results)
-    for kind, parts in sorted(lab.versions.items()):
+    for kind, parts in sorted((k, v) for k, v in lab.versions.items() if v):
         print(f"{kind}: " + ", ".join(f"{name} {version}" for name, version in parts.items()))
     for kind, reason in sorted(missing.items()):
         print(f"{kind}: not run: {reason}")

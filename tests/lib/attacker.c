@@ -243,7 +243,7 @@ static int step_tcp(struct attacker *a)
 
 static int step_security(struct attacker *a)
 {
-    struct noise_config config = {.mode = NOISE_REAL,
+    struct noise_config config = {.mode = a->mode,
                                   .initiator = dials(a),
                                   .identity = &a->identity,
                                   .muxer = a->last == ATTACKER_SECURE ? NULL : muxer_ids[0]};

@@ -37,6 +37,7 @@ struct attacker {
     struct drbg keys;
     struct backend_conn conn;
     enum attacker_stage stage, last; /* where it is, where it stops */
+    enum noise_mode mode;            /* real, unless the swarm's is not */
     bool connected, closed;          /* closed: by the victim, with closed_err */
     int closed_err, failure;         /* failure: what its own machines said of the victim */
     uint64_t received;               /* raw bytes */

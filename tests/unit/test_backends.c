@@ -2,10 +2,13 @@
 #include "tests/lib/test.h"
 
 #include "sim/des/des.h"
+#include "sim/tcp/tcp.h"
 #include "stack/backend/epoll.h"
 #include "stack/base/err.h"
 #include "stack/base/heap.h"
 #include "stack/base/mem.h"
+
+#include <sys/resource.h>
 
 #define SIZE (3 * 1000 * 1000)
 #define PORT 4000
@@ -170,11 +173,11 @@ static void run_des(void *world)
     des_run(world, des_now_ns(world) + 20 * SECOND);
 }
 
-static uint64_t des_exchange(uint64_t bps, uint32_t jitter_ppm)
+static uint64_t des_exchange(enum des_tcp tcp, uint64_t bps, uint32_t jitter_ppm)
 {
     uint64_t latency[] = {SECOND / 100};
     struct des_config config = {
-        .seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm};
+        .seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm, .tcp = tcp};
     struct des *d = des_new(&config);
     struct echo e[2];
 
@@ -193,23 +196,30 @@ static uint64_t des_exchange(uint64_t bps, uint32_t jitter_ppm)
 static void the_echo_node_works_in_the_simulator(void **state)
 {
     (void)state;
-    des_exchange(0, 0);
-    des_exchange(0, 500000);
-    des_exchange(1000000000, 0);
-    des_exchange(20 * 1000 * 1000, 100000);
+    for (int i = 0; i < 2; i++) {
+        enum des_tcp tcp = i ? DES_TCP_PACKET : DES_TCP_IDEAL;
+
+        des_exchange(tcp, 0, 0);
+        des_exchange(tcp, 0, 500000);
+        des_exchange(tcp, 1000000000, 0);
+        des_exchange(tcp, 20 * 1000 * 1000, 100000);
+    }
 }
 
 static void the_simulator_repeats_itself_to_the_nanosecond(void **state)
 {
     (void)state;
-    assert_int_equal(des_exchange(20 * 1000 * 1000, 100000), des_exchange(20 * 1000 * 1000, 100000));
+    assert_int_equal(des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000),
+                     des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000));
+    assert_int_equal(des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000),
+                     des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000));
 }
 
 static void a_transfer_takes_latency_plus_serialisation(void **state)
 {
     /* A refused dial (1 round trip, 20 s of waiting), SYN + SYN_ACK 20 ms; 3 MB at 80 Mbit/s are 300 ms each way, the echo
      * streaming one train (16 KiB: 1.6384 ms) behind; 10 ms each way; the reader's pause of 50 ms is absorbed by queues. */
-    uint64_t took = des_exchange(80 * 1000 * 1000, 0) - 20 * SECOND;
+    uint64_t took = des_exchange(DES_TCP_IDEAL, 80 * 1000 * 1000, 0) - 20 * SECOND;
     uint64_t ideal = (20 + 10 + 300 + 10) * SECOND / 1000;
 
     (void)state;
@@ -248,17 +258,16 @@ static void count_call(void *arg, uint64_t now_ns)
     (*(int *)arg)++;
 }
 
-static void a_partition_holds_bytes_back_until_it_heals(void **state)
+static void cut_and_heal(enum des_tcp tcp)
 {
     uint64_t latency[] = {SECOND / 100};
-    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency};
+    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency, .tcp = tcp};
     struct des *d = des_new(&config);
     struct echo e[2];
     bool member[] = {true, false};
     struct endpoint to = address(2);
     int calls = 0, slot;
 
-    (void)state;
     for (int i = 0; i < 2; i++) {
         struct des_host_config host = {.address = address(i + 1)};
 
@@ -274,7 +283,9 @@ static void a_partition_holds_bytes_back_until_it_heals(void **state)
     assert_int_equal(calls, 1);
     assert_false(e[1].open);
     des_heal(d, slot);
-    des_run(d, des_now_ns(d) + SECOND / 20); /* the dial is through, the transfer begins */
+    /* The dial is through, the transfer begins: with `packet` when the SYN is sent again. */
+    for (int i = 0; i < 100 && !e[1].open; i++)
+        des_run(d, des_now_ns(d) + SECOND / 20);
     assert_true(e[1].open);
     slot = des_partition(d, member);
     des_run(d, des_now_ns(d) + SECOND);
@@ -286,6 +297,121 @@ static void a_partition_holds_bytes_back_until_it_heals(void **state)
     des_free(d);
 }
 
+static void running_out_of_descriptors_neither_spins_nor_loses_who_waits(void **state)
+{
+    struct sockets_config config = {.seed = 5, .seeded = true};
+    struct rlimit old, low;
+    struct sockets *s;
+    struct echo e[2];
+    struct sockets_host *hosts[2];
+    struct endpoint to = address(2);
+    uint64_t turns;
+
+    (void)state;
+    assert_int_equal(sockets_new(&config, &s), 0);
+    for (int i = 0; i < 2; i++) {
+        struct endpoint at = address(i + 1);
+
+        hosts[i] = sockets_host_add(s, &at);
+        e[i] = echo_new(&sockets_ops, hosts[i], i == 0);
+        sockets_host_run(hosts[i], &echo_app, &e[i]);
+    }
+    assert_int_equal(e[1].ops->listen(e[1].host, &to), 0);
+    assert_int_equal(e[0].ops->dial(e[0].host, &to, &e[0].conn), 0);
+    getrlimit(RLIMIT_NOFILE, &old);
+    low = old;
+    low.rlim_cur = 3; /* below what is open already: no more at all */
+    setrlimit(RLIMIT_NOFILE, &low);
+    sockets_run(s, sockets_now_ns(s) + SECOND / 4);
+    turns = sockets_turns(s);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_false(e[1].open);
+    assert_true(turns < 50);
+    sockets_run(s, sockets_now_ns(s) + SECOND / 4);
+    assert_true(e[1].open);
+    chain_deinit(&e[0].out);
+    chain_deinit(&e[1].out);
+    sockets_free(s);
+}
+
+static void a_partition_holds_bytes_back_until_it_heals(void **state)
+{
+    (void)state;
+    cut_and_heal(DES_TCP_IDEAL);
+    cut_and_heal(DES_TCP_PACKET);
+}
+
+/* A reader that pauses stops the sender: what is held is the two buffers, not the whole transfer. */
+static void packets_push_back_when_a_reader_pauses(void **state)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct tcp_config tcp = tcp_config_default();
+    struct des_config config = {
+        .seed = 5, .region_count = 1, .latency_ns = latency, .tcp = DES_TCP_PACKET, .tcp_config = &tcp};
+    struct endpoint to = address(2);
+    struct des *d;
+    struct echo e[2];
+
+    (void)state;
+    tcp.send_buffer = 100000;
+    tcp.receive_buffer = 200000;
+    d = des_new(&config);
+    for (int i = 0; i < 2; i++) {
+        struct des_host_config host = {.address = address(i + 1), .up_bps = 50000000, .down_bps = 50000000};
+
+        des_host_add(d, &host);
+        e[i] = echo_new(&des_ops, des_host(d, (uint32_t)i), i == 0);
+        des_host_run(d, (uint32_t)i, &echo_app, &e[i]);
+    }
+    des_ops.listen(e[1].host, &to);
+    des_ops.dial(e[0].host, &to, &e[0].conn);
+    while (!e[1].open)
+        des_run(d, des_now_ns(d) + SECOND / 1000);
+    des_ops.pause(e[1].host, e[1].conn, true);
+    des_run(d, 20 * SECOND);
+    assert_in_range(SIZE - e[0].out.size, 160000, 220000); /* one buffer full, two thirds of the other at least */
+    assert_true(e[1].received < 20000); /* what came before the pause */
+    des_ops.pause(e[1].host, e[1].conn, false);
+    des_run(d, 60 * SECOND);
+    assert_int_equal(e[0].received, SIZE);
+    chain_deinit(&e[0].out);
+    chain_deinit(&e[1].out);
+    des_free(d);
+}
+
+/* A crash resets what was open; the far side hears of it, a new node on the host may be dialled again. */
+static void packets_carry_a_reset_when_a_node_crashes(void **state)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency, .tcp = DES_TCP_PACKET};
+    struct des *d = des_new(&config);
+    struct endpoint to = address(2);
+    struct echo e[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct des_host_config host = {.address = address(i + 1), .up_bps = 20000000};
+
+        des_host_add(d, &host);
+        e[i] = echo_new(&des_ops, des_host(d, (uint32_t)i), i == 0);
+        des_host_run(d, (uint32_t)i, &echo_app, &e[i]);
+    }
+    des_ops.listen(e[1].host, &to);
+    des_ops.dial(e[0].host, &to, &e[0].conn);
+    des_run(d, SECOND / 2);
+    assert_true(e[0].open && e[1].open && !e[0].closed);
+    des_host_run(d, 1, NULL, NULL);
+    des_run(d, SECOND);
+    assert_true(e[0].closed);
+    assert_int_equal(e[0].closed_err, ERR_RESET);
+    assert_int_equal(des_ops.dial(e[0].host, &to, &e[0].conn), 0);
+    des_run(d, 2 * SECOND);
+    assert_int_equal(e[0].dial_err, ERR_REFUSED);
+    for (int i = 0; i < 2; i++)
+        chain_deinit(&e[i].out);
+    des_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,7 +419,10 @@ int main(void)
         cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
         cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),
         cmocka_unit_test(the_echo_node_works_on_real_sockets),
+        cmocka_unit_test(running_out_of_descriptors_neither_spins_nor_loses_who_waits),
         cmocka_unit_test(a_partition_holds_bytes_back_until_it_heals),
+        cmocka_unit_test(packets_push_back_when_a_reader_pauses),
+        cmocka_unit_test(packets_carry_a_reset_when_a_node_crashes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
@@ -79,6 +80,11 @@ func newHost(s *settings, key crypto.PrivKey) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The library's limits let a peer open about 64 streams of a protocol; the tests want 100.
+	resources, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(rcmgr.InfiniteLimits))
+	if err != nil {
+		return nil, err
+	}
 	muxer := *yamux.DefaultTransport
 	return libp2p.New(
 		libp2p.Identity(key),
@@ -87,6 +93,7 @@ func newHost(s *settings, key crypto.PrivKey) (host.Host, error) {
 		security(s),
 		libp2p.Muxer(yamux.ID, &muxer),
 		libp2p.ConnectionManager(manager),
+		libp2p.ResourceManager(resources),
 		libp2p.NoListenAddrs,
 	)
 }

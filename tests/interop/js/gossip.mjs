@@ -40,6 +40,10 @@ export function gossipService (settings) {
     if (settings.versions !== '') {
       service.protocols = settings.versions.split(',').map(v => `/meshsub/${v}.0`)
     }
+    if (settings.publishNowhere) {
+      service.selectPeersToPublish = () =>
+        ({ tosend: new Set(), tosendCount: { direct: 0, floodsub: 0, mesh: 0, fanout: 0 } })
+    }
     return service
   }
 }

@@ -31,6 +31,8 @@ function parseFlags () {
       flood: { type: 'string', default: 'false' },
       'early-muxer': { type: 'string', default: 'true' },
       set: { type: 'string', multiple: true, default: [] },
+      // Own messages travel by gossip only: with D = 0 the library sends them to everyone.
+      'publish-nowhere': { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
     },
   })
@@ -41,6 +43,7 @@ function parseFlags () {
     messageId: values.msgid,
     versions: values.versions,
     flood: values.flood === 'true',
+    publishNowhere: values['publish-nowhere'] === 'true',
     earlyMuxer: values['early-muxer'] === 'true',
     params: Object.fromEntries(values.set.map(s => s.split('=')).map(([k, v]) => [k, Number(v)])),
     sinkPauseMs: Number(values['sink-pause-ms']),
@@ -67,6 +70,12 @@ function security (settings) {
   }
 }
 
+// A paused stream of this library takes up to its window, 16 MiB, into a buffer of 4 MiB, and then aborts. So who reads
+// slowly must keep the window below that.
+function muxer (settings) {
+  return settings.sinkPauseMs > 0 ? yamux({ streamOptions: { maxStreamWindowSize: 1 << 20 } }) : yamux()
+}
+
 function versions () {
   const found = { node: process.versions.node }
   for (const name of ['libp2p', '@libp2p/tcp', '@libp2p/noise', '@libp2p/yamux', '@libp2p/gossipsub']) {
@@ -83,7 +92,7 @@ async function makeNode (settings, privateKey) {
     addresses: { listen: settings.listen === 'none' ? [] : [settings.listen] },
     transports: [tcp()],
     connectionEncrypters: [security(settings)],
-    streamMuxers: [yamux()],
+    streamMuxers: [muxer(settings)],
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: 1000, maxIncomingPendingConnections: 100 },
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), gossip: gossipService(settings) },

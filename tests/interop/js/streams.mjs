@@ -23,20 +23,52 @@ async function writeMany (stream, size) {
   }
 }
 
-// Counts what comes until the end; sleeps after each MiB when asked to read slowly.
+// What comes until the peer's end. The library's own iteration never ends when the end came before it began, as
+// it does when a lazy opener sends everything at once.
+async function * chunks (stream) {
+  const queue = []
+  let failure = null
+  let wake = () => {}
+  const note = handler => event => {
+    handler(event)
+    wake()
+  }
+  const listeners = {
+    message: note(event => queue.push(event.data)),
+    remoteCloseWrite: note(() => {}),
+    close: note(event => { failure = event.error ?? null }),
+  }
+  for (const [name, listener] of Object.entries(listeners)) stream.addEventListener(name, listener)
+  try {
+    for (;;) {
+      while (queue.length > 0) yield queue.shift()
+      if (failure != null) throw failure
+      if (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0) return
+      await new Promise(resolve => { wake = resolve })
+    }
+  } finally {
+    for (const [name, listener] of Object.entries(listeners)) stream.removeEventListener(name, listener)
+  }
+}
+
+// Counts what comes until the end; reads nothing for a while after each MiB when asked to be slow.
 async function drain (stream, pauseMs) {
   let count = 0
-  for await (const bytes of stream) {
+  for await (const bytes of chunks(stream)) {
     const before = Math.floor(count / MIB)
     count += bytes.byteLength
-    if (pauseMs > 0 && Math.floor(count / MIB) !== before) await sleep(pauseMs)
+    if (pauseMs > 0 && Math.floor(count / MIB) !== before && stream.readStatus === 'readable') {
+      stream.pause()
+      await sleep(pauseMs)
+      if (stream.readStatus === 'paused') stream.resume()
+    }
   }
   return count
 }
 
 async function readAll (stream) {
   const parts = []
-  for await (const bytes of stream) parts.push(Buffer.from(bytes.subarray()))
+  for await (const bytes of chunks(stream)) parts.push(Buffer.from(bytes.subarray()))
   return Buffer.concat(parts)
 }
 
@@ -64,7 +96,7 @@ export async function serveStreams (node, settings, say) {
   }, LIMITS)
 
   await serve(ECHO, async stream => {
-    for await (const bytes of stream) await write(stream, bytes)
+    for await (const bytes of chunks(stream)) await write(stream, bytes)
   })
   await serve(SINK, async (stream, connection) => {
     const bytes = await drain(stream, settings.sinkPauseMs)
@@ -139,7 +171,7 @@ export function streamCommands (node, peerOf) {
       const stream = await open(command, ECHO)
       await write(stream, Buffer.alloc(1000))
       let count = 0
-      for await (const bytes of stream) {
+      for await (const bytes of chunks(stream)) {
         count += bytes.byteLength
         if (count >= 1000) break
       }

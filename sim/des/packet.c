@@ -1,0 +1,576 @@
+/* The `packet` model: every connection is two endpoints of sim/tcp, every segment an event. Access links are drop-tail
+ * queues of packets; a packet takes the latency of its path with jitter, and none overtakes another of its connection.
+ * What a partition or a full queue swallows is TCP's business.
+ *
+ * A node's handles and the sockets behind them are numbered apart: a socket lives on after its handle is gone, until
+ * the far side has acknowledged the end. Upcalls happen only in serve(), which runs for an event of the host. */
+#include "sim/des/internal.h"
+#include "sim/tcp/tcp.h"
+
+#include "stack/base/check.h"
+#include "stack/base/err.h"
+#include "stack/base/int128.h"
+#include "stack/base/mem.h"
+
+#define NO_HANDLE UINT32_MAX
+
+struct socket_id {
+    uint32_t index, generation; /* of a SYN: the port, 0 */
+};
+
+struct segment_packet {
+    uint32_t source; /* host */
+    uint32_t size;   /* on the wire */
+    struct socket_id from, to;
+    struct tcp_segment segment;
+};
+
+struct socket {
+    struct tcp *tcp;
+    struct host *host;
+    struct socket_id self, peer;
+    uint32_t peer_host;
+    uint32_t handle; /* NO_HANDLE: not known to the node, or no longer */
+    bool dialled, connected, paused, resuming, finished, over, serving;
+    uint64_t last_arrival_ns; /* of what we sent: later segments never overtake */
+    struct timer timer;       /* no later than what tcp asks for */
+};
+
+struct handle {
+    uint32_t generation, socket;
+};
+
+/* Numbers that are given out lowest-used first and come back. */
+struct numbers {
+    uint32_t *free;
+    uint32_t free_count, count, capacity;
+};
+
+struct packet_host {
+    struct socket **sockets; /* by index; NULL: free */
+    uint32_t *generations;
+    struct handle *handles;
+    struct numbers socket_numbers, handle_numbers;
+    struct timers timers;
+    uint64_t posted_ns; /* of the earliest timer event on its way */
+};
+
+struct packet_world {
+    struct tcp_config config;
+    struct packet_host *hosts;
+    uint32_t host_count;
+};
+
+static struct packet_world *world_of(const struct host *h)
+{
+    return h->des->transport_state;
+}
+
+static void packet_host_init(struct packet_host *ph)
+{
+    *ph = (struct packet_host){.posted_ns = TIME_NEVER};
+    timers_init(&ph->timers);
+}
+
+static struct packet_host *packet_host(const struct host *h)
+{
+    struct packet_world *w = world_of(h);
+
+    if (h->index >= w->host_count) {
+        uint32_t count = h->des->host_count;
+
+        w->hosts = mem_grow(w->hosts, count, sizeof *w->hosts);
+        for (; w->host_count < count; w->host_count++)
+            packet_host_init(&w->hosts[w->host_count]);
+    }
+    return &w->hosts[h->index];
+}
+
+/* ---- numbers, sockets, handles ---- */
+
+/* A number below the count of those in use at the same time; true when it is a new one. */
+static bool number_take(struct numbers *n, uint32_t *number)
+{
+    if (n->free_count) {
+        *number = n->free[--n->free_count];
+        return false;
+    }
+    if (n->count == n->capacity) {
+        n->capacity = n->capacity ? n->capacity * 2 : 8;
+        n->free = mem_grow(n->free, n->capacity, sizeof *n->free);
+    }
+    *number = n->count++;
+    return true;
+}
+
+static void socket_fire(struct timer *t, uint64_t now_ns);
+
+static struct socket *socket_new(struct host *h, uint32_t peer_host)
+{
+    struct packet_host *ph = packet_host(h);
+    struct socket *k = mem_zalloc(sizeof *k);
+    uint32_t capacity = ph->socket_numbers.capacity, index;
+    bool fresh = number_take(&ph->socket_numbers, &index);
+
+    if (capacity != ph->socket_numbers.capacity) {
+        ph->sockets = mem_grow(ph->sockets, ph->socket_numbers.capacity, sizeof(struct socket *));
+        ph->generations = mem_grow(ph->generations, ph->socket_numbers.capacity, sizeof *ph->generations);
+    }
+    if (fresh)
+        ph->generations[index] = 1;
+    ph->sockets[index] = k;
+    k->tcp = tcp_new(&world_of(h)->config);
+    k->host = h;
+    k->self = (struct socket_id){index, ph->generations[index]};
+    k->peer_host = peer_host;
+    k->handle = NO_HANDLE;
+    timer_init(&k->timer, socket_fire);
+    return k;
+}
+
+static void socket_free(struct socket *k)
+{
+    struct packet_host *ph = packet_host(k->host);
+
+    CHECK(ph->sockets[k->self.index] == k && k->handle == NO_HANDLE);
+    ph->sockets[k->self.index] = NULL;
+    ph->generations[k->self.index]++;
+    ph->socket_numbers.free[ph->socket_numbers.free_count++] = k->self.index;
+    timer_disarm(&ph->timers, &k->timer);
+    tcp_free(k->tcp);
+    mem_free(k);
+}
+
+static struct socket *socket_get(struct host *h, struct socket_id id)
+{
+    struct packet_host *ph = packet_host(h);
+
+    if (id.index >= ph->socket_numbers.count || !ph->sockets[id.index] || ph->generations[id.index] != id.generation)
+        return NULL;
+    return ph->sockets[id.index];
+}
+
+static void handle_take(struct socket *k)
+{
+    struct packet_host *ph = packet_host(k->host);
+    uint32_t capacity = ph->handle_numbers.capacity;
+
+    if (number_take(&ph->handle_numbers, &k->handle)) {
+        if (capacity != ph->handle_numbers.capacity)
+            ph->handles = mem_grow(ph->handles, ph->handle_numbers.capacity, sizeof *ph->handles);
+        ph->handles[k->handle].generation = 1;
+    }
+    ph->handles[k->handle].socket = k->self.index;
+}
+
+static void handle_release(struct socket *k)
+{
+    struct packet_host *ph = packet_host(k->host);
+
+    CHECK(k->handle != NO_HANDLE);
+    ph->handles[k->handle].generation++;
+    ph->handle_numbers.free[ph->handle_numbers.free_count++] = k->handle;
+    k->handle = NO_HANDLE;
+}
+
+static struct backend_conn handle_of(const struct socket *k)
+{
+    return (struct backend_conn){k->handle, packet_host(k->host)->handles[k->handle].generation};
+}
+
+static struct socket *handle_get(struct host *h, struct backend_conn handle)
+{
+    struct packet_host *ph = packet_host(h);
+    struct socket *k;
+
+    if (handle.index >= ph->handle_numbers.count || ph->handles[handle.index].generation != handle.generation)
+        return NULL;
+    k = ph->sockets[ph->handles[handle.index].socket];
+    return k && k->handle == handle.index ? k : NULL;
+}
+
+/* ---- packets ---- */
+
+void packet_drop(struct segment_packet *p)
+{
+    tcp_segment_free(&p->segment);
+    mem_free(p);
+}
+
+static uint64_t path_ns(struct host *from, uint32_t to_region)
+{
+    const struct des *d = from->des;
+    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
+    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
+
+    return most ? base + rng_below(&from->jitter, most + 1) : base;
+}
+
+/* Whether the queue in front of the link has room; when, then it is through at *through_ns. */
+static bool pass_link(struct link *l, uint64_t now_ns, uint32_t size, uint64_t *through_ns)
+{
+    if (l->bps && link_backlog(l, now_ns) + size > l->queue_size_max)
+        return false;
+    *through_ns = link_enqueue(l, now_ns, size);
+    return true;
+}
+
+/* Puts a segment on its way; `last_ns` is the arrival of the one before, and becomes this one's. */
+static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
+{
+    const struct host *peer = h->des->hosts[to];
+    uint64_t arrival;
+
+    p->source = h->index;
+    p->size = tcp_segment_size(&p->segment);
+    if (des_cut(h, peer) || !pass_link(&h->up, h->des->now_ns, p->size, &arrival)) {
+        h->des->counts.dropped++;
+        packet_drop(p);
+        return;
+    }
+    h->des->counts.bytes += p->size;
+    arrival += path_ns(h, peer->region);
+    if (arrival < *last_ns)
+        arrival = *last_ns;
+    *last_ns = arrival;
+    des_post(h, to, arrival, EVENT_SEGMENT, p);
+}
+
+/* Answers a segment for which there is no socket here. */
+static void refuse(struct host *h, const struct segment_packet *p)
+{
+    struct tcp_segment answer;
+    struct segment_packet *out;
+    uint64_t last_ns = 0;
+
+    if (!tcp_segment_refuse(&p->segment, &answer))
+        return;
+    out = mem_zalloc(sizeof *out);
+    out->segment = answer;
+    out->from = p->to;
+    out->to = p->from;
+    transmit(h, out, p->source, &last_ns);
+}
+
+/* ---- serving a socket ---- */
+
+static void post_timer(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+    uint64_t next = timers_deadline(&ph->timers);
+
+    if (next >= ph->posted_ns)
+        return; /* the event that is queued comes first and moves the rest on */
+    ph->posted_ns = next;
+    des_post(h, h->index, next > h->des->now_ns ? next : h->des->now_ns, EVENT_TIMER, NULL);
+}
+
+/* Deadlines mostly move away: the timer stays where it is and is moved on when it fires. */
+static void arm(struct socket *k)
+{
+    uint64_t due = tcp_deadline_ns(k->tcp);
+
+    if (k->resuming)
+        due = k->host->des->now_ns;
+    if (due == TIME_NEVER || (timer_armed(&k->timer) && k->timer.deadline_ns <= due))
+        return;
+    timer_arm(&packet_host(k->host)->timers, &k->timer, due);
+    post_timer(k->host);
+}
+
+static void flush(struct socket *k)
+{
+    struct host *h = k->host;
+    struct tcp_segment s;
+
+    while (tcp_output(k->tcp, h->des->now_ns, &s)) {
+        struct segment_packet *p = mem_alloc(sizeof *p);
+
+        p->segment = s;
+        p->from = k->self;
+        p->to = k->peer;
+        transmit(h, p, k->peer_host, &k->last_arrival_ns);
+    }
+}
+
+static void tell_connected(struct socket *k)
+{
+    struct host *h = k->host;
+
+    k->connected = true;
+    if (k->dialled) {
+        if (k->handle != NO_HANDLE)
+            h->app->dialled(h->app_ctx, h->des->now_ns, handle_of(k), ERR_OK);
+        return;
+    }
+    h->des->counts.connections++;
+    handle_take(k);
+    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(k), &h->des->hosts[k->peer_host]->address);
+}
+
+static void tell_data(struct socket *k)
+{
+    struct host *h = k->host;
+    struct chain bytes;
+
+    if (k->handle == NO_HANDLE || k->paused)
+        return;
+    chain_init(&bytes);
+    tcp_read(k->tcp, h->des->now_ns, &bytes);
+    if (bytes.size)
+        h->app->data(h->app_ctx, h->des->now_ns, handle_of(k), &bytes);
+    CHECK(bytes.size == 0);
+    chain_deinit(&bytes);
+    if (k->finished && k->handle != NO_HANDLE && !k->paused) {
+        struct backend_conn handle = handle_of(k);
+
+        handle_release(k);
+        tcp_finish(k->tcp, h->des->now_ns, true);
+        h->app->closed(h->app_ctx, h->des->now_ns, handle, ERR_CLOSED);
+    }
+}
+
+static void tell_failed(struct socket *k)
+{
+    struct host *h = k->host;
+    struct backend_conn handle;
+
+    k->over = true;
+    if (k->handle == NO_HANDLE)
+        return;
+    handle = handle_of(k);
+    handle_release(k);
+    if (k->connected)
+        h->app->closed(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+    else
+        h->app->dialled(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+}
+
+/* Tells the node what happened, sends what follows from it, until nothing more does. */
+static void serve(struct socket *k)
+{
+    struct host *h = k->host;
+    uint32_t events;
+
+    CHECK(!k->serving);
+    k->serving = true;
+    flush(k);
+    while ((events = tcp_events(k->tcp)) != 0 || k->resuming) {
+        k->resuming = false;
+        if (events & TCP_CONNECTED)
+            tell_connected(k);
+        k->finished |= (events & TCP_FINISHED) != 0;
+        tell_data(k);
+        if (events & TCP_FAILED)
+            tell_failed(k);
+        if ((events & TCP_WRITABLE) && k->handle != NO_HANDLE)
+            h->app->writable(h->app_ctx, h->des->now_ns, handle_of(k));
+        if (events & TCP_DONE)
+            k->over = true;
+        flush(k);
+    }
+    k->serving = false;
+    if (k->over)
+        socket_free(k);
+    else
+        arm(k);
+}
+
+static void socket_fire(struct timer *t, uint64_t now_ns)
+{
+    struct socket *k = CONTAINER_OF(t, struct socket, timer);
+
+    tcp_timeout(k->tcp, now_ns);
+    serve(k);
+}
+
+/* ---- events ---- */
+
+void packet_timer(struct host *h, uint64_t now_ns)
+{
+    struct packet_host *ph = packet_host(h);
+
+    if (now_ns < ph->posted_ns)
+        return; /* overtaken by an earlier one */
+    ph->posted_ns = TIME_NEVER;
+    while (timers_deadline(&ph->timers) <= now_ns) {
+        struct timer *t = ph->timers.items[0];
+
+        timer_disarm(&ph->timers, t);
+        t->fire(t, now_ns);
+        ph = packet_host(h);
+    }
+    post_timer(h);
+}
+
+/* The socket that this very SYN made already. */
+static struct socket *find_twin(struct host *h, const struct segment_packet *p)
+{
+    struct packet_host *ph = packet_host(h);
+
+    for (uint32_t i = 0; i < ph->socket_numbers.count; i++) {
+        struct socket *k = ph->sockets[i];
+
+        if (k && !k->dialled && k->peer_host == p->source && k->peer.index == p->from.index &&
+            k->peer.generation == p->from.generation)
+            return k;
+    }
+    return NULL;
+}
+
+static struct socket *receive_syn(struct host *h, const struct segment_packet *p)
+{
+    struct socket *k = find_twin(h, p);
+
+    if (k || !h->app || h->listen_port != p->to.index)
+        return k;
+    k = socket_new(h, p->source);
+    k->peer = p->from;
+    tcp_accept(k->tcp, h->des->now_ns, &p->segment);
+    return k;
+}
+
+static void receive(struct host *h, struct segment_packet *p)
+{
+    bool opening = (p->segment.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    struct socket *k = opening ? receive_syn(h, p) : socket_get(h, p->to);
+
+    if (k) {
+        if (k->dialled && (p->segment.flags & TCP_SYN))
+            k->peer = p->from;
+        tcp_input(k->tcp, h->des->now_ns, &p->segment);
+        serve(k);
+    } else {
+        refuse(h, p);
+    }
+    packet_drop(p);
+}
+
+void packet_arrive(struct host *h, struct segment_packet *p)
+{
+    uint64_t now = h->des->now_ns, through;
+
+    if (!pass_link(&h->down, now, p->size, &through)) {
+        h->des->counts.dropped++;
+        packet_drop(p);
+    } else if (through > now) {
+        des_post(h, h->index, through, EVENT_SEGMENT_THROUGH, p);
+    } else {
+        receive(h, p);
+    }
+}
+
+void packet_through(struct host *h, struct segment_packet *p)
+{
+    receive(h, p);
+}
+
+/* ---- downcalls ---- */
+
+static int packet_dial(struct host *h, uint32_t to, uint16_t port, struct backend_conn *conn)
+{
+    struct socket *k = socket_new(h, to);
+
+    k->dialled = true;
+    k->peer.index = port; /* until the SYN-ACK tells the far socket */
+    handle_take(k);
+    *conn = handle_of(k);
+    tcp_connect(k->tcp, h->des->now_ns);
+    flush(k);
+    arm(k);
+    return ERR_OK;
+}
+
+static size_t packet_send(struct host *h, struct backend_conn handle, struct chain *bytes)
+{
+    struct socket *k = handle_get(h, handle);
+    size_t sent;
+
+    if (!k)
+        return 0;
+    sent = tcp_write(k->tcp, h->des->now_ns, bytes);
+    flush(k);
+    arm(k);
+    return sent;
+}
+
+static void packet_pause(struct host *h, struct backend_conn handle, bool paused)
+{
+    struct socket *k = handle_get(h, handle);
+
+    if (!k || k->paused == paused)
+        return;
+    k->paused = paused;
+    k->resuming = !paused; /* no upcall inside a downcall: what waits comes with the timer */
+    arm(k);
+}
+
+static void packet_close(struct host *h, struct backend_conn handle, enum backend_close how)
+{
+    struct socket *k = handle_get(h, handle);
+
+    if (!k)
+        return;
+    handle_release(k);
+    k->resuming = false;
+    if (how == BACKEND_CLOSE_FIN)
+        tcp_finish(k->tcp, h->des->now_ns, true);
+    else
+        tcp_abort(k->tcp, h->des->now_ns);
+    if (!k->serving)
+        serve(k); /* without a handle there is nobody to call */
+}
+
+static void packet_reset_all(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+
+    for (uint32_t i = 0; i < ph->socket_numbers.count; i++) {
+        struct socket *k = ph->sockets[i];
+
+        if (!k)
+            continue;
+        CHECK(!k->serving);
+        if (k->handle != NO_HANDLE)
+            handle_release(k);
+        tcp_abort(k->tcp, h->des->now_ns);
+        flush(k);
+        socket_free(k);
+    }
+}
+
+static void packet_free_world(struct des *d)
+{
+    struct packet_world *w = d->transport_state;
+
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        struct packet_host *ph = &w->hosts[i];
+
+        timers_deinit(&ph->timers);
+        for (uint32_t j = 0; j < ph->socket_numbers.count; j++)
+            if (ph->sockets[j]) {
+                tcp_free(ph->sockets[j]->tcp);
+                mem_free(ph->sockets[j]);
+            }
+        mem_free(ph->sockets);
+        mem_free(ph->generations);
+        mem_free(ph->handles);
+        mem_free(ph->socket_numbers.free);
+        mem_free(ph->handle_numbers.free);
+    }
+    mem_free(w->hosts);
+    mem_free(w);
+}
+
+void packet_init(struct des *d)
+{
+    static const struct des_transport transport = {packet_dial,  packet_send,      packet_pause,
+                                                   packet_close, packet_reset_all, packet_free_world};
+    struct packet_world *w = mem_zalloc(sizeof *w);
+
+    w->config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();
+    CHECK(tcp_config_problem(&w->config) == NULL);
+    d->config.tcp_config = NULL; /* the caller's */
+    d->transport = &transport;
+    d->transport_state = w;
+}

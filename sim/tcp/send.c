@@ -1,0 +1,198 @@
+/* What goes out next: what was found lost, then new bytes, as far as both windows allow. */
+#include "sim/tcp/internal.h"
+
+#include "stack/base/check.h"
+
+void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq, uint8_t flags)
+{
+    *s = (struct tcp_segment){.seq = seq, .ack = t->received, .sent_ns = now_ns, .echo_ns = TIME_NEVER};
+    s->flags = flags;
+    if (t->timestamps_ok) {
+        s->flags |= TCP_TIMESTAMP;
+        s->echo_ns = t->echo_ns;
+    }
+    s->window = (uint32_t)receive_window(t, now_ns);
+    if (t->early)
+        receive_put_sacks(t, s);
+    receive_ack_sent(t);
+    t->counts.sent++;
+}
+
+/* Appends views of [at, at + size) where span `index` begins at `start`; moves both on to the end. */
+static void append_views(const struct tcp *t, struct chain *out, uint32_t *index, uint64_t *start, uint64_t at,
+                         size_t size)
+{
+    while (size > 0) {
+        const struct span *span = &t->queue.spans[t->queue.head + *index];
+        size_t offset = (size_t)(at - *start);
+        size_t part = span->size - offset < size ? span->size - offset : size;
+
+        if (part)
+            chain_give(out, span_part(*span, offset, part));
+        at += part;
+        size -= part;
+        if (at == *start + span->size && *index + 1 < t->queue.count) {
+            *start = at;
+            ++*index;
+        }
+    }
+}
+
+static void view_again(const struct tcp *t, struct chain *out, uint64_t seq, size_t size)
+{
+    uint64_t start = t->una;
+    uint32_t index = 0;
+
+    while (size && start + t->queue.spans[t->queue.head + index].size <= seq)
+        start += t->queue.spans[t->queue.head + index++].size;
+    append_views(t, out, &index, &start, seq, size);
+}
+
+static void note_sent(struct tcp *t, uint64_t now_ns)
+{
+    t->sent_ns = now_ns;
+    t->sent_something = true;
+    receive_data_sent(t, now_ns);
+    if (t->phase == TCP_PHASE_CWR || t->phase == TCP_PHASE_RECOVERY)
+        t->flight->prr_out++;
+}
+
+static void resend(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32_t number)
+{
+    struct flight *f = t->flight;
+    struct record *r = flight_record(f, number);
+    uint32_t bytes = r->size - (r->flags & RECORD_FIN ? 1 : 0);
+
+    send_fill_header(t, now_ns, s, r->seq, (uint8_t)(r->flags & RECORD_FIN ? TCP_ACK | TCP_FIN : TCP_ACK));
+    view_again(t, &s->bytes, r->seq, bytes);
+    CHECK(s->bytes.size == bytes);
+    if (!(r->flags & RECORD_RESENT))
+        f->resent++;
+    r->flags |= RECORD_RESENT | RECORD_EVER_RESENT;
+    r->sent_ns = now_ns;
+    flight_unlink(f, number);
+    flight_link_newest(f, number);
+    if (f->resent_first_ns == TIME_NEVER)
+        f->resent_first_ns = now_ns;
+    f->undo_resent = f->undo_resent < 0 ? 1 : f->undo_resent + 1;
+    t->counts.resent++;
+    note_sent(t, now_ns);
+    if (number == f->first && t->timer != TIMER_REORDER)
+        timer_set(t, TIMER_RTO, now_ns + timer_backed_off_ns(t));
+}
+
+static bool resend_lost(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
+{
+    struct flight *f = t->flight;
+
+    if (f->lost == 0 || flight_in_flight(f) >= t->cwnd || (f->frto_new && t->next < t->end))
+        return false;
+    for (; f->resend_hint - f->first < f->count; f->resend_hint++) {
+        const struct record *r = flight_record(f, f->resend_hint);
+
+        if ((r->flags & RECORD_LOST) && !(r->flags & (RECORD_RESENT | RECORD_SACKED))) {
+            resend(t, now_ns, s, f->resend_hint++);
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t send_new_size(const struct tcp *t)
+{
+    uint64_t left = t->end - t->next;
+    uint32_t size = left < t->mss ? (uint32_t)left : t->mss;
+
+    if (t->next + size <= t->window_end)
+        return size;
+    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a probe. */
+    if (t->window_end <= t->next || (t->max_window / 2 >= t->mss && !t->force_new))
+        return 0;
+    return (uint32_t)(t->window_end - t->next);
+}
+
+static void wait_for_window(struct tcp *t, uint64_t now_ns)
+{
+    if (t->flight && t->flight->count)
+        return;
+    if (t->timer == TIMER_NONE)
+        timer_set(t, TIMER_PROBE_WINDOW, now_ns + timer_backed_off_ns(t));
+}
+
+static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32_t size)
+{
+    bool none_out = !t->flight || t->flight->count == 0;
+    bool fin = t->fin_queued && t->next + size == t->end && !t->fin_sent, probing = t->force_new;
+    struct flight *f;
+    uint32_t number;
+
+    if (flight_in_flight(t->flight) == 0 && t->sent_ns != TIME_NEVER)
+        tcp_cc_of(t->config)->restarted(t, now_ns, now_ns - t->sent_ns);
+    f = flight_get(t);
+    send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
+    append_views(t, &s->bytes, &t->cursor_index, &t->cursor_start, t->next, size);
+    CHECK(s->bytes.size == size);
+    number = flight_push(f, t->next, size + (fin ? 1 : 0), now_ns);
+    if (fin) {
+        flight_record(f, number)->flags |= RECORD_FIN;
+        t->fin_sent = true;
+    }
+    t->next += size + (fin ? 1 : 0);
+    note_sent(t, now_ns);
+    if (none_out || t->timer == TIMER_PROBE_TAIL || t->timer == TIMER_NONE)
+        timer_rearm_rto(t, now_ns);
+    if (!probing)
+        timer_schedule_tail_probe(t, now_ns, false);
+}
+
+static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
+{
+    bool fin_left = t->fin_queued && !t->fin_sent;
+    uint32_t size;
+
+    if (t->next >= t->end && !fin_left)
+        return false;
+    if (flight_in_flight(t->flight) >= t->cwnd && !t->force_new)
+        return false;
+    size = send_new_size(t);
+    if (size == 0 && t->next < t->end) {
+        t->force_new = false;
+        wait_for_window(t, now_ns);
+        return false;
+    }
+    send_new(t, now_ns, s, size);
+    t->force_new = false;
+    return true;
+}
+
+static bool may_send(const struct tcp *t)
+{
+    return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT && t->state != STATE_SYN_RECEIVED &&
+           t->state != STATE_DONE;
+}
+
+bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
+{
+    uint32_t in_flight;
+    bool limited;
+
+    if (!may_send(t))
+        return false;
+    if (t->force_resend != RECORD_NONE) {
+        uint32_t number = t->force_resend;
+
+        t->force_resend = RECORD_NONE;
+        resend(t, now_ns, s, number);
+        return true;
+    }
+    if (t->flight && resend_lost(t, now_ns, s))
+        return true;
+    if (send_fresh(t, now_ns, s))
+        return true;
+    in_flight = flight_in_flight(t->flight);
+    limited = in_flight >= t->cwnd;
+    if (t->sent_something || (limited && t->next < t->end))
+        window_validate(t, now_ns, limited);
+    t->sent_something = false;
+    return false;
+}
