@@ -36,7 +36,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize test unit
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -53,7 +53,7 @@ demo:
 test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
-	$(MAKE) unit replay architecture cli live
+	$(MAKE) unit replay architecture cli live suite
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -123,6 +123,10 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make suite       experiments of libp2p's gossipsub-interop suite, simulated and as processes on loopback
+suite: $(BUILD)/hearsay
+	$(Q)python3 tests/suite/suite.py $(BUILD)/hearsay
 
 ## make replay      run the corpora of the fuzz targets (tests/fuzz/corpus)
 replay: $(FUZZ:%=$(BUILD)/replay/%)

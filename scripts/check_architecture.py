@@ -44,7 +44,7 @@ STACK_SYSTEM_MORE = [
 # Libraries that have one home each.
 LIBRARY_HOMES = {
     "sodium.h": ["stack/crypto/*", "tests/*"],
-    "jansson.h": ["sim/live/*", "sim/interop/*", "tests/*"],
+    "jansson.h": ["sim/live/*", "sim/suite/*", "tests/*"],
     "sqlite3.h": ["sim/record/*", "sim/report/*", "tests/*"],
     "libfyaml.h": ["sim/scenario/*", "tests/*"],
     "igraph.h": ["sim/scenario/*", "tests/*"],

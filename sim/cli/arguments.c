@@ -29,7 +29,8 @@ static const struct option all_options[] = {
     {"set", required_argument, NULL, 'S'},     {"out", required_argument, NULL, 'o'},
     {"json", no_argument, NULL, 'j'},          {"progress", required_argument, NULL, 'p'},
     {"junit", required_argument, NULL, 'J'},   {"threads", required_argument, NULL, 't'},
-    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    {"params", required_argument, NULL, 'P'},  {"graph", required_argument, NULL, 'G'},
+    {"hosts", required_argument, NULL, 'H'},   {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static bool is_allowed(const char *allowed, const char *name)
@@ -85,6 +86,15 @@ static const char *take(struct run_arguments *a, int letter, const char *value)
         return parse_progress(value, &a->progress) ? NULL : "is not a way to show progress (auto, off)";
     case 'J':
         a->junit = value;
+        return NULL;
+    case 'P':
+        a->suite.params = value;
+        return NULL;
+    case 'G':
+        a->suite.graph = value;
+        return NULL;
+    case 'H':
+        a->suite.hosts = value;
         return NULL;
     case 't':
         a->threads = (uint32_t)strtoul(value, NULL, 10);

@@ -3,6 +3,7 @@
 #define SIM_CLI_CLI_H
 
 #include "sim/run/run.h"
+#include "sim/suite/experiment.h"
 
 struct command {
     const char *name, *summary, *usage; /* usage: the text of --help */
@@ -10,11 +11,12 @@ struct command {
 };
 
 extern const struct command command_run, command_report, command_check, command_verify, command_node,
-    command_decrypt;
+    command_decrypt, command_interop;
 
 /* What run, check and verify have in common. */
 struct run_arguments {
     const char *backend, *out;
+    struct experiment_files suite; /* run: in the place of a scenario */
     const char **sets; /* --set, and --seed as one of them */
     size_t set_count;
     uint32_t threads;

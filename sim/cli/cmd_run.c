@@ -1,6 +1,7 @@
 /* hearsay run: one scenario on one backend, recorded. */
 #include "sim/cli/cli.h"
 
+#include "stack/base/err.h"
 #include "stack/base/mem.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 
 static const char usage[] =
     "usage: hearsay run SCENARIO.yaml [OPTION]...\n"
+    "       hearsay run --params FILE --graph FILE --hosts FILE [OPTION]...\n"
     "\n"
     "Runs the scenario, records it in DIR/run.sqlite, prints a summary.\n"
     "\n"
@@ -21,7 +23,13 @@ static const char usage[] =
     "  --json            the summary as one JSON object\n"
     "  --progress MODE   auto (a bar on a terminal, lines elsewhere; the default) or off\n"
     "\n"
-    "Exit status: 0, 1 an expectation failed or the disk or network did, 2 bad usage or scenario, 4 time limit.\n";
+    "The second form runs an experiment of libp2p's gossipsub-interop suite: its params.json, "
+    "graph.gml and\n"
+    "shadow.yaml. Each node also writes DIR/hosts/nodeN/hearsay.1000.stdout, as it would under "
+    "Shadow.\n"
+    "\n"
+    "Exit status: 0, 1 an expectation failed or the disk or network did, 2 bad usage or scenario, "
+    "4 time limit.\n";
 
 static void on_signal(int number)
 {
@@ -33,7 +41,8 @@ static void print_judgement(void *ctx, const struct run_judgement *j)
 {
     FILE *out = ctx;
 
-    fprintf(out, "  %s  %s  (%s)\n", j->passed ? "ok    " : "FAILED", j->expectation->text, j->value);
+    fprintf(out, "  %s  %s  (%s)\n", j->passed ? "ok    " : "FAILED", j->expectation->text,
+            j->value);
 }
 
 static char *result_folder(const struct run_arguments *a, const struct scenario *s)
@@ -48,7 +57,8 @@ static char *result_folder(const struct run_arguments *a, const struct scenario 
     return folder;
 }
 
-static void print_result(const struct run_arguments *a, struct run_result *result, const char *folder)
+static void print_result(const struct run_arguments *a, struct run_result *result,
+                         const char *folder)
 {
     if (!result->has_summary)
         return;
@@ -58,51 +68,134 @@ static void print_result(const struct run_arguments *a, struct run_result *resul
     }
     summary_print_text(&result->summary, stdout);
     if (result->skipped)
-        printf("  %u publications fell to nodes that were down and were left out\n", result->skipped);
+        printf("  %u publications fell to nodes that were down and were left out\n",
+               result->skipped);
     printf("\nrecorded in %s/run.sqlite; `hearsay report %s` draws it\n", folder, folder);
+}
+
+/* What there is to run, and where it came from. */
+struct job {
+    struct scenario loaded;
+    struct experiment *experiment; /* NULL: a scenario */
+    const struct scenario *scenario;
+    char *source; /* for the command that repeats the run */
+};
+
+static int open_job(const struct run_arguments *a, struct job *job)
+{
+    const struct experiment_files *f = &a->suite;
+    struct scenario_error err;
+    size_t size;
+    int status;
+
+    *job = (struct job){0};
+    if (!f->params) {
+        status = load_scenario(a->files[0], a, &job->loaded);
+        job->scenario = &job->loaded;
+        job->source = mem_strdup(a->files[0]);
+        return status;
+    }
+    if (experiment_open(f, a->sets, a->set_count, &job->experiment, &err) != ERR_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return RUN_USAGE;
+    }
+    job->scenario = experiment_scenario(job->experiment);
+    size = strlen(f->params) + strlen(f->graph) + strlen(f->hosts) + 64;
+    job->source = mem_alloc(size);
+    snprintf(job->source, size, "--params %s --graph %s --hosts %s", f->params, f->graph, f->hosts);
+    if (experiment_warning(job->experiment))
+        fprintf(stderr, "%s\n", experiment_warning(job->experiment));
+    return RUN_OK;
+}
+
+static void close_job(struct job *job)
+{
+    mem_free(job->source);
+    if (job->experiment)
+        experiment_free(job->experiment);
+    else
+        scenario_free(&job->loaded);
+}
+
+static int run_job(const struct run_arguments *a, struct job *job,
+                   const struct run_options *options, const char *folder, struct run_result *result)
+{
+    int status;
+
+    if (job->experiment && !experiment_log_to(job->experiment, folder)) {
+        fprintf(stderr, "hearsay run: cannot write the nodes' logs in %s: %s\n", folder,
+                strerror(errno));
+        return RUN_FAILED;
+    }
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    status =
+        (int)run_scenario(job->scenario, options, a->json ? NULL : print_judgement, stdout, result);
+    if (job->experiment && !experiment_finish(job->experiment) && status == RUN_OK) {
+        snprintf(result->error, sizeof result->error, "cannot write the nodes' logs: %s",
+                 strerror(errno));
+        status = RUN_FAILED;
+    }
+    if (result->warning[0])
+        fprintf(stderr, "%s\n", result->warning);
+    print_result(a, result, folder);
+    if (result->error[0])
+        fprintf(stderr, "hearsay run: %s\n", result->error);
+    else if (result->expectations_failed)
+        fprintf(stderr, "hearsay run: %u of %u expectations failed\n", result->expectations_failed,
+                result->expectations);
+    if (status != RUN_OK && status != RUN_USAGE)
+        fprintf(stderr, "replay: %s\n", options->replay);
+    return status;
 }
 
 static int run_file(const struct run_arguments *a)
 {
-    struct scenario s;
+    struct job job;
     struct run_result result = {0};
     struct run_options options = {.world = world_find(a->backend), .progress = a->progress};
     char *folder, *database, *replay;
-    int status = load_scenario(a->files[0], a, &s);
+    int status = open_job(a, &job);
 
-    if (status != RUN_OK)
+    if (status != RUN_OK) {
+        close_job(&job);
         return status;
-    folder = result_folder(a, &s);
+    }
+    folder = result_folder(a, job.scenario);
     database = mem_alloc(strlen(folder) + 16);
     sprintf(database, "%s/run.sqlite", folder);
-    replay = replay_command(a->files[0], a, &s);
+    replay = replay_command(job.source, a, job.scenario);
     options.database = database;
     options.replay = replay;
+    options.behaviour = job.experiment ? experiment_behaviour(job.experiment) : NULL;
     if (!make_folders(folder)) {
         fprintf(stderr, "hearsay run: cannot make the folder %s: %s\n", folder, strerror(errno));
         status = RUN_FAILED;
     } else {
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
-        status = (int)run_scenario(&s, &options, a->json ? NULL : print_judgement, stdout, &result);
-        if (result.warning[0])
-            fprintf(stderr, "%s\n", result.warning);
-        print_result(a, &result, folder);
-        if (result.error[0])
-            fprintf(stderr, "hearsay run: %s\n", result.error);
-        else if (result.expectations_failed)
-            fprintf(stderr, "hearsay run: %u of %u expectations failed\n", result.expectations_failed,
-                    result.expectations);
-        if (status != RUN_OK && status != RUN_USAGE)
-            fprintf(stderr, "replay: %s\n", replay);
+        status = run_job(a, &job, &options, folder, &result);
     }
     if (result.has_summary)
         summary_deinit(&result.summary);
     mem_free(folder);
     mem_free(database);
     mem_free(replay);
-    scenario_free(&s);
+    close_job(&job);
     return status;
+}
+
+static bool check_files(const struct run_arguments *a, int *status)
+{
+    const struct experiment_files *f = &a->suite;
+    bool any = f->params || f->graph || f->hosts, all = f->params && f->graph && f->hosts;
+
+    if (any && (!all || a->file_count != 0))
+        *status = usage_error(&command_run,
+                              "--params, --graph and --hosts go together, and without a scenario");
+    else if (!any && a->file_count != 1)
+        *status = usage_error(&command_run, "give one scenario (%d given)", a->file_count);
+    else
+        return true;
+    return false;
 }
 
 static int run(int argc, char **argv)
@@ -110,12 +203,10 @@ static int run(int argc, char **argv)
     struct run_arguments a;
     int status = RUN_OK;
 
-    if (arguments_read(&a, argc, argv, &command_run, "backend,seed,set,threads,out,json,progress", &status)) {
-        if (a.file_count != 1)
-            status = usage_error(&command_run, "give one scenario (%d given)", a.file_count);
-        else
-            status = run_file(&a);
-    }
+    if (arguments_read(&a, argc, argv, &command_run,
+                       "backend,seed,set,threads,out,json,progress,params,graph,hosts", &status) &&
+        check_files(&a, &status))
+        status = run_file(&a);
     arguments_free(&a);
     return status;
 }

@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify,
-                                               &command_node, &command_decrypt};
+                                               &command_node, &command_decrypt,
+                                               &command_interop};
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *out)

@@ -16,6 +16,10 @@ void resident_identity(const struct run *run, uint32_t index, uint8_t seed[stati
 {
     struct rng r;
 
+    if (run->options->behaviour) {
+        run->options->behaviour->identity(run->options->behaviour->ctx, index, seed);
+        return;
+    }
     rng_init(&r, rng_derive(run->scenario->seed, "node", index), "identity");
     rng_fill(&r, seed, 32);
 }
@@ -103,12 +107,15 @@ void resident_start(struct resident *r, uint64_t now_ns)
 {
     const struct scenario *s = r->run->scenario;
     const struct scenario_group *g = group_of(r);
-    const struct node_events events = {0};
+    const struct run_behaviour *behaviour = r->run->options->behaviour;
+    struct node_events events = {0};
     struct node_config config = config_of(r);
     int err;
 
     if (r->node)
         return;
+    if (behaviour)
+        behaviour->configure(behaviour->ctx, r->index, &config, &events);
     r->dial_next = r->run->topology.first[r->index];
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
@@ -116,6 +123,10 @@ void resident_start(struct resident *r, uint64_t now_ns)
     err = node_start(r->node, now_ns);
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
+    if (behaviour) {
+        behaviour->started(behaviour->ctx, r->run, r->index, now_ns, r->node);
+        return;
+    }
     for (uint32_t i = 0; i < g->topic_count; i++)
         node_subscribe(r->node, now_ns, slice_text(s->topics[g->topics[i]]));
     if (r->dial_next < r->run->topology.first[r->index + 1])
@@ -146,6 +157,25 @@ void resident_crash(struct resident *r, uint64_t now_ns)
 {
     if (r->node)
         put_down(r, now_ns);
+}
+
+void run_schedule(struct run *run, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
+{
+    run->ops->schedule(run->world, node, at_ns, fn, arg);
+}
+
+const struct endpoint *run_address(const struct run *run, uint32_t node)
+{
+    CHECK(node < run->scenario->node_count);
+    return &run->addresses[node];
+}
+
+void run_retire(struct run *run, uint32_t node, uint64_t now_ns, const char *kind, const char *what)
+{
+    CHECK(node < run->scenario->node_count);
+    if (what)
+        report(run, now_ns, kind, node, what);
+    resident_stop(&run->residents[node], now_ns);
 }
 
 /* A body is its number and zeros, as in libp2p's gossipsub-interop: unique, and of exactly the size asked for. */

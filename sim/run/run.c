@@ -39,7 +39,12 @@ static uint64_t peak_rss_bytes(void)
 
 static void trace(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event)
 {
-    recorder_trace(((struct run *)ctx)->recorder, node, now_ns, event);
+    const struct run *run = ctx;
+    const struct run_behaviour *behaviour = run->options->behaviour;
+
+    recorder_trace(run->recorder, node, now_ns, event);
+    if (behaviour)
+        behaviour->traced(behaviour->ctx, node, now_ns, event);
 }
 
 static void expect(void *ctx, uint32_t node, unsigned step)
@@ -142,6 +147,8 @@ static enum run_status plan(struct run *run, struct run_result *result)
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);
+    if (run->options->behaviour)
+        run->options->behaviour->place(run->options->behaviour->ctx, run->nodes);
     if (topology_build(s, &run->topology, &err) != ERR_OK)
         return fail(result, RUN_USAGE, err.text);
     run->planned = true;
@@ -259,6 +266,7 @@ static enum run_status conclude(struct run *run, double start_s, double running_
                                 struct run_result *result)
 {
     struct record_totals totals = {.sim_ns = run->scenario->duration_ns, .peak_rss_bytes = peak_rss_bytes()};
+    const struct run_behaviour *behaviour = run->options->behaviour;
     struct record_summary summary;
 
     residents_bytes(run);
@@ -273,6 +281,8 @@ static enum run_status conclude(struct run *run, double start_s, double running_
     if (recorder_finish(run->recorder, &totals, &result->summary, result->error,
                         sizeof result->error) != ERR_OK)
         return RUN_FAILED;
+    if (behaviour && behaviour->failure(behaviour->ctx))
+        return fail(result, RUN_FAILED, behaviour->failure(behaviour->ctx));
     return result->expectations_failed ? RUN_FAILED : RUN_OK;
 }
 

@@ -16,11 +16,37 @@ enum run_status {
     RUN_NOT_DETERMINISTIC = 5
 };
 
+struct run;
+struct node;
+struct node_config;
+struct node_events;
+struct scenario_node;
+
+/* What nodes do, where something else than the scenario's settings, dials and traffic says so: a script, say. The
+ * scenario still gives the network, the number of nodes and the duration. Pointers outlive the run. */
+struct run_behaviour {
+    void *ctx;
+    void (*identity)(void *ctx, uint32_t node, uint8_t seed[static 32]);
+    void (*place)(void *ctx, struct scenario_node *nodes); /* may move nodes and change their links */
+    void (*configure)(void *ctx, uint32_t node, struct node_config *config, struct node_events *events);
+    /* The node is up; it dials and subscribes nothing by itself. */
+    void (*started)(void *ctx, struct run *run, uint32_t index, uint64_t now_ns, struct node *node);
+    void (*traced)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
+    const char *(*failure)(void *ctx); /* at the end: NULL, or a sentence and the run has failed */
+};
+
+/* For behaviours. */
+void run_schedule(struct run *run, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
+const struct endpoint *run_address(const struct run *run, uint32_t node);
+/* Takes the node down for good, in order; `what` (may be NULL) becomes an event of the record. */
+void run_retire(struct run *run, uint32_t node, uint64_t now_ns, const char *kind, const char *what);
+
 struct run_options {
     const struct world_ops *world;
     const char *database;          /* path; NULL: nothing is written */
     const char *replay;            /* the command line that repeats this run */
     enum progress_mode progress;
+    const struct run_behaviour *behaviour; /* NULL: as the scenario says */
     enum scenario_encryption encryption; /* DEFAULT: the scenario's, or else the backend's */
 };
 

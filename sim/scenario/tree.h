@@ -15,7 +15,7 @@
 #define TREE_FILE_SIZE_MAX (8u << 20) /* bytes of a file */
 #define TREE_NODES_MAX 1000000u       /* in a document, copies made by aliases included */
 #define TREE_DEPTH_MAX 32u
-#define TREE_KEYS_MAX 1100u  /* of a YAML mapping */
+#define TREE_KEYS_MAX 10000u /* of a YAML mapping */
 #define TREE_TEXT_MAX 65536u /* bytes of a scalar */
 #define TREE_PATH_MAX 256
 #define TREE_PLACE_MAX (TREE_PATH_MAX + 350)

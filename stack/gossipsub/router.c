@@ -200,11 +200,20 @@ static void judge(struct gossipsub *g, uint64_t now_ns, struct post *p, struct g
                      verdict == GOSSIPSUB_REJECT ? TRACE_REJECT_INVALID : TRACE_REJECT_IGNORED);
 }
 
+static uint64_t validation_delay_ns(const struct gossipsub *g, const struct topic *t)
+{
+    return t->validation_delay_ns == TOPIC_DELAY_NONE ? g->config.validation_delay_ns
+                                                      : t->validation_delay_ns;
+}
+
+/* Messages of one topic end in the order in which they began, and before those of a slower one. */
 static void validation_begin(struct gossipsub *g, uint64_t now_ns, struct post *p,
                              uint32_t received_from)
 {
     uint32_t capacity = g->validation_capacity ? g->validation_capacity * 2 : 4;
+    uint64_t deadline_ns = now_ns + validation_delay_ns(g, p->topic);
     struct validation *ring;
+    uint32_t at;
 
     if (g->validation_count == g->validation_capacity) {
         ring = mem_grow(NULL, capacity, sizeof *ring);
@@ -215,9 +224,10 @@ static void validation_begin(struct gossipsub *g, uint64_t now_ns, struct post *
         g->validation_capacity = capacity;
         g->validation_head = 0;
     }
-    g->validation_count++;
-    *router_validation(g, g->validation_count - 1) =
-        (struct validation){post_ref(p), now_ns + g->config.validation_delay_ns, received_from};
+    at = g->validation_count++;
+    for (; at > 0 && router_validation(g, at - 1)->deadline_ns > deadline_ns; at--)
+        *router_validation(g, at) = *router_validation(g, at - 1);
+    *router_validation(g, at) = (struct validation){post_ref(p), deadline_ns, received_from};
 }
 
 static void validation_end(struct gossipsub *g, uint64_t now_ns)
@@ -301,7 +311,7 @@ static void take_in(struct gossipsub *g, uint64_t now_ns, struct topic *t,
     p->seen_until = seen_insert(&g->seen, now_ns, key);
     memo_put(&g->memo, p);
     trace_post(g, now_ns, TRACE_ARRIVE, m->received_from, p);
-    if (g->config.validation_delay_ns == 0)
+    if (validation_delay_ns(g, p->topic) == 0)
         judge(g, now_ns, p, m);
     else
         validation_begin(g, now_ns, p, m->received_from);
@@ -477,6 +487,12 @@ void gossipsub_unsubscribe(struct gossipsub *g, uint64_t now_ns, struct slice to
     peer_announce(g, now_ns, t);
     mesh_leave(g, now_ns, t);
     topic_release(t);
+}
+
+void gossipsub_validation_delay(struct gossipsub *g, struct slice topic, uint64_t delay_ns)
+{
+    CHECK(topic.size <= TOPIC_SIZE_MAX && delay_ns <= GOSSIPSUB_DELAY_MAX_NS);
+    topic_get(&g->topics, topic)->validation_delay_ns = delay_ns;
 }
 
 int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, struct span data)

@@ -59,6 +59,7 @@ struct topic *topic_get(struct topics *ts, struct slice name)
         return t;
     t = mem_zalloc(sizeof *t + name.size);
     t->table = ts;
+    t->validation_delay_ns = TOPIC_DELAY_NONE;
     t->name_size = (uint16_t)name.size;
     if (name.size)
         memcpy(t->name, name.data, name.size);
@@ -71,7 +72,8 @@ void topic_release(struct topic *t)
 {
     struct topics *ts = t->table;
 
-    if (t->joined || t->has_fanout || t->pins || t->backoff_count || !slotset_empty(&t->peers))
+    if (t->joined || t->has_fanout || t->pins || t->backoff_count || !slotset_empty(&t->peers) ||
+        t->validation_delay_ns != TOPIC_DELAY_NONE)
         return;
     CHECK(slotset_empty(&t->mesh));
     if (ts->recent == t)

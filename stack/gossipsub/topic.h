@@ -10,6 +10,8 @@
 #define TOPIC_SIZE_MAX 1024
 #define BACKOFFS_MAX 4096 /* of a topic; beyond it the one that ends first goes */
 
+#define TOPIC_DELAY_NONE UINT64_MAX
+
 struct backoff {
     uint64_t peer_key, expiry_ns;
 };
@@ -24,6 +26,7 @@ struct topic {
     struct slotset mesh;   /* while joined */
     struct slotset fanout; /* while has_fanout */
     uint64_t fanout_published_ns;
+    uint64_t validation_delay_ns; /* TOPIC_DELAY_NONE: the router's */
     struct backoff *backoffs; /* by peer_key: they outlive the connection */
     uint32_t backoff_count, backoff_capacity;
     struct post *gossip; /* what to gossip about, within a heartbeat */

@@ -410,6 +410,12 @@ void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
     node_leave(n, outer);
 }
 
+void node_validation_delay(struct node *n, struct slice topic, uint64_t delay_ns)
+{
+    CHECK(n->gossipsub);
+    gossipsub_validation_delay(n->gossipsub, topic, delay_ns);
+}
+
 int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data)
 {
     bool outer = node_enter(n, now_ns);

@@ -234,6 +234,45 @@ static void a_full_validation_queue_drops_and_lets_a_later_copy_in(void **state)
     solo_free(&s);
 }
 
+static void topics_are_validated_side_by_side_each_with_its_delay(void **state)
+{
+    struct gossipsub_config config = gossip_config();
+    struct solo s;
+    struct span slow, fast;
+    uint32_t peer;
+
+    (void)state;
+    config.validation_delay_ns = 50 * MS;
+    s = solo_new(&config);
+    peer = solo_join(&s, false);
+    gossip_subscribe(s.net, 0, T);
+    gossip_subscribe(s.net, 0, "slow");
+    gossipsub_validation_delay(s.node->g, slice_text("slow"), 200 * MS);
+    config.identity = &(struct identity){.id = gossip_puppet_id(99)};
+    slow = signing_compose(&config, slice_text("slow"), slice_text("hello"), 1);
+    fast = signing_compose(&config, slice_text(T), slice_text("hello"), 2);
+    solo_feed(&s, peer, slow);
+    gossip_run(s.net, 10 * MS);
+    solo_feed(&s, peer, fast);
+    assert_int_equal(gossipsub_deadline(s.node->g), 60 * MS);
+    gossip_run(s.net, 50 * MS);
+    assert_int_equal(s.node->delivered, 1);
+    gossip_unsubscribe(s.net, 0, "slow"); /* the delay outlives the subscription */
+    gossip_subscribe(s.net, 0, "slow");
+    gossip_run(s.net, 139 * MS);
+    assert_int_equal(s.node->delivered, 1);
+    gossip_run(s.net, 1 * MS);
+    assert_int_equal(s.node->delivered, 2);
+    span_unref(slow);
+    slow = signing_compose(&config, slice_text("slow"), slice_text("again"), 3);
+    gossipsub_validation_delay(s.node->g, slice_text("slow"), 0);
+    solo_feed(&s, peer, slow);
+    assert_int_equal(s.node->delivered, 3);
+    span_unref(slow);
+    span_unref(fast);
+    solo_free(&s);
+}
+
 /* The sender leaves while its message is under validation, and its slot goes to another peer. */
 static void a_reused_slot_is_not_mistaken_for_the_sender(void **state)
 {
@@ -290,6 +329,7 @@ int main(void)
         cmocka_unit_test(messages_of_other_topics_are_skipped_silently),
         cmocka_unit_test(a_verdict_stops_a_message_and_its_copies),
         cmocka_unit_test(a_full_validation_queue_drops_and_lets_a_later_copy_in),
+        cmocka_unit_test(topics_are_validated_side_by_side_each_with_its_delay),
         cmocka_unit_test(a_reused_slot_is_not_mistaken_for_the_sender),
         cmocka_unit_test(publishing_too_much_or_twice_is_an_error),
     };
