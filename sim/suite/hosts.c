@@ -23,7 +23,8 @@
     {                                                                                              \
         key, FIELD_OTHER, true, 0, 0, 0, NULL                                                      \
     }
-#define CHECK_KEYS(r, t, table) reader_fields(r, t, table, sizeof table / sizeof *table, NULL)
+#define CHECK_KEYS(r, t, table)                                                                    \
+    reader_fields(r, t, table, sizeof table / sizeof *table, &(char){0}) /* nothing is written */
 
 struct graph_ids {
     uint64_t *ids; /* by position in the file */

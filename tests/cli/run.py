@@ -55,7 +55,7 @@ def query(folder, sql):
 
 
 def every_command_has_help(tmp):
-    for command in ("run", "report", "check", "verify", "node"):
+    for command in ("run", "report", "check", "verify", "node", "interop"):
         status, out, err = run(command, "--help")
         same(status, 0, command)
         expect(out.startswith(f"usage: hearsay {command}"), f"{command}: {out[:60]}")

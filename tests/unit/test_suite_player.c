@@ -19,7 +19,7 @@ struct notes {
     int publish_err;
 };
 
-static void note(struct notes *n, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void note(struct notes *n, const char *format, ...)
 {
     size_t used = strlen(n->text);
     va_list args;
