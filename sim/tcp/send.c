@@ -3,9 +3,11 @@
 
 #include "stack/base/check.h"
 
-void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq, uint8_t flags)
+void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq,
+                      uint8_t flags)
 {
-    *s = (struct tcp_segment){.seq = seq, .ack = t->received, .sent_ns = now_ns, .echo_ns = TIME_NEVER};
+    *s = (struct tcp_segment){
+        .seq = seq, .ack = t->received, .sent_ns = now_ns, .echo_ns = TIME_NEVER};
     s->flags = flags;
     if (t->timestamps_ok) {
         s->flags |= TCP_TIMESTAMP;
@@ -18,9 +20,10 @@ void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uin
     t->counts.sent++;
 }
 
-/* Appends views of [at, at + size) where span `index` begins at `start`; moves both on to the end. */
-static void append_views(const struct tcp *t, struct chain *out, uint32_t *index, uint64_t *start, uint64_t at,
-                         size_t size)
+/* Appends views of [at, at + size) where span `index` begins at `start`; moves both on to the end.
+ */
+static void append_views(const struct tcp *t, struct chain *out, uint32_t *index, uint64_t *start,
+                         uint64_t at, size_t size)
 {
     while (size > 0) {
         const struct span *span = &t->queue.spans[t->queue.head + *index];
@@ -63,7 +66,8 @@ static void resend(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32
     struct record *r = flight_record(f, number);
     uint32_t bytes = r->size - (r->flags & RECORD_FIN ? 1 : 0);
 
-    send_fill_header(t, now_ns, s, r->seq, (uint8_t)(r->flags & RECORD_FIN ? TCP_ACK | TCP_FIN : TCP_ACK));
+    send_fill_header(t, now_ns, s, r->seq,
+                     (uint8_t)(r->flags & RECORD_FIN ? TCP_ACK | TCP_FIN : TCP_ACK));
     view_again(t, &s->bytes, r->seq, bytes);
     CHECK(s->bytes.size == bytes);
     if (!(r->flags & RECORD_RESENT))
@@ -105,7 +109,8 @@ uint32_t send_new_size(const struct tcp *t)
 
     if (t->next + size <= t->window_end)
         return size;
-    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a probe. */
+    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a
+     * probe. */
     if (t->window_end <= t->next || (t->max_window / 2 >= t->mss && !t->force_new))
         return 0;
     return (uint32_t)(t->window_end - t->next);
@@ -167,8 +172,8 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
 
 static bool may_send(const struct tcp *t)
 {
-    return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT && t->state != STATE_SYN_RECEIVED &&
-           t->state != STATE_DONE;
+    return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT &&
+           t->state != STATE_SYN_RECEIVED && t->state != STATE_DONE;
 }
 
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
