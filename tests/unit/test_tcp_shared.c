@@ -139,10 +139,10 @@ static void share(const struct tcp_config *config, const struct queue_config *qu
         tcp_net_run(&n, n.now_ns + SECOND);
         tcp_net_write(ends[i], 1ull << 40);
     }
-    tcp_net_run(&n, 40 * SECOND);
+    tcp_net_run(&n, 15 * SECOND);
     half[0] = ends[0]->peer->received;
     half[1] = ends[1]->peer->received;
-    tcp_net_run(&n, 120 * SECOND);
+    tcp_net_run(&n, 45 * SECOND);
     for (int i = 0; i < 2; i++)
         bytes[i] = ends[i]->peer->received - half[i];
     tcp_net_deinit(&n);
@@ -154,7 +154,7 @@ static void equal_flows_share_a_link_fairly(void **state)
     struct queue_config queues[] = {{.kind = QUEUE_DROP_TAIL, .size_max = 100000},
                                     {.kind = QUEUE_CODEL, .size_max = 1000000},
                                     {.kind = QUEUE_FQ_CODEL, .size_max = 1000000}};
-    uint64_t bytes[2], all = 20 * MBIT / 8 * 80;
+    uint64_t bytes[2], all = 20 * MBIT / 8 * 30;
 
     (void)state;
     for (int i = 0; i < 6; i++) {
