@@ -65,27 +65,6 @@ static void control_window(struct tcp *t, uint64_t now_ns, const struct ack_news
         tcp_cc_of(t->config)->avoid(t, now_ns, news->delivered);
 }
 
-/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
-static void offer_room(struct tcp *t, uint64_t now_ns)
-{
-    uint64_t segments = t->cwnd > t->config->initial_window ? t->cwnd : t->config->initial_window;
-    uint64_t want = 2 * segments * (t->mss + SEGMENT_OVERHEAD);
-
-    if (!t->wants_room)
-        return;
-    if (want > t->config->send_buffer_max)
-        want = t->config->send_buffer_max;
-    if (t->config->send_buffer == 0 && want > t->send_buffer &&
-        flight_in_flight(t->flight) < t->cwnd) {
-        t->send_buffer = (uint32_t)want;
-        t->cwnd_stamp_ns = now_ns;
-    }
-    if (t->queue.size <= t->send_buffer / 3 * 2) {
-        t->wants_room = false;
-        t->events |= TCP_WRITABLE;
-    }
-}
-
 static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
                   struct ack_news *news)
 {
@@ -162,5 +141,5 @@ void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
     measure(t, now_ns, s, &news);
     judge(t, now_ns, s, &news);
     flight_release(t);
-    offer_room(t, now_ns);
+    t->room_due = true;
 }

@@ -143,6 +143,7 @@ struct tcp {
     bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1,
         pingpong : 1; /* acknowledging */
     bool cwnd_limited : 1, sent_something : 1, probe_window : 1, reordering_seen : 1;
+    bool room_due : 1;  /* an ACK came: the application may write, once what can be sent is */
     bool force_new : 1; /* a new segment is to be sent now whatever the congestion window */
     uint8_t backoff, retries, quick_acks;
     uint16_t receive_mss; /* the size of segments the far side sends, as far as seen */

@@ -131,7 +131,9 @@ static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint
     struct flight *f;
     uint32_t number;
 
-    if (flight_in_flight(t->flight) == 0 && t->sent_ns != TIME_NEVER)
+    if (none_out)
+        window_check_idle(t, now_ns);
+    if (flight_in_flight(t->flight) == 0)
         tcp_cc_of(t->config)->restarted(t, now_ns, now_ns - t->sent_ns);
     f = flight_get(t);
     send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
@@ -170,6 +172,28 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     return true;
 }
 
+/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
+static void offer_room(struct tcp *t, uint64_t now_ns)
+{
+    uint64_t segments = t->cwnd > t->config->initial_window ? t->cwnd : t->config->initial_window;
+    uint64_t want = 2 * segments * (t->mss + SEGMENT_OVERHEAD);
+
+    t->room_due = false;
+    if (!t->wants_room)
+        return;
+    if (want > t->config->send_buffer_max)
+        want = t->config->send_buffer_max;
+    if (t->config->send_buffer == 0 && want > t->send_buffer &&
+        flight_in_flight(t->flight) < t->cwnd) {
+        t->send_buffer = (uint32_t)want;
+        t->cwnd_stamp_ns = now_ns;
+    }
+    if (t->queue.size <= t->send_buffer / 3 * 2) {
+        t->wants_room = false;
+        t->events |= TCP_WRITABLE;
+    }
+}
+
 static bool may_send(const struct tcp *t)
 {
     return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT &&
@@ -199,5 +223,7 @@ bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     if (t->sent_something || (limited && t->next < t->end))
         window_validate(t, now_ns, limited);
     t->sent_something = false;
+    if (t->room_due)
+        offer_room(t, now_ns);
     return false;
 }
