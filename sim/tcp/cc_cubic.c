@@ -158,6 +158,8 @@ static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rt
                               .last_ack_ns = now_ns,
                               .rtt_us = RTT_NONE,
                               .begun = true};
+    if (t->cwnd < HYSTART_WINDOW_MIN)
+        return; /* too little to tell, but the rounds are counted */
     if (now_ns - h->last_ack_ns <= HYSTART_ACK_GAP_NS) {
         h->last_ack_ns = now_ns;
         if (now_ns - h->start_ns > (uint64_t)c->delay_min_us * NS_PER_US / 2)
@@ -182,7 +184,7 @@ static void cubic_sample(struct tcp *t, uint64_t now_ns, uint32_t rtt_us)
         return; /* just after a loss the queue is not what it was */
     if (c->delay_min_us == 0 || rtt_us < c->delay_min_us)
         c->delay_min_us = rtt_us;
-    if (t->config->hystart && !c->found && in_slow_start(t) && t->cwnd >= HYSTART_WINDOW_MIN)
+    if (t->config->hystart && !c->found && in_slow_start(t))
         hystart(t, c, now_ns, rtt_us);
 }
 
