@@ -10,7 +10,12 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
        -Wvla -Wcast-qual -Wswitch-enum -Wundef -Wformat=2 -Werror
 # No contraction: floating point must give the same bits with every compiler.
-CFLAGS = -std=c11 -I. -g $(OPT) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
+# The program is linked as one unit, which is worth a fifth of its speed; the tests are not, so that
+# they link quickly. Only gcc's objects can be both.
+GCC = $(shell $(CC) --version 2>/dev/null | grep -q 'Free Software' && echo yes)
+LTO := $(if $(SANITIZE),,$(if $(GCC),-flto=auto -ffat-lto-objects))
+NO_LTO := $(if $(LTO),-fno-lto)
+CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
 LIBS_STACK = -lsodium
@@ -21,6 +26,7 @@ SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -30,7 +36,8 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo help sanitize test unit live
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize test unit
+
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
 
@@ -45,8 +52,8 @@ demo:
 ## make test        set the machine up for tests, run all of them
 test:
 	scripts/setup.sh --tests
-	$(MAKE) -j$(JOBS) all $(UNITS)
-	$(MAKE) unit architecture cli live
+	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
+	$(MAKE) unit replay architecture cli live
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -80,17 +87,34 @@ $(BUILD)/libsim.a: $(call object,$(SIM)) $(BUILD)/obj/gen/embedded.o
 
 $(BUILD)/hearsay: $(call object,sim/cli/main.c) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	$(call say,LD     ,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(OPT) $(LTO) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# Tests that count memory: every allocation goes through tests/lib/meter.c.
+comma = ,
+METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
+$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+
+# A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
+                   $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	@mkdir -p $(@D)
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
 unit: $(UNITS)
@@ -99,6 +123,22 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make replay      run the corpora of the fuzz targets (tests/fuzz/corpus)
+replay: $(FUZZ:%=$(BUILD)/replay/%)
+	$(Q)for name in $(FUZZ); do $(BUILD)/replay/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+## make fuzz        fuzz each target for SECONDS (30) with libFuzzer and sanitizers; FUZZ= chooses targets
+SECONDS ?= 30
+fuzzers: $(FUZZ:%=$(BUILD)/fuzzers/%)
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT=-O1 FUZZ="$(FUZZ)" fuzzers \
+	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+
+## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
+interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
 architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a

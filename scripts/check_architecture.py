@@ -36,8 +36,9 @@ STACK_SYSTEM = """stdatomic.h stdarg.h stdbool.h stddef.h stdint.h string.h limi
 STACK_SYSTEM_MORE = [
     ("stack/base/check.c", ["stdio.h", "stdlib.h"]),  # dying words
     ("stack/base/mem.c", ["stdio.h", "stdlib.h"]),
+    ("stack/base/pool.c", ["pthread.h", "sys/mman.h"]),  # the memory below mem.c
     ("stack/crypto/*.c", ["sodium.h"]),
-    ("stack/backend/epoll*.c", ["*"]),
+    ("stack/backend/epoll*", ["*"]),
 ]
 
 # Libraries that have one home each.

@@ -15,8 +15,10 @@
 static const char usage[] =
     "usage: hearsay decrypt --pcap FILE --keylog FILE [--data]\n"
     "\n"
-    "Lists the yamux frames of captured connections as JSON lines. The capture is one of `hearsay node --pcap`, or any\n"
-    "classic pcap file with the connections' starts and without lost packets; the key log is that of\n"
+    "Lists the yamux frames of captured connections as JSON lines. The capture is one of `hearsay "
+    "node --pcap`, or any\n"
+    "classic pcap file with the connections' starts and without lost packets; the key log is that "
+    "of\n"
     "`hearsay node --keylog`.\n"
     "\n"
     "  --pcap FILE    the capture\n"
@@ -39,7 +41,8 @@ static bool read_whole(const char *path, struct buf *out)
         ok = !ferror(file);
     }
     if (!ok || out->overflow)
-        fprintf(stderr, "hearsay decrypt: %s: %s\n", path, ok ? "is larger than 2 GiB" : strerror(errno));
+        fprintf(stderr, "hearsay decrypt: %s: %s\n", path,
+                ok ? "is larger than 2 GiB" : strerror(errno));
     if (file)
         fclose(file);
     return ok && !out->overflow;
@@ -55,13 +58,14 @@ static int decrypt(const char *pcap, const char *keylog, bool data)
     buf_init(&capture, FILE_MAX);
     buf_init(&keys, FILE_MAX);
     if (read_whole(pcap, &capture) && read_whole(keylog, &keys)) {
-        bool ok = decrypt_capture(buf_slice(&capture), buf_slice(&keys), data, stdout, &totals, error);
+        bool ok =
+            decrypt_capture(buf_slice(&capture), buf_slice(&keys), data, stdout, &totals, error);
 
         if (!ok)
             fprintf(stderr, "hearsay decrypt: %s\n", error);
         fprintf(stderr,
-                "%" PRIu64 " frames of %" PRIu64 " connections; %" PRIu64 " connections without keys, %" PRIu64
-                " directions not decrypted\n",
+                "%" PRIu64 " frames of %" PRIu64 " connections; %" PRIu64
+                " connections without keys, %" PRIu64 " directions not decrypted\n",
                 totals.frames, totals.connections, totals.skipped, totals.broken);
         if (ok && totals.broken == 0 && fflush(stdout) == 0)
             status = RUN_OK;
@@ -100,14 +104,17 @@ static int run(int argc, char **argv)
             return RUN_OK;
         default:
             return usage_error(&command_decrypt, "%s %s", argv[optind - 1],
-                               letter == ':' ? "needs a value" : "is not an option of this command");
+                               letter == ':' ? "needs a value"
+                                             : "is not an option of this command");
         }
     }
     if (optind < argc)
-        return usage_error(&command_decrypt, "%s: arguments without an option are not understood", argv[optind]);
+        return usage_error(&command_decrypt, "%s: arguments without an option are not understood",
+                           argv[optind]);
     if (!pcap || !keylog)
         return usage_error(&command_decrypt, "give --pcap and --keylog");
     return decrypt(pcap, keylog, data);
 }
 
-const struct command command_decrypt = {"decrypt", "list what captured connections said", usage, run};
+const struct command command_decrypt = {"decrypt", "list what captured connections said", usage,
+                                        run};

@@ -18,24 +18,32 @@
 static const char usage[] =
     "usage: hearsay node [OPTION]...\n"
     "\n"
-    "Runs one node on real TCP until SIGINT or SIGTERM. Tells what happens as JSON lines on standard output, takes\n"
-    "commands as JSON lines on standard input; sim/live/README.md lists both. An ADDR is a multiaddr\n"
+    "Runs one node on real TCP until SIGINT or SIGTERM. Tells what happens as JSON lines on "
+    "standard output, takes\n"
+    "commands as JSON lines on standard input; sim/live/README.md lists both. An ADDR is a "
+    "multiaddr\n"
     "(/ip4/127.0.0.1/tcp/4001) or host:port.\n"
     "\n"
-    "  --listen ADDR            where it listens, port 0: any; `none`: nowhere; default " LISTEN_DEFAULT "\n"
-    "  --dial ADDR              keeps a connection to ADDR, with /p2p/ID to that peer only; may be repeated\n"
-    "  --key FILE               the identity (PKCS#8 PEM, Ed25519); made when missing. Default: a fresh one\n"
+    "  --listen ADDR            where it listens, port 0: any; `none`: nowhere; "
+    "default " LISTEN_DEFAULT "\n"
+    "  --dial ADDR              keeps a connection to ADDR, with /p2p/ID to that peer only; may be "
+    "repeated\n"
+    "  --key FILE               the identity (PKCS#8 PEM, Ed25519); made when missing. Default: a "
+    "fresh one\n"
     "  --topic NAME             subscribes; may be repeated\n"
-    "  --publish                publishes each line of standard input to the first topic, instead of commands\n"
+    "  --publish                publishes each line of standard input to the first topic, instead "
+    "of commands\n"
     "  --signing POLICY         strict-sign (the default), strict-no-sign or no-author\n"
     "  --message-id FUNCTION    default (author and number), sha256, blake2b256 or first8\n"
     "  --flood-publish on|off   own messages to all peers of the topic; default off\n"
     "  --gossipsub-versions V   1.1,1.0 (the default), 1.1 or 1.0\n"
     "  --max-rpc SIZE           of a GossipSub RPC, both ways; default 1 MiB\n"
-    "  --set NAME=VALUE         any other key of a scenario's gossipsub section (D=8, heartbeat=700ms, preset=js)\n"
+    "  --set NAME=VALUE         any other key of a scenario's gossipsub section (D=8, "
+    "heartbeat=700ms, preset=js)\n"
     "  --validation DURATION    how long the validation of a message takes; default 0s\n"
     "  --keepalive DURATION     silence before yamux pings; 0s: never; default 30s\n"
-    "  --algorand GENESIS       joins Algorand's message network too. Changes what is not given: --signing\n"
+    "  --algorand GENESIS       joins Algorand's message network too. Changes what is not given: "
+    "--signing\n"
     "                           strict-no-sign, --message-id blake2b256, preset=algorand\n"
     "  --relay                  with --algorand: forwards for others and serves those who dial\n"
     "  --ping ADDR              dials ADDR and pings it every second\n"
@@ -141,11 +149,13 @@ static bool take_listen(struct node_arguments *a, const char *value)
     a->live.node.listen = at.at;
     if (!at.has_peer)
         return true;
-    usage_error(&command_node, "--listen %s: leave out /p2p/ID, the identity is that of --key", value);
+    usage_error(&command_node, "--listen %s: leave out /p2p/ID, the identity is that of --key",
+                value);
     return false;
 }
 
-static bool take_dial(struct node_arguments *a, const char *option, const char *value, struct address *out)
+static bool take_dial(struct node_arguments *a, const char *option, const char *value,
+                      struct address *out)
 {
     (void)a;
     if (!take_address(option, value, out))
@@ -166,14 +176,16 @@ static bool take_topic(struct node_arguments *a, const char *value)
             return false;
         }
     if (size == 0 || size > 1024 || a->live.topic_count == LIVE_TOPICS_MAX) {
-        usage_error(&command_node, size ? "--topic: at most 256 topics of 1024 bytes" : "--topic: the name is empty");
+        usage_error(&command_node, size ? "--topic: at most 256 topics of 1024 bytes"
+                                        : "--topic: the name is empty");
         return false;
     }
     a->topics[a->live.topic_count++] = value;
     return true;
 }
 
-static bool take_setting(struct node_arguments *a, const char *option, const char *key, const char *value)
+static bool take_setting(struct node_arguments *a, const char *option, const char *key,
+                         const char *value)
 {
     if (settings_add(&a->settings, option, key, value))
         return true;
@@ -209,7 +221,8 @@ static bool take_events(struct node_arguments *a, const char *value)
     const char *wrong = journal_mask_parse(value, &a->live.events);
 
     if (wrong)
-        usage_error(&command_node, "--events: there is no event \"%.*s\"", (int)strcspn(wrong, ","), wrong);
+        usage_error(&command_node, "--events: there is no event \"%.*s\"", (int)strcspn(wrong, ","),
+                    wrong);
     return !wrong;
 }
 
@@ -347,7 +360,8 @@ static bool read_arguments(struct node_arguments *a, int argc, char **argv, int 
             return false;
     }
     if (optind < argc) {
-        usage_error(&command_node, "%s: arguments without an option are not understood", argv[optind]);
+        usage_error(&command_node, "%s: arguments without an option are not understood",
+                    argv[optind]);
         return false;
     }
     return finish(a);

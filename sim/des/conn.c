@@ -51,7 +51,10 @@ static struct conn *conn_new(struct host *h, enum conn_state state, uint32_t pee
         generation = 1;
     }
     c = &h->conns[index];
-    *c = (struct conn){.generation = generation, .state = (uint8_t)state, .peer_host = peer_host};
+    *c = (struct conn){.generation = generation,
+                       .state = (uint8_t)state,
+                       .peer_host = peer_host,
+                       .peer_region = h->des->hosts[peer_host]->region};
     return c;
 }
 
@@ -73,11 +76,11 @@ void conns_deinit(struct host *h)
     mem_free(h->waiting);
 }
 
-/* One-way latency to the host, with this packet's jitter. */
-static uint64_t path_ns(struct host *from, const struct host *to)
+/* One-way latency to the region, with this packet's jitter. */
+static uint64_t path_ns(struct host *from, uint32_t to_region)
 {
     const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to->region];
+    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
     uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
 
     return most ? base + rng_below(&from->jitter, most + 1) : base;
@@ -97,7 +100,6 @@ static struct packet *packet_new(const struct host *h, const struct conn *c, enu
 /* Puts the packet on the path after what this connection sent before. */
 static void transmit(struct host *h, struct conn *c, struct packet *p)
 {
-    const struct host *to = h->des->hosts[c->peer_host];
     uint64_t now = h->des->now_ns, arrival = now;
 
     if (p->bytes.size) {
@@ -105,7 +107,7 @@ static void transmit(struct host *h, struct conn *c, struct packet *p)
         arrival = link_enqueue(&h->up, now, p->bytes.size);
         h->des->counts.bytes += p->bytes.size;
     }
-    arrival += path_ns(h, to);
+    arrival += path_ns(h, c->peer_region);
     if (arrival < c->last_arrival_ns)
         arrival = c->last_arrival_ns;
     c->last_arrival_ns = arrival;
@@ -128,7 +130,7 @@ static void refuse(struct host *h, const struct packet *p)
     rst->kind = PACKET_RST;
     rst->source = h->index;
     rst->to = p->from;
-    des_post(h, p->source, h->des->now_ns + path_ns(h, h->des->hosts[p->source]), EVENT_PACKET, rst);
+    des_post(h, p->source, h->des->now_ns + path_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
 }
 
 static bool cut_off(const struct host *h, const struct conn *c)
@@ -278,6 +280,14 @@ static void ops_close(void *host, struct backend_conn handle, enum backend_close
     conn_free(h, c);
 }
 
+static void ops_expect(const void *host, struct backend_conn handle)
+{
+    const struct host *h = host;
+
+    if (handle.index < h->conn_count)
+        __builtin_prefetch(&h->conns[handle.index], 1);
+}
+
 static void ops_wake_at(void *host, uint64_t deadline_ns)
 {
     struct host *h = host;
@@ -311,6 +321,7 @@ const struct backend_ops des_ops = {
     .send = ops_send,
     .pause = ops_pause,
     .close = ops_close,
+    .expect = ops_expect,
     .wake_at = ops_wake_at,
     .random = ops_random,
     .trace = ops_trace,
@@ -471,6 +482,21 @@ void conn_deliver(struct host *h, struct packet *p)
 {
     deliver_bytes(h, p);
     packet_free(p);
+}
+
+void conn_fetch(const struct host *h, const struct packet *p)
+{
+    const char *app = h->app_ctx;
+
+    if (p->to.index < h->conn_count)
+        __builtin_prefetch(&h->conns[p->to.index]);
+    if (!p->bytes.size || !app)
+        return;
+    __builtin_prefetch(p->bytes.spans);
+    __builtin_prefetch((const char *)p->bytes.spans + 64);
+    __builtin_prefetch(app);
+    __builtin_prefetch(app + 64);
+    __builtin_prefetch(app + 128);
 }
 
 void conn_room(struct host *h)

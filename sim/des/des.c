@@ -162,7 +162,9 @@ void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, ui
 
 bool des_cut(const struct host *a, const struct host *b)
 {
-    return ((a->sides ^ b->sides) & a->des->partitions) != 0;
+    uint64_t partitions = a->des->partitions;
+
+    return partitions && ((a->sides ^ b->sides) & partitions) != 0;
 }
 
 int des_partition(struct des *d, const bool *member)
@@ -248,6 +250,39 @@ static void dispatch(struct host *h, const struct event *e)
     }
 }
 
+/* Fetches what the events to come will touch. Their memory is cold as a rule: a run is far larger than any cache, and what
+ * happens next has nothing to do with what happened last. A pointer is followed some events after it was fetched. */
+static void look_ahead(const struct des *d)
+{
+    enum { FIRST = 19, STRIDE = 3 };
+    const struct event *e = event_queue_ahead(&d->queue, FIRST);
+    const struct packet *p;
+    const struct host *h;
+
+    if (e) {
+        __builtin_prefetch(e->object);
+        __builtin_prefetch(d->hosts[e->node]);
+        __builtin_prefetch((const char *)d->hosts[e->node] + 64);
+        if (d->config.expect)
+            d->config.expect(d->config.trace_ctx, e->node, 0);
+    }
+    for (uint32_t step = 0; step <= BACKEND_EXPECT_STEPS; step++) {
+        e = event_queue_ahead(&d->queue, FIRST - STRIDE * (step + 1));
+        if (!e || (e->kind != EVENT_PACKET && e->kind != EVENT_DELIVER))
+            continue;
+        p = e->object;
+        h = d->hosts[e->node];
+        if (step == 0)
+            conn_fetch(h, p);
+        if (step == 1 && d->config.expect)
+            d->config.expect(d->config.trace_ctx, e->node, 1);
+        if (step == 1 && p->bytes.count)
+            __builtin_prefetch(chain_front(&p->bytes).data);
+        if (step > 0 && p->bytes.size && h->app && h->app->expect)
+            h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
+    }
+}
+
 /* Runs the global calls that are due before the next event. */
 static bool run_global(struct des *d, uint64_t until_ns)
 {
@@ -278,6 +313,7 @@ bool des_run(struct des *d, uint64_t until_ns)
         CHECK(e.time_ns >= d->now_ns);
         d->now_ns = e.time_ns;
         d->counts.events++;
+        look_ahead(d);
         dispatch(d->hosts[e.node], &e);
     }
     if (until_ns > d->now_ns)

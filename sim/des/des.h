@@ -25,6 +25,8 @@ struct des_config {
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
+    /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */
+    void (*expect)(void *ctx, uint32_t host, unsigned step);
 };
 
 struct des_host_config {

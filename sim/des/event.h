@@ -2,11 +2,17 @@
  *
  * Order is (time, node, source node, sequence number of the source) and nothing else: not the order of insertion, not
  * an address. What two events of one node do to each other therefore never depends on which thread or which queue they came
- * through. A 4-ary heap of 32-byte entries. */
+ * through.
+ *
+ * A calendar: the events of the near future lie sorted, those of the next ones in days (unsorted, so that adding one is
+ * an append), the rest in a heap. A day is a power of two of nanoseconds, chosen anew each year (DAYS of them) so that it
+ * holds a few events. What the sorted part buys beside speed is a view of what comes next (event_queue_ahead), which the
+ * engine uses to fetch memory before it is needed. */
 #ifndef SIM_DES_EVENT_H
 #define SIM_DES_EVENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct event {
@@ -16,19 +22,33 @@ struct event {
     void *object;
 };
 
-struct event_queue {
-    struct event *heap;
+struct event_list {
+    struct event *items;
     uint32_t count, capacity;
+};
+
+struct event_queue {
+    struct event_list near; /* sorted; those before near_at are over */
+    uint32_t near_at, day_bits;
+    uint64_t today;         /* number of the first day that is still unsorted */
+    struct event_list late; /* heap: added for days that were sorted already */
+    struct event_list far;  /* heap: more than a year ahead */
+    struct event_list *days; /* by number modulo their count; NULL before the first event */
+    uint64_t in_days, year_ends; /* events; day */
+    uint64_t year_events;        /* that were sorted this year */
+    uint64_t count;              /* of all */
 };
 
 void event_queue_init(struct event_queue *q);
 void event_queue_deinit(struct event_queue *q);
 void event_queue_push(struct event_queue *q, const struct event *e);
 bool event_queue_pop(struct event_queue *q, struct event *e); /* false when empty */
+uint64_t event_queue_next_ns(struct event_queue *q);          /* UINT64_MAX when empty */
 
-static inline uint64_t event_queue_next_ns(const struct event_queue *q)
+/* Probably the event that comes after the next `place` ones; NULL when none is known. */
+static inline const struct event *event_queue_ahead(const struct event_queue *q, uint32_t place)
 {
-    return q->count ? q->heap[0].time_ns : UINT64_MAX;
+    return place < q->near.count - q->near_at ? &q->near.items[q->near_at + place] : NULL;
 }
 
 #endif

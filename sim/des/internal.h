@@ -53,8 +53,9 @@ enum conn_state {
 struct conn {
     uint32_t generation;
     uint8_t state; /* enum conn_state */
-    bool paused, stopped /* by the far side */, stopping /* we stopped it */, waiting, wants_write, ended;
-    uint32_t peer_host;
+    bool paused : 1, stopped : 1 /* by the far side */, stopping : 1 /* we stopped it */, waiting : 1, wants_write : 1,
+        ended : 1;
+    uint32_t peer_host, peer_region;
     struct backend_conn peer;
     uint64_t last_arrival_ns; /* of what we sent: later bytes never overtake */
     struct chain received;    /* while paused */
@@ -68,22 +69,22 @@ struct link {
     bool waking;           /* a ROOM or DRAINED event is on its way */
 };
 
-struct host {
+struct host { /* what every packet needs comes first */
     struct des *des;
-    uint32_t index, region, sequence;
-    struct endpoint address;
-    uint16_t listen_port; /* 0: not listening */
     const struct backend_app *app;
     void *app_ctx;
-    struct link up, down;
     struct conn *conns;
-    uint32_t conn_count, conn_capacity;
+    uint32_t conn_count, index, region, sequence;
+    uint64_t sides; /* bit i: inside partition i */
+    uint64_t wake_ns, wake_posted_ns;
+    struct link up, down;
+    struct endpoint address;
+    uint16_t listen_port; /* 0: not listening */
+    uint32_t conn_capacity;
     uint32_t *free_conns; /* stack of indexes */
     uint32_t free_count;
     uint32_t *waiting; /* connections that wait for uplink room, in order; [waiting_head, +waiting_count) */
     uint32_t waiting_head, waiting_count, waiting_capacity;
-    uint64_t wake_ns, wake_posted_ns;
-    uint64_t sides; /* bit i: inside partition i */
     struct rng jitter, random;
 };
 
@@ -130,6 +131,7 @@ uint64_t link_half_empty_ns(const struct link *l);                    /* when ha
 struct conn *conn_get(struct host *h, struct backend_conn handle); /* NULL when gone */
 void conn_packet(struct host *h, struct packet *p);   /* a packet reached us; takes it */
 void conn_deliver(struct host *h, struct packet *p);  /* its bytes are through the downlink; takes it */
+void conn_fetch(const struct host *h, const struct packet *p); /* it comes soon: fetches what it needs */
 void conn_room(struct host *h);
 void conn_drained(struct host *h);
 void conn_resume(struct host *h, struct packet *p);

@@ -10,6 +10,8 @@ uint64_t link_time_ns(const struct link *l, size_t size)
 {
     if (l->bps == 0)
         return 0;
+    if (size < 1u << 30 && l->bps < UINT64_MAX / 64) /* 64 bits are enough, and several times as fast */
+        return (size * 8 * NS_PER_S + l->bps - 1) / l->bps;
     return (uint64_t)(((uint128)size * 8 * NS_PER_S + l->bps - 1) / l->bps);
 }
 

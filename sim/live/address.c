@@ -21,8 +21,10 @@ static const char *parse_multiaddr(struct slice text, struct address *out)
     err = multiaddr_parse(text, &binary);
     if (err != ERR_OK)
         wrong = "is no multiaddr";
-    else if (multiaddr_to_endpoint(buf_slice(&binary), &out->at, &out->peer, &out->has_peer) != ERR_OK)
-        wrong = "is not of the form /ip4/ADDRESS/tcp/PORT or /ip6/ADDRESS/tcp/PORT, with or without /p2p/ID";
+    else if (multiaddr_to_endpoint(buf_slice(&binary), &out->at, &out->peer, &out->has_peer) !=
+             ERR_OK)
+        wrong = "is not of the form /ip4/ADDRESS/tcp/PORT or /ip6/ADDRESS/tcp/PORT, with or "
+                "without /p2p/ID";
     buf_deinit(&binary);
     return wrong;
 }
@@ -66,7 +68,8 @@ const char *address_parse(const char *text, struct address *out)
     return text[0] == '/' ? parse_multiaddr(slice_text(text), out) : parse_host_port(text, out);
 }
 
-const char *address_text(const struct endpoint *at, const struct peerid *peer, char out[static ADDRESS_TEXT_MAX])
+const char *address_text(const struct endpoint *at, const struct peerid *peer,
+                         char out[static ADDRESS_TEXT_MAX])
 {
     struct buf binary, text;
 
@@ -81,9 +84,11 @@ const char *address_text(const struct endpoint *at, const struct peerid *peer, c
     return out;
 }
 
-static bool from_interface(const struct ifaddrs *i, const struct endpoint *like, struct endpoint *out)
+static bool from_interface(const struct ifaddrs *i, const struct endpoint *like,
+                           struct endpoint *out)
 {
-    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) || i->ifa_addr->sa_family != (like->is_ip6 ? AF_INET6 : AF_INET))
+    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) ||
+        i->ifa_addr->sa_family != (like->is_ip6 ? AF_INET6 : AF_INET))
         return false;
     *out = *like;
     if (like->is_ip6) {

@@ -13,14 +13,17 @@ struct address {
     bool has_peer;
 };
 
-/* "/ip4/127.0.0.1/tcp/4001[/p2p/ID]", "127.0.0.1:4001" or "[::1]:4001": NULL, or what is wrong with it. */
+/* "/ip4/127.0.0.1/tcp/4001[/p2p/ID]", "127.0.0.1:4001" or "[::1]:4001": NULL, or what is wrong with
+ * it. */
 const char *address_parse(const char *text, struct address *out);
 
 /* As a multiaddr; `peer` may be NULL. Returns `out`. */
-const char *address_text(const struct endpoint *at, const struct peerid *peer, char out[static ADDRESS_TEXT_MAX]);
+const char *address_text(const struct endpoint *at, const struct peerid *peer,
+                         char out[static ADDRESS_TEXT_MAX]);
 
-/* All addresses of this machine of the endpoint's family with its port, for an endpoint that has none of its own
- * (0.0.0.0); loopback last. Returns how many were written. */
-uint32_t address_interfaces(const struct endpoint *unspecified, struct endpoint *out, uint32_t room);
+/* All addresses of this machine of the endpoint's family with its port, for an endpoint that has
+ * none of its own (0.0.0.0); loopback last. Returns how many were written. */
+uint32_t address_interfaces(const struct endpoint *unspecified, struct endpoint *out,
+                            uint32_t room);
 
 #endif

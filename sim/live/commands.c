@@ -1,4 +1,5 @@
-/* Commands: strict about keys and kinds, since a misspelt one that is passed over costs its author an hour. */
+/* Commands: strict about keys and kinds, since a misspelt one that is passed over costs its author
+ * an hour. */
 #include "sim/live/commands.h"
 
 #include "sim/scenario/units.h"
@@ -18,7 +19,8 @@ struct command_context {
     char wrong[WRONG_MAX]; /* "" while all is well */
 };
 
-__attribute__((format(printf, 2, 3))) static bool wrong(struct command_context *c, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool wrong(struct command_context *c,
+                                                        const char *format, ...)
 {
     va_list args;
 
@@ -42,7 +44,8 @@ static bool has_only(struct command_context *c, json_t *object, const char *cons
 
     if (!json_is_object(object))
         return wrong(c, "takes an object");
-    json_object_foreach (object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         int i = 0;
 
         while (keys[i] && strcmp(keys[i], key) != 0)
@@ -53,7 +56,8 @@ static bool has_only(struct command_context *c, json_t *object, const char *cons
     return true;
 }
 
-static bool get_text(struct command_context *c, const json_t *object, const char *key, struct slice *out)
+static bool get_text(struct command_context *c, const json_t *object, const char *key,
+                     struct slice *out)
 {
     const json_t *value = json_object_get(object, key);
 
@@ -128,7 +132,8 @@ static struct blob *get_data(struct command_context *c, const json_t *object)
     if (text)
         return blob_copy(string_of(text));
     b = blob_new(json_string_length(hex) / 2);
-    if (text_decode(TEXT_HEX, string_of(hex), b->data, b->size) == (int)b->size && json_string_length(hex) % 2 == 0)
+    if (text_decode(TEXT_HEX, string_of(hex), b->data, b->size) == (int)b->size &&
+        json_string_length(hex) % 2 == 0)
         return b;
     blob_unref(b);
     wrong(c, "\"hex\" is not hexadecimal");
@@ -170,7 +175,8 @@ static bool run_broadcast(struct command_context *c, json_t *arguments)
     b = get_data(c, arguments);
     if (!b)
         return false;
-    err = node_broadcast(c->live->node, c->now_ns, (const char *)tag.data, (struct span){b, b->data, b->size});
+    err = node_broadcast(c->live->node, c->now_ns, (const char *)tag.data,
+                         (struct span){b, b->data, b->size});
     blob_unref(b);
     return err ? wrong(c, "%s", err_text(err)) : true;
 }
@@ -195,7 +201,9 @@ static bool run_close(struct command_context *c, json_t *argument)
 
     if (!read_peer(c, argument, &peer))
         return false;
-    return node_disconnect(c->live->node, c->now_ns, &peer) ? true : wrong(c, "not connected to this peer");
+    return node_disconnect(c->live->node, c->now_ns, &peer)
+               ? true
+               : wrong(c, "not connected to this peer");
 }
 
 static bool run_subscribe(struct command_context *c, json_t *argument)
@@ -214,7 +222,9 @@ static bool run_unsubscribe(struct command_context *c, json_t *argument)
 {
     if (!json_is_string(argument))
         return wrong(c, "needs a topic");
-    return live_unsubscribe(c->live, c->now_ns, string_of(argument)) ? true : wrong(c, "not subscribed to this topic");
+    return live_unsubscribe(c->live, c->now_ns, string_of(argument))
+               ? true
+               : wrong(c, "not subscribed to this topic");
 }
 
 static bool run_ping(struct command_context *c, json_t *arguments)
@@ -231,7 +241,9 @@ static bool run_ping(struct command_context *c, json_t *arguments)
     if (count == 0 || count > 1000000)
         return wrong(c, "\"count\" is 1 to 1000000");
     err = pinger_start(&c->live->pinger, c->now_ns, &peer, count, interval_ns);
-    return err ? wrong(c, "%s", err == ERR_UNREACHABLE ? "not connected to this peer" : err_text(err)) : true;
+    return err ? wrong(c, "%s",
+                       err == ERR_UNREACHABLE ? "not connected to this peer" : err_text(err))
+               : true;
 }
 
 static bool run_transfer(struct command_context *c, json_t *arguments, enum transfer_kind kind)
@@ -241,7 +253,8 @@ static bool run_transfer(struct command_context *c, json_t *arguments, enum tran
     uint64_t streams = 1;
     int err;
 
-    if (!has_only(c, arguments, keys) || !read_peer(c, json_object_get(arguments, "peer"), &order.peer) ||
+    if (!has_only(c, arguments, keys) ||
+        !read_peer(c, json_object_get(arguments, "peer"), &order.peer) ||
         !get_number(c, arguments, "size", units_size, &order.size) ||
         !get_number(c, arguments, "streams", units_count, &streams))
         return false;
@@ -250,13 +263,16 @@ static bool run_transfer(struct command_context *c, json_t *arguments, enum tran
     if (streams == 0 || streams > TRANSFER_STREAMS_MAX)
         return wrong(c, "\"streams\" is 1 to %d", TRANSFER_STREAMS_MAX);
     order.streams = (uint32_t)streams;
-    if (json_object_get(arguments, "reset") && !json_is_boolean(json_object_get(arguments, "reset")))
+    if (json_object_get(arguments, "reset") &&
+        !json_is_boolean(json_object_get(arguments, "reset")))
         return wrong(c, "\"reset\" is true or false");
     order.reset = json_is_true(json_object_get(arguments, "reset"));
     if (order.reset && (kind == TRANSFER_RECEIVE || kind == TRANSFER_PERF))
         return wrong(c, "\"reset\" is for what sends (send, echo)");
     err = transfers_start(&c->live->transfers, c->now_ns, &order);
-    return err ? wrong(c, "%s", err == ERR_UNREACHABLE ? "not connected to this peer" : err_text(err)) : true;
+    return err ? wrong(c, "%s",
+                       err == ERR_UNREACHABLE ? "not connected to this peer" : err_text(err))
+               : true;
 }
 
 static bool run_send(struct command_context *c, json_t *arguments)
@@ -298,11 +314,12 @@ static bool run_quit(struct command_context *c, json_t *argument)
 static const struct {
     const char *name;
     bool (*run)(struct command_context *c, json_t *argument);
-} commands[] = {{"publish", run_publish},   {"broadcast", run_broadcast},     {"dial", run_dial},
-                {"close", run_close},       {"subscribe", run_subscribe},     {"unsubscribe", run_unsubscribe},
-                {"ping", run_ping},         {"send", run_send},               {"receive", run_receive},
-                {"echo", run_echo},         {"perf", run_perf},               {"counts", run_counts},
-                {"quit", run_quit}};
+} commands[] = {
+    {"publish", run_publish}, {"broadcast", run_broadcast}, {"dial", run_dial},
+    {"close", run_close},     {"subscribe", run_subscribe}, {"unsubscribe", run_unsubscribe},
+    {"ping", run_ping},       {"send", run_send},           {"receive", run_receive},
+    {"echo", run_echo},       {"perf", run_perf},           {"counts", run_counts},
+    {"quit", run_quit}};
 
 void commands_run(struct live *l, uint64_t now_ns, struct slice line)
 {

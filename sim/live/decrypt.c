@@ -1,5 +1,5 @@
-/* Follows each direction of each connection: multistream in clear, the Noise handshake, sealed frames, multistream for
- * the muxer where it was not agreed early, yamux. */
+/* Follows each direction of each connection: multistream in clear, the Noise handshake, sealed
+ * frames, multistream for the muxer where it was not agreed early, yamux. */
 #include "sim/live/decrypt.h"
 
 #include "sim/live/address.h"
@@ -13,7 +13,9 @@
 #include "stack/transport/noise.h"
 #include "stack/transport/yamux_frame.h"
 
-#define PENDING_MAX (96u << 20) /* bytes of one direction that wait to be whole: the largest yamux frame and more */
+#define PENDING_MAX                                                                                \
+    (96u << 20) /* bytes of one direction that wait to be whole: the largest yamux frame and more  \
+                 */
 
 enum phase { PHASE_SECURITY, PHASE_HANDSHAKE, PHASE_SEALED, PHASE_BROKEN };
 
@@ -60,7 +62,8 @@ static void give_up(struct decryption *d, struct direction *dir, const char *why
     fwrite(d->json.line.data, 1, d->json.line.size, d->out);
 }
 
-/* A multistream message at the front: its size on the wire and its text; 0 when it is not whole; negative: none. */
+/* A multistream message at the front: its size on the wire and its text; 0 when it is not whole;
+ * negative: none. */
 static int multistream_message(struct slice s, struct slice *text)
 {
     struct cursor c = cursor_of(s);
@@ -93,8 +96,8 @@ static const char *type_text(enum yamux_type type)
     UNREACHABLE();
 }
 
-static void tell_frame(struct decryption *d, const struct direction *dir, const struct yamux_header *h,
-                       struct slice payload)
+static void tell_frame(struct decryption *d, const struct direction *dir,
+                       const struct yamux_header *h, struct slice payload)
 {
     static const char *const flags[] = {"SYN", "ACK", "FIN", "RST"};
     struct jsonl *j = &d->json;
@@ -152,7 +155,8 @@ static void read_plain(struct decryption *d, struct direction *dir)
         dir->muxing |= rest.data[0] == 0; /* a yamux version; no multistream message is empty */
         size = dir->muxing ? read_yamux(d, dir, rest) : multistream_message(rest, &text);
         if (size < 0) {
-            give_up(d, dir, dir->muxing ? "no yamux frame where one should be" : "no multistream message");
+            give_up(d, dir,
+                    dir->muxing ? "no yamux frame where one should be" : "no multistream message");
             break;
         }
         if (size == 0)
@@ -173,7 +177,8 @@ static void read_sealed(struct decryption *d, struct direction *dir, struct slic
     }
     out = buf_extend(&dir->plain, frame.size - AEAD_TAG_SIZE);
     if (!out || !aead_open(out, dir->key, dir->counter++, slice_of(NULL, 0), frame)) {
-        give_up(d, dir, out ? "a Noise frame does not open with its key" : "a yamux frame is too large");
+        give_up(d, dir,
+                out ? "a Noise frame does not open with its key" : "a yamux frame is too large");
         return;
     }
     read_plain(d, dir);
@@ -278,8 +283,8 @@ static int read_packets(struct decryption *d, struct pcap_reader *reader)
 
 /* ---- keys to directions ---- */
 
-static void direction_add(struct decryption *d, const struct endpoint *from, const struct endpoint *to,
-                          const uint8_t *key, bool initiator)
+static void direction_add(struct decryption *d, const struct endpoint *from,
+                          const struct endpoint *to, const uint8_t *key, bool initiator)
 {
     struct direction *dir;
 
@@ -317,8 +322,8 @@ static void decryption_free(struct decryption *d)
     jsonl_deinit(&d->json);
 }
 
-bool decrypt_capture(struct slice pcap, struct slice keylog, bool data, FILE *out, struct decrypt_totals *totals,
-                     char error[static DECRYPT_ERROR_MAX])
+bool decrypt_capture(struct slice pcap, struct slice keylog, bool data, FILE *out,
+                     struct decrypt_totals *totals, char error[static DECRYPT_ERROR_MAX])
 {
     struct decryption d = {.data = data, .out = out, .totals = totals};
     struct pcap_reader reader;

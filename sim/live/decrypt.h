@@ -15,9 +15,9 @@ struct decrypt_totals {
     uint64_t broken; /* directions given up: a gap in the capture, a key that does not fit */
 };
 
-/* `pcap` and `keylog` are whole files. `data`: with the payload of Data frames. False with a sentence in `error` when
- * one of the files cannot be read. */
-bool decrypt_capture(struct slice pcap, struct slice keylog, bool data, FILE *out, struct decrypt_totals *totals,
-                     char error[static DECRYPT_ERROR_MAX]);
+/* `pcap` and `keylog` are whole files. `data`: with the payload of Data frames. False with a
+ * sentence in `error` when one of the files cannot be read. */
+bool decrypt_capture(struct slice pcap, struct slice keylog, bool data, FILE *out,
+                     struct decrypt_totals *totals, char error[static DECRYPT_ERROR_MAX]);
 
 #endif

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define READ_SIZE (64 * 1024)
-#define FILE_PAUSE_NS UINT64_C(1000000) /* between two reads of a file, so that the network gets its turn */
+#define FILE_PAUSE_NS                                                                              \
+    UINT64_C(1000000) /* between two reads of a file, so that the network gets its turn */
 
 void input_feed(struct input *in, uint64_t now_ns, struct slice bytes)
 {

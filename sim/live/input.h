@@ -1,6 +1,8 @@
-/* What comes from outside while the loop runs: lines on standard input, and the wish to stop (SIGINT, SIGTERM).
+/* What comes from outside while the loop runs: lines on standard input, and the wish to stop
+ * (SIGINT, SIGTERM).
  *
- * Reading never blocks the loop. A line has at most INPUT_LINE_MAX bytes; of a longer one only its length is told. */
+ * Reading never blocks the loop. A line has at most INPUT_LINE_MAX bytes; of a longer one only its
+ * length is told. */
 #ifndef SIM_LIVE_INPUT_H
 #define SIM_LIVE_INPUT_H
 
@@ -12,7 +14,7 @@
 struct input_events {
     void *ctx;
     void (*line)(void *ctx, uint64_t now_ns, struct slice line); /* without its newline */
-    void (*overlong)(void *ctx, uint64_t now_ns);                /* at the end of a line that was too long */
+    void (*overlong)(void *ctx, uint64_t now_ns); /* at the end of a line that was too long */
     void (*stop)(void *ctx, uint64_t now_ns);
 };
 
@@ -25,7 +27,8 @@ struct input {
 };
 
 /* Blocks the two signals and watches `fd`. 0, or ERR_SYSTEM with errno set. */
-int input_open(struct input *in, struct sockets *sockets, int fd, const struct input_events *events);
+int input_open(struct input *in, struct sockets *sockets, int fd,
+               const struct input_events *events);
 void input_close(struct input *in); /* before sockets_free */
 
 /* Bytes of the input, as they come; for input.c and tests. After the last ones: input_feed_end. */

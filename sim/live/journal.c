@@ -39,7 +39,8 @@ const char *journal_mask_parse(const char *text, uint32_t *mask)
         size_t size = strcspn(at, ",");
         int i = 0;
 
-        while (i < JOURNAL_EVENT_COUNT && (strlen(table[i].text) != size || memcmp(table[i].text, at, size) != 0))
+        while (i < JOURNAL_EVENT_COUNT &&
+               (strlen(table[i].text) != size || memcmp(table[i].text, at, size) != 0))
             i++;
         if (i == JOURNAL_EVENT_COUNT)
             return at;
@@ -99,7 +100,8 @@ void journal_peer(struct journal *j, const char *key, uint32_t slot)
 
 /* ---- connections ---- */
 
-static void tell_connection(struct journal *j, uint64_t now_ns, enum journal_event event, const struct trace_event *e)
+static void tell_connection(struct journal *j, uint64_t now_ns, enum journal_event event,
+                            const struct trace_event *e)
 {
     char text[ADDRESS_TEXT_MAX];
     struct node_peer peer;
@@ -126,7 +128,8 @@ static void put_topic(struct journal *j, enum trace_protocol protocol, struct sl
     jsonl_text(&j->json, protocol == TRACE_ALGORAND ? "tag" : "topic", topic);
 }
 
-static void tell_message(struct journal *j, uint64_t now_ns, enum journal_event event, const struct trace_event *e)
+static void tell_message(struct journal *j, uint64_t now_ns, enum journal_event event,
+                         const struct trace_event *e)
 {
     if (!journal_begin(j, now_ns, event))
         return;
@@ -143,7 +146,8 @@ static void tell_message(struct journal *j, uint64_t now_ns, enum journal_event 
     journal_end(j);
 }
 
-static void tell_topic(struct journal *j, uint64_t now_ns, enum journal_event event, const struct trace_event *e)
+static void tell_topic(struct journal *j, uint64_t now_ns, enum journal_event event,
+                       const struct trace_event *e)
 {
     if (!journal_begin(j, now_ns, event))
         return;
@@ -230,7 +234,8 @@ static void put_address(struct journal *j, const char *key, struct slice binary)
     buf_deinit(&text);
 }
 
-void journal_identified(struct journal *j, uint64_t now_ns, uint32_t peer, const struct identify *id, bool pushed)
+void journal_identified(struct journal *j, uint64_t now_ns, uint32_t peer,
+                        const struct identify *id, bool pushed)
 {
     if (!journal_begin(j, now_ns, JOURNAL_IDENTIFIED))
         return;
@@ -251,7 +256,8 @@ void journal_identified(struct journal *j, uint64_t now_ns, uint32_t peer, const
     journal_end(j);
 }
 
-void journal_peer_topic(struct journal *j, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined)
+void journal_peer_topic(struct journal *j, uint64_t now_ns, uint32_t peer, struct slice topic,
+                        bool joined)
 {
     if (!journal_begin(j, now_ns, joined ? JOURNAL_SUBSCRIBED : JOURNAL_UNSUBSCRIBED))
         return;
@@ -268,7 +274,8 @@ static bool is_printable(struct slice s)
     return true;
 }
 
-/* Text when it is nothing but printable ASCII, hex otherwise: either way it can be told back exactly. */
+/* Text when it is nothing but printable ASCII, hex otherwise: either way it can be told back
+ * exactly. */
 static void put_data(struct journal *j, struct slice data)
 {
     if (!j->show_data)

@@ -133,7 +133,8 @@ void jsonl_milli(struct jsonl *j, const char *key, uint64_t thousandths)
     char text[32];
 
     item(j, key);
-    snprintf(text, sizeof text, "%" PRIu64 ".%03u", thousandths / 1000, (unsigned)(thousandths % 1000));
+    snprintf(text, sizeof text, "%" PRIu64 ".%03u", thousandths / 1000,
+             (unsigned)(thousandths % 1000));
     put(j, text);
 }
 

@@ -1,7 +1,7 @@
 /* JSON lines: writes one object a line into a buffer, for programs to read.
  *
- * Any bytes make a valid line: what is not well-formed UTF-8 becomes U+FFFD, control characters are escaped. Keys are
- * ours and are written as they are. */
+ * Any bytes make a valid line: what is not well-formed UTF-8 becomes U+FFFD, control characters are
+ * escaped. Keys are ours and are written as they are. */
 #ifndef SIM_LIVE_JSONL_H
 #define SIM_LIVE_JSONL_H
 

@@ -16,7 +16,8 @@
 #define END "-----END PRIVATE KEY-----"
 #define DER_SIZE_MAX 256
 
-/* SEQUENCE { INTEGER 0, SEQUENCE { OID 1.3.101.112 }, OCTET STRING { OCTET STRING seed } } up to the seed. */
+/* SEQUENCE { INTEGER 0, SEQUENCE { OID 1.3.101.112 }, OCTET STRING { OCTET STRING seed } } up to
+ * the seed. */
 static const uint8_t der_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
                                    0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
 static const uint8_t oid_ed25519[] = {0x2b, 0x65, 0x70};
@@ -86,7 +87,8 @@ static const char *read_der(struct slice der, uint8_t seed[static ED25519_SEED_S
     if (!slice_equal(oid, slice_of(oid_ed25519, sizeof oid_ed25519)))
         return "holds a key of another kind (only Ed25519 is understood)";
     value = der_value(&octets, DER_OCTETS);
-    if (!cursor_at_end(&algorithm) || octets.bad || !cursor_at_end(&octets) || value.size != ED25519_SEED_SIZE)
+    if (!cursor_at_end(&algorithm) || octets.bad || !cursor_at_end(&octets) ||
+        value.size != ED25519_SEED_SIZE)
         return "is malformed: the Ed25519 key has not 32 bytes";
     wrong = read_optional(&key, value);
     if (!wrong)
@@ -122,8 +124,9 @@ const char *keyfile_decode(struct slice text, uint8_t seed[static ED25519_SEED_S
     if (text.size > KEYFILE_SIZE_MAX)
         return "is too large for a key file";
     if (!begin)
-        return find(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") ? "is encrypted; a plain key is needed"
-                                                                   : "holds no PRIVATE KEY block";
+        return find(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----")
+                   ? "is encrypted; a plain key is needed"
+                   : "holds no PRIVATE KEY block";
     begin += sizeof BEGIN - 1;
     end = find(slice_of(begin, text.size - (size_t)(begin - text.data)), END);
     if (!end)
@@ -137,7 +140,8 @@ const char *keyfile_decode(struct slice text, uint8_t seed[static ED25519_SEED_S
     return wrong;
 }
 
-size_t keyfile_encode(const uint8_t seed[static ED25519_SEED_SIZE], char out[static KEYFILE_TEXT_MAX])
+size_t keyfile_encode(const uint8_t seed[static ED25519_SEED_SIZE],
+                      char out[static KEYFILE_TEXT_MAX])
 {
     uint8_t der[sizeof der_head + ED25519_SEED_SIZE];
     size_t size = sizeof BEGIN;
@@ -145,7 +149,8 @@ size_t keyfile_encode(const uint8_t seed[static ED25519_SEED_SIZE], char out[sta
     memcpy(der, der_head, sizeof der_head);
     memcpy(der + sizeof der_head, seed, ED25519_SEED_SIZE);
     memcpy(out, BEGIN "\n", size);
-    size += text_encode(TEXT_BASE64, slice_of(der, sizeof der), out + size, KEYFILE_TEXT_MAX - size);
+    size +=
+        text_encode(TEXT_BASE64, slice_of(der, sizeof der), out + size, KEYFILE_TEXT_MAX - size);
     CHECK(sizeof END + 1 <= KEYFILE_TEXT_MAX - size);
     memcpy(out + size, "\n" END "\n", sizeof END + 1);
     crypto_wipe(der, sizeof der);

@@ -76,7 +76,8 @@ static bool split(struct slice line, char fields[FIELDS][FIELD_TEXT_MAX])
         while (at < line.size && line.data[at] != ' ' && size < FIELD_TEXT_MAX - 1)
             fields[i][size++] = (char)line.data[at++];
         fields[i][size] = '\0';
-        if (size == 0 || (at < line.size) != (i < FIELDS - 1) || (at < line.size && line.data[at] != ' '))
+        if (size == 0 || (at < line.size) != (i < FIELDS - 1) ||
+            (at < line.size && line.data[at] != ' '))
             return false;
         at++;
     }
@@ -94,15 +95,16 @@ static bool read_entry(struct slice line, struct keylog_entry *entry)
     char fields[FIELDS][FIELD_TEXT_MAX];
     struct address local, remote;
 
-    if (!split(line, fields) || strcmp(fields[0], "NOISE") != 0 || fields[1][0] == '/' || fields[2][0] == '/' ||
-        address_parse(fields[1], &local) || address_parse(fields[2], &remote))
+    if (!split(line, fields) || strcmp(fields[0], "NOISE") != 0 || fields[1][0] == '/' ||
+        fields[2][0] == '/' || address_parse(fields[1], &local) ||
+        address_parse(fields[2], &remote))
         return false;
     entry->local = local.at;
     entry->remote = remote.at;
     entry->initiator = strcmp(fields[3], "initiator") == 0;
     return (entry->initiator || strcmp(fields[3], "responder") == 0) &&
-           peerid_parse(&entry->peer, slice_text(fields[4])) == ERR_OK && read_key(fields[5], entry->send_key) &&
-           read_key(fields[6], entry->receive_key);
+           peerid_parse(&entry->peer, slice_text(fields[4])) == ERR_OK &&
+           read_key(fields[5], entry->send_key) && read_key(fields[6], entry->receive_key);
 }
 
 int keylog_next(struct cursor *text, uint32_t *line, struct keylog_entry *entry)

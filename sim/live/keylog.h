@@ -1,9 +1,11 @@
-/* Key logs: the two ChaCha20-Poly1305 keys of each connection, so that captures of it can be decrypted.
+/* Key logs: the two ChaCha20-Poly1305 keys of each connection, so that captures of it can be
+ * decrypted.
  *
  * Text, a line a connection:
- *   NOISE <our ip:port> <their ip:port> <initiator|responder> <their peer id> <key we send with> <key they send with>
- * (keys in hex; IPv6 addresses in brackets; we are the initiator when we dialled). Lines that start with # are remarks.
- * Frame number n of a direction, from 0, has the nonce 00000000 || LE64(n) and no associated data. */
+ *   NOISE <our ip:port> <their ip:port> <initiator|responder> <their peer id> <key we send with>
+ * <key they send with> (keys in hex; IPv6 addresses in brackets; we are the initiator when we
+ * dialled). Lines that start with # are remarks. Frame number n of a direction, from 0, has the
+ * nonce 00000000 || LE64(n) and no associated data. */
 #ifndef SIM_LIVE_KEYLOG_H
 #define SIM_LIVE_KEYLOG_H
 

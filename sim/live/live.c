@@ -26,8 +26,8 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
     (void)host;
     metrics_trace(&l->metrics, e);
     journal_trace(&l->journal, now_ns, e);
-    if (e->kind == TRACE_PEER_READY && l->options->ping_on && node_peer(l->node, e->peer, &peer) && peer.dialled &&
-        endpoint_equal(&peer.remote, &l->options->ping.at))
+    if (e->kind == TRACE_PEER_READY && l->options->ping_on && node_peer(l->node, e->peer, &peer) &&
+        peer.dialled && endpoint_equal(&peer.remote, &l->options->ping.at))
         pinger_start(&l->pinger, now_ns, &peer.id, 0, PING_INTERVAL_NS);
     if (l->journal.broken)
         sockets_stop(l->sockets);
@@ -43,17 +43,20 @@ static void on_algorand(void *ctx, uint64_t now_ns, const struct algorand_messag
     journal_algorand(&((struct live *)ctx)->journal, now_ns, m);
 }
 
-static void on_identified(void *ctx, uint64_t now_ns, uint32_t peer, const struct identify *id, bool pushed)
+static void on_identified(void *ctx, uint64_t now_ns, uint32_t peer, const struct identify *id,
+                          bool pushed)
 {
     journal_identified(&((struct live *)ctx)->journal, now_ns, peer, id, pushed);
 }
 
-static void on_peer_topic(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined)
+static void on_peer_topic(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic,
+                          bool joined)
 {
     journal_peer_topic(&((struct live *)ctx)->journal, now_ns, peer, topic, joined);
 }
 
-static void on_secured(void *ctx, uint64_t now_ns, uint32_t slot, const struct noise_session *session)
+static void on_secured(void *ctx, uint64_t now_ns, uint32_t slot,
+                       const struct noise_session *session)
 {
     struct live *l = ctx;
     struct keylog_entry e = {0};
@@ -139,7 +142,8 @@ static void on_line(void *ctx, uint64_t now_ns, struct slice line)
 
 static void on_overlong(void *ctx, uint64_t now_ns)
 {
-    journal_error(&((struct live *)ctx)->journal, now_ns, NULL, "a line of input is too long (8 MiB)");
+    journal_error(&((struct live *)ctx)->journal, now_ns, NULL,
+                  "a line of input is too long (8 MiB)");
 }
 
 static void on_stop(void *ctx, uint64_t now_ns)
@@ -158,9 +162,11 @@ void live_tell_counts(struct live *l, uint64_t now_ns, enum journal_event event)
     jsonl_number(j, "connections", c.connections);
     jsonl_number(j, "bytes_sent", c.bytes_sent);
     jsonl_number(j, "bytes_received", c.bytes_received);
-    for (int kind = TRACE_PUBLISH; kind <= TRACE_SEND; kind++) /* publish, arrive, deliver, duplicate, reject, send */
+    for (int kind = TRACE_PUBLISH; kind <= TRACE_SEND;
+         kind++) /* publish, arrive, deliver, duplicate, reject, send */
         jsonl_number(j, trace_kind_text((enum trace_kind)kind),
-                     l->metrics.events[kind][TRACE_GOSSIPSUB] + l->metrics.events[kind][TRACE_ALGORAND]);
+                     l->metrics.events[kind][TRACE_GOSSIPSUB] +
+                         l->metrics.events[kind][TRACE_ALGORAND]);
     jsonl_number(j, "dropped", l->metrics.dropped);
     jsonl_number(j, "transfer_bytes_in", l->transfers.bytes_in);
     jsonl_number(j, "transfer_bytes_out", l->transfers.bytes_out);
@@ -263,7 +269,8 @@ static void tell_listening(struct live *l, const struct endpoint *at)
     peerid_text(node_peerid(l->node), peer);
     jsonl_text(&l->journal.json, "peer", slice_text(peer));
     if (at)
-        jsonl_text(&l->journal.json, "address", slice_text(address_text(at, node_peerid(l->node), text)));
+        jsonl_text(&l->journal.json, "address",
+                   slice_text(address_text(at, node_peerid(l->node), text)));
     journal_end(&l->journal);
 }
 
@@ -311,7 +318,8 @@ static bool start(struct live *l, char *error)
     int err = node_start(l->node, 0);
 
     if (err)
-        return fail(error, "cannot listen on", address_text(&o->node.listen, NULL, text), err_text(err));
+        return fail(error, "cannot listen on", address_text(&o->node.listen, NULL, text),
+                    err_text(err));
     transfers_serve(&l->transfers, 0);
     announce(l);
     if (o->metrics_on && !start_metrics(l, error))
@@ -325,16 +333,22 @@ static bool start(struct live *l, char *error)
     return true;
 }
 
+/* Before anything is told: whoever has read the first line may send a signal. */
+static bool open_input(struct live *l, char *error)
+{
+    const struct input_events events = {
+        .ctx = l, .line = on_line, .overlong = on_overlong, .stop = on_stop};
+
+    if (input_open(&l->input, l->sockets, STDIN_FILENO, &events) == ERR_OK)
+        return true;
+    return fail(error, "cannot wait for", "signals", strerror(errno));
+}
+
 static bool run(struct live *l, char *error)
 {
-    const struct input_events events = {.ctx = l, .line = on_line, .overlong = on_overlong, .stop = on_stop};
-    bool ok = true;
-
-    if (input_open(&l->input, l->sockets, STDIN_FILENO, &events) != ERR_OK ||
-        sockets_run(l->sockets, l->options->duration_ns) != ERR_OK)
-        ok = fail(error, "cannot wait for", "events", strerror(errno));
-    input_close(&l->input);
-    return ok;
+    if (sockets_run(l->sockets, l->options->duration_ns) == ERR_OK)
+        return true;
+    return fail(error, "cannot wait for", "events", strerror(errno));
 }
 
 static bool close_files(struct live *l, char *error)
@@ -384,7 +398,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
     journal_init(&l->journal, out, l->epoch_ns);
     l->journal.mask = options->events;
     l->journal.show_data = options->show_data;
-    ok = open_files(l, error);
+    ok = open_input(l, error) && open_files(l, error);
     if (ok) {
         make_node(l);
         ok = start(l, error) && run(l, error);
@@ -393,6 +407,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
             live_tell_counts(l, sockets_now_ns(l->sockets), JOURNAL_STOPPED);
     }
     ok = close_files(l, error) && ok;
+    input_close(&l->input);
     tear_down(l);
     mem_free(l);
     return ok;

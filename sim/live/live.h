@@ -1,4 +1,5 @@
-/* One real node on real sockets, with everything around it: journal, commands, metrics, captures. */
+/* One real node on real sockets, with everything around it: journal, commands, metrics, captures.
+ */
 #ifndef SIM_LIVE_LIVE_H
 #define SIM_LIVE_LIVE_H
 
@@ -10,7 +11,7 @@
 #include "sim/live/tap.h"
 #include "sim/live/transfer.h"
 
-#define LIVE_TOPICS_MAX 256 /* that we are subscribed to */
+#define LIVE_TOPICS_MAX 256       /* that we are subscribed to */
 #define LIVE_DATA_MAX (64u << 20) /* bytes of a message that a command may ask for */
 
 struct live_options {
@@ -53,7 +54,8 @@ struct live {
 bool live_run(const struct live_options *options, FILE *out, char error[static LIVE_ERROR_MAX]);
 
 /* For commands: 0 or a negative err. */
-int live_subscribe(struct live *l, uint64_t now_ns, struct slice topic); /* ERR_LIMIT, ERR_DUPLICATE, ERR_INVALID */
+int live_subscribe(struct live *l, uint64_t now_ns,
+                   struct slice topic); /* ERR_LIMIT, ERR_DUPLICATE, ERR_INVALID */
 bool live_unsubscribe(struct live *l, uint64_t now_ns, struct slice topic); /* false: we were not */
 void live_tell_counts(struct live *l, uint64_t now_ns, enum journal_event event);
 

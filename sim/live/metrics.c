@@ -42,19 +42,22 @@ static void head(struct buf *out, const char *name, const char *type, const char
     put(out, "# HELP hearsay_%s %s\n# TYPE hearsay_%s %s\n", name, help, name, type);
 }
 
-static void single(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void single(struct buf *out, const char *name, const char *type, const char *help,
+                   uint64_t value)
 {
     head(out, name, type, help);
     put(out, "hearsay_%s %" PRIu64 "\n", name, value);
 }
 
-static const char *const protocols[] = {[TRACE_GOSSIPSUB] = "gossipsub", [TRACE_ALGORAND] = "algorand"};
+static const char *const protocols[] = {
+    [TRACE_GOSSIPSUB] = "gossipsub", [TRACE_ALGORAND] = "algorand"};
 
 static const struct {
     enum trace_kind kind;
     const char *text;
-} message_kinds[] = {{TRACE_PUBLISH, "published"}, {TRACE_ARRIVE, "received"}, {TRACE_DELIVER, "delivered"},
-                     {TRACE_DUPLICATE, "duplicate"}, {TRACE_REJECT, "rejected"}, {TRACE_SEND, "sent"}};
+} message_kinds[] = {{TRACE_PUBLISH, "published"}, {TRACE_ARRIVE, "received"},
+                     {TRACE_DELIVER, "delivered"}, {TRACE_DUPLICATE, "duplicate"},
+                     {TRACE_REJECT, "rejected"},   {TRACE_SEND, "sent"}};
 
 static void put_messages(struct buf *out, const char *name, const char *help,
                          const uint64_t table[][2])
@@ -74,8 +77,8 @@ static void put_control(const struct metrics *m, struct buf *out)
     head(out, "control_items_total", "counter", "Items of GossipSub control messages.");
     for (int d = 0; d < 2; d++)
         for (int k = 0; k < TRACE_CONTROL_COUNT; k++)
-            put(out, "hearsay_control_items_total{direction=\"%s\",kind=\"%s\"} %" PRIu64 "\n", directions[d],
-                trace_control_text((enum trace_control)k), m->control[d][k]);
+            put(out, "hearsay_control_items_total{direction=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
+                directions[d], trace_control_text((enum trace_control)k), m->control[d][k]);
 }
 
 static void put_rejected(const struct metrics *m, struct buf *out)
@@ -83,8 +86,8 @@ static void put_rejected(const struct metrics *m, struct buf *out)
     head(out, "rejected_total", "counter", "Messages that did not pass validation.");
     for (int p = 0; p < 2; p++)
         for (int r = 0; r <= TRACE_REJECT_TOO_LARGE; r++)
-            put(out, "hearsay_rejected_total{protocol=\"%s\",reason=\"%s\"} %" PRIu64 "\n", protocols[p],
-                trace_reject_text((enum trace_reject)r), m->rejected[p][r]);
+            put(out, "hearsay_rejected_total{protocol=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+                protocols[p], trace_reject_text((enum trace_reject)r), m->rejected[p][r]);
 }
 
 static void put_label(struct buf *out, const char *text)
@@ -119,18 +122,24 @@ void metrics_write(const struct metrics *m, struct buf *out)
     struct node_counts c = node_counts(m->node);
 
     single(out, "connections", "gauge", "Connections that are ready.", c.connections);
-    single(out, "connections_total", "counter", "Connections that became ready.", both(m, TRACE_PEER_READY));
-    single(out, "connections_failed_total", "counter", "Connections that broke before they were ready.",
-           both(m, TRACE_CONN_FAILED));
-    single(out, "dials_failed_total", "counter", "Dials that reached nobody.", both(m, TRACE_DIAL_FAILED));
-    single(out, "bytes_sent_total", "counter", "Bytes on the wire, with all framing.", c.bytes_sent);
-    single(out, "bytes_received_total", "counter", "Bytes on the wire, with all framing.", c.bytes_received);
+    single(out, "connections_total", "counter", "Connections that became ready.",
+           both(m, TRACE_PEER_READY));
+    single(out, "connections_failed_total", "counter",
+           "Connections that broke before they were ready.", both(m, TRACE_CONN_FAILED));
+    single(out, "dials_failed_total", "counter", "Dials that reached nobody.",
+           both(m, TRACE_DIAL_FAILED));
+    single(out, "bytes_sent_total", "counter", "Bytes on the wire, with all framing.",
+           c.bytes_sent);
+    single(out, "bytes_received_total", "counter", "Bytes on the wire, with all framing.",
+           c.bytes_received);
     put_messages(out, "messages_total", "Messages and copies of them.", m->events);
     put_messages(out, "message_bytes_total", "Bytes of those messages.", m->bytes);
     put_rejected(m, out);
-    single(out, "dropped_messages_total", "counter", "Messages in what full queues dropped.", m->dropped);
+    single(out, "dropped_messages_total", "counter", "Messages in what full queues dropped.",
+           m->dropped);
     put_control(m, out);
-    single(out, "grafts_total", "counter", "Peers that entered a mesh of ours.", both(m, TRACE_GRAFT));
+    single(out, "grafts_total", "counter", "Peers that entered a mesh of ours.",
+           both(m, TRACE_GRAFT));
     single(out, "prunes_total", "counter", "Peers that left a mesh of ours.", both(m, TRACE_PRUNE));
     put_meshes(m, out);
 }
@@ -147,13 +156,14 @@ int metrics_judge(struct slice request)
         return request.size > METRICS_REQUEST_MAX ? 431 : 0;
     line_end = memchr(request.data, '\r', request.size);
     size = (size_t)(line_end - request.data);
-    if (size < sizeof get || memcmp(request.data, get, sizeof get - 1) != 0) {
+    if (size < sizeof get - 1 || memcmp(request.data, get, sizeof get - 1) != 0) {
         target_end = memchr(request.data, ' ', size);
         return target_end && target_end > request.data ? 405 : 400;
     }
     target = request.data + sizeof get - 1;
     target_end = memchr(target, ' ', (size_t)(line_end - target));
-    if (!target_end || (size_t)(line_end - target_end) < 9 || memcmp(target_end, " HTTP/1.", 8) != 0)
+    if (!target_end || (size_t)(line_end - target_end) < 9 ||
+        memcmp(target_end, " HTTP/1.", 8) != 0)
         return 400;
     size = (size_t)(target_end - target);
     if (size < path_size || memcmp(target, path, path_size) != 0)
@@ -188,7 +198,8 @@ static void respond(const struct metrics *m, struct metrics_conn *c, int status)
     else
         put(&page, "%d %s; try GET /metrics\n", status, status_text(status));
     put(&top,
-        "HTTP/1.1 %d %s\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: %zu\r\n"
+        "HTTP/1.1 %d %s\r\nContent-Type: text/plain; version=0.0.4; "
+        "charset=utf-8\r\nContent-Length: %zu\r\n"
         "Connection: close\r\n\r\n",
         status, status_text(status), page.size);
     chain_append(&c->response, buf_slice(&top));
@@ -234,7 +245,8 @@ static void flush(struct metrics *m, struct metrics_conn *c)
     rearm(m);
 }
 
-static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle, const struct endpoint *from)
+static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle,
+                        const struct endpoint *from)
 {
     struct metrics *m = app;
     int i = 0;
@@ -246,7 +258,8 @@ static void on_accepted(void *app, uint64_t now_ns, struct backend_conn handle, 
         sockets_ops.close(m->host, handle, BACKEND_CLOSE_RST);
         return;
     }
-    m->conns[i] = (struct metrics_conn){.handle = handle, .used = true, .deadline_ns = now_ns + METRICS_TIMEOUT_NS};
+    m->conns[i] = (struct metrics_conn){
+        .handle = handle, .used = true, .deadline_ns = now_ns + METRICS_TIMEOUT_NS};
     buf_init(&m->conns[i].request, METRICS_REQUEST_MAX + 1);
     chain_init(&m->conns[i].response);
     rearm(m);
@@ -315,7 +328,14 @@ static void on_wake(void *app, uint64_t now_ns)
     rearm(m);
 }
 
-static const struct backend_app metrics_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+static const struct backend_app metrics_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};
 
 int metrics_listen(struct metrics *m, struct sockets *world, const struct endpoint *at)
 {

@@ -1,7 +1,8 @@
-/* Counters of a live node, and the page that Prometheus reads them from: GET /metrics, text format 0.0.4.
+/* Counters of a live node, and the page that Prometheus reads them from: GET /metrics, text format
+ * 0.0.4.
  *
- * A page is one request on one connection. A request has at most METRICS_REQUEST_MAX bytes and METRICS_TIMEOUT_NS of
- * time; METRICS_CONNECTIONS_MAX are served at once and the rest is closed. */
+ * A page is one request on one connection. A request has at most METRICS_REQUEST_MAX bytes and
+ * METRICS_TIMEOUT_NS of time; METRICS_CONNECTIONS_MAX are served at once and the rest is closed. */
 #ifndef SIM_LIVE_METRICS_H
 #define SIM_LIVE_METRICS_H
 
@@ -42,7 +43,8 @@ void metrics_write(const struct metrics *m, struct buf *out);
 int metrics_listen(struct metrics *m, struct sockets *world, const struct endpoint *at);
 void metrics_deinit(struct metrics *m);
 
-/* What an HTTP request is answered with: 0 when its head is not whole yet, else 200, 400, 404, 405 or 431. */
+/* What an HTTP request is answered with: 0 when its head is not whole yet, else 200, 400, 404, 405
+ * or 431. */
 int metrics_judge(struct slice request);
 
 #endif

@@ -82,7 +82,8 @@ static uint16_t fold(uint32_t sum)
     return (uint16_t)~sum;
 }
 
-static size_t write_ip(uint8_t *out, const struct endpoint *from, const struct endpoint *to, size_t size)
+static size_t write_ip(uint8_t *out, const struct endpoint *from, const struct endpoint *to,
+                       size_t size)
 {
     memset(out, 0, IP6_HEAD_SIZE);
     if (from->is_ip6) {
@@ -105,10 +106,11 @@ static size_t write_ip(uint8_t *out, const struct endpoint *from, const struct e
     return IP4_HEAD_SIZE;
 }
 
-static void write_packet(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent, uint8_t flags,
-                         struct slice payload)
+static void write_packet(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
+                         uint8_t flags, struct slice payload)
 {
-    const struct endpoint *from = sent ? &f->local : &f->remote, *to = sent ? &f->remote : &f->local;
+    const struct endpoint *from = sent ? &f->local : &f->remote,
+                          *to = sent ? &f->remote : &f->local;
     uint8_t packet[RECORD_HEAD_SIZE + IP6_HEAD_SIZE + TCP_HEAD_SIZE + PCAP_SEGMENT_MAX];
     uint8_t *ip = packet + RECORD_HEAD_SIZE, *tcp;
     size_t tcp_size = TCP_HEAD_SIZE + payload.size, size;
@@ -150,8 +152,8 @@ void pcap_open_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool d
     write_packet(p, f, now_ns, dialled, TCP_ACK, nothing);
 }
 
-void pcap_bytes(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent, const struct chain *bytes,
-                size_t size)
+void pcap_bytes(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
+                const struct chain *bytes, size_t size)
 {
     uint8_t payload[PCAP_SEGMENT_MAX];
 
@@ -167,7 +169,8 @@ void pcap_bytes(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
 
 void pcap_close_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent, bool reset)
 {
-    write_packet(p, f, now_ns, sent, (uint8_t)((reset ? TCP_RST : TCP_FIN) | TCP_ACK), slice_of(NULL, 0));
+    write_packet(p, f, now_ns, sent, (uint8_t)((reset ? TCP_RST : TCP_FIN) | TCP_ACK),
+                 slice_of(NULL, 0));
 }
 
 /* ---- reading ---- */
@@ -194,7 +197,8 @@ const char *pcap_reader_init(struct pcap_reader *r, struct slice file)
     r->link = read_u32(r) & 0xffff; /* the rest is about frame checks */
     if (r->at.bad)
         return "is no pcap file: its head is cut short";
-    if (r->link != LINK_RAW && r->link != LINK_ETHERNET && r->link != LINK_NULL && r->link != LINK_SLL)
+    if (r->link != LINK_RAW && r->link != LINK_ETHERNET && r->link != LINK_NULL &&
+        r->link != LINK_SLL)
         return "has a link type that is not understood (raw IP, Ethernet, loopback, Linux cooked)";
     return NULL;
 }
@@ -232,7 +236,8 @@ static bool read_ip(struct slice frame, struct pcap_packet *p, struct slice *seg
         head = (size_t)(d[0] & 15) * 4;
         size = load_be16(d + 2);
         address = 12;
-        if (d[0] >> 4 != 4 || head < IP4_HEAD_SIZE || d[9] != PROTOCOL_TCP || (load_be16(d + 6) & 0x3fff) != 0)
+        if (d[0] >> 4 != 4 || head < IP4_HEAD_SIZE || d[9] != PROTOCOL_TCP ||
+            (load_be16(d + 6) & 0x3fff) != 0)
             return false;
     }
     if (size == (p->from.is_ip6 ? head : 0))
@@ -280,7 +285,8 @@ int pcap_next(struct pcap_reader *r, struct pcap_packet *packet)
         if (frame.size < skip)
             continue;
         packet->time_ns = seconds * NS_PER_S + fraction * (r->nanoseconds ? 1 : 1000);
-        if (read_ip(slice_of(frame.data + skip, frame.size - skip), packet, &segment) && read_tcp(segment, packet))
+        if (read_ip(slice_of(frame.data + skip, frame.size - skip), packet, &segment) &&
+            read_tcp(segment, packet))
             return 1;
     }
     return 0;

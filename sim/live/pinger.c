@@ -1,5 +1,6 @@
-/* The asking side of ping. A run is one stream. Timers cannot be taken back, so a timer looks through the runs for
- * what is due and may well find nothing. */
+/* The asking side of ping. A run is one stream. Timers cannot be taken back, so each looks through
+ * the runs for what is due and may find nothing; one at a time watches for answers that never come.
+ */
 #include "sim/live/pinger.h"
 
 #include "stack/base/check.h"
@@ -13,16 +14,15 @@ struct pinger_run {
     struct ping ping;
     uint64_t left; /* pings still to be asked; UINT64_MAX: no end */
     uint64_t interval_ns, next_ns, deadline_ns;
-    bool open;
 };
 
-static void tick(void *arg, uint64_t now_ns);
+static void watch(struct pinger *p, uint64_t deadline_ns);
 
 static void ask(struct pinger *p, struct pinger_run *run, uint64_t now_ns)
 {
     struct chain out;
 
-    CHECK(run->open && run->left > 0);
+    CHECK(run->stream && run->left > 0);
     run->left -= run->left != UINT64_MAX;
     run->next_ns = TIME_NEVER;
     chain_init(&out);
@@ -30,7 +30,7 @@ static void ask(struct pinger *p, struct pinger_run *run, uint64_t now_ns)
     app_stream_write(run->stream, now_ns, &out);
     CHECK(out.size == 0); /* the one before was answered, so the queue is empty */
     run->deadline_ns = now_ns + PINGER_TIMEOUT_NS;
-    sockets_schedule(p->sockets, run->deadline_ns, tick, p);
+    watch(p, run->deadline_ns);
 }
 
 static void fail(struct pinger *p, struct pinger_run *run, uint64_t now_ns, const char *why)
@@ -42,17 +42,50 @@ static void fail(struct pinger *p, struct pinger_run *run, uint64_t now_ns, cons
     app_stream_reset(run->stream, now_ns);
 }
 
-static void tick(void *arg, uint64_t now_ns)
+/* The run whose time is over first. Whatever is done to one may end others, so it is looked for
+ * anew each time. */
+static struct pinger_run *earliest(const struct pinger *p)
+{
+    struct pinger_run *first = p->runs;
+
+    for (struct pinger_run *run = p->runs; run; run = run->next)
+        if (run->deadline_ns < first->deadline_ns)
+            first = run;
+    return first;
+}
+
+static void check_deadlines(void *arg, uint64_t now_ns)
 {
     struct pinger *p = arg;
-    struct pinger_run *next;
+    struct pinger_run *run;
 
-    for (struct pinger_run *run = p->runs; run; run = next) {
-        next = run->next; /* a reset ends the run at once */
-        if (run->deadline_ns <= now_ns)
-            fail(p, run, now_ns, "no answer");
-        else if (run->next_ns <= now_ns)
+    p->watching = false;
+    while ((run = earliest(p)) != NULL && run->deadline_ns <= now_ns)
+        fail(p, run, now_ns, "no answer");
+    if (run && run->deadline_ns != TIME_NEVER)
+        watch(p, run->deadline_ns);
+}
+
+/* Every ping has the same patience, so a watch that is there is early enough for those after it. */
+static void watch(struct pinger *p, uint64_t deadline_ns)
+{
+    if (p->watching)
+        return;
+    p->watching = true;
+    sockets_schedule(p->sockets, deadline_ns, check_deadlines, p);
+}
+
+static void ask_due(void *arg, uint64_t now_ns)
+{
+    struct pinger *p = arg;
+    struct pinger_run *run = p->runs;
+
+    while (run) {
+        bool due = run->next_ns <= now_ns;
+
+        if (due)
             ask(p, run, now_ns);
+        run = due ? p->runs : run->next; /* the list may have changed */
     }
 }
 
@@ -60,7 +93,7 @@ static void opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
     struct pinger_run *run = app_stream_user(s);
 
-    run->open = true;
+    run->stream = s;
     ask(ctx, run, now_ns);
 }
 
@@ -93,8 +126,12 @@ static void data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain 
         app_stream_finish(s, now_ns);
         return;
     }
+    if (run->interval_ns == 0) {
+        ask(p, run, now_ns);
+        return;
+    }
     run->next_ns = now_ns + run->interval_ns;
-    sockets_schedule(p->sockets, run->next_ns, tick, p);
+    sockets_schedule(p->sockets, run->next_ns, ask_due, p);
 }
 
 static void finished(void *ctx, uint64_t now_ns, struct app_stream *s)
@@ -105,14 +142,10 @@ static void finished(void *ctx, uint64_t now_ns, struct app_stream *s)
         fail(ctx, run, now_ns, "the peer ended the stream");
 }
 
-static void closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err)
+static void forget(struct pinger *p, struct pinger_run *run)
 {
-    struct pinger_run *run = app_stream_user(s);
-    struct pinger *p = ctx;
     struct pinger_run **at = &p->runs;
 
-    if (err != ERR_OK && (run->left > 0 || run->ping.waiting))
-        journal_error(p->journal, now_ns, "ping", err_text(err));
     while (*at != run)
         at = &(*at)->next;
     *at = run->next;
@@ -120,12 +153,27 @@ static void closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err)
     mem_free(run);
 }
 
-void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets, struct journal *journal, uint64_t seed)
+static void closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err)
+{
+    struct pinger_run *run = app_stream_user(s);
+    struct pinger *p = ctx;
+
+    if (err != ERR_OK && (run->left > 0 || run->ping.waiting))
+        journal_error(p->journal, now_ns, "ping", err_text(err));
+    forget(p, run);
+}
+
+void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets,
+                 struct journal *journal, uint64_t seed)
 {
     *p = (struct pinger){.node = node, .sockets = sockets, .journal = journal};
     rng_init(&p->rng, seed, "pinger");
-    p->protocol = (struct app_protocol){
-        .id = PING_PROTOCOL, .ctx = p, .opened = opened, .data = data, .finished = finished, .closed = closed};
+    p->protocol = (struct app_protocol){.id = PING_PROTOCOL,
+                                        .ctx = p,
+                                        .opened = opened,
+                                        .data = data,
+                                        .finished = finished,
+                                        .closed = closed};
 }
 
 void pinger_deinit(struct pinger *p)
@@ -133,25 +181,23 @@ void pinger_deinit(struct pinger *p)
     CHECK(!p->runs); /* the node closed their streams */
 }
 
-int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count, uint64_t interval_ns)
+int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count,
+                 uint64_t interval_ns)
 {
     struct pinger_run *run;
-    struct app_stream *s;
     int err;
 
     if (p->run_count >= PINGER_RUNS_MAX)
         return ERR_LIMIT;
-    err = app_stream_open(p->node, now_ns, peer, &p->protocol, &s);
-    if (err)
-        return err;
     run = mem_zalloc(sizeof *run);
-    run->stream = s;
     run->left = count ? count : UINT64_MAX;
     run->interval_ns = interval_ns;
     run->next_ns = run->deadline_ns = TIME_NEVER;
     run->next = p->runs;
     p->runs = run;
     p->run_count++;
-    app_stream_set_user(s, run);
-    return ERR_OK;
+    err = app_stream_open(p->node, now_ns, peer, &p->protocol, run);
+    if (err)
+        forget(p, run); /* there was no stream whose end would do it */
+    return err;
 }

@@ -20,14 +20,17 @@ struct pinger {
     struct rng rng;
     struct pinger_run *runs;
     uint32_t run_count;
+    bool watching; /* a timer for answers that never come is set */
 };
 
 /* All three outlive the pinger. `seed` of the bytes that are sent. */
-void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets, struct journal *journal, uint64_t seed);
+void pinger_init(struct pinger *p, struct node *node, struct sockets *sockets,
+                 struct journal *journal, uint64_t seed);
 void pinger_deinit(struct pinger *p); /* after node_free */
 
-/* `count` pings (0: until the stream ends), each `interval_ns` after the answer to the one before. 0, or as
- * app_stream_open. */
-int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count, uint64_t interval_ns);
+/* `count` pings (0: until the stream ends), each `interval_ns` after the answer to the one before.
+ * 0, or as app_stream_open. */
+int pinger_start(struct pinger *p, uint64_t now_ns, const struct peerid *peer, uint64_t count,
+                 uint64_t interval_ns);
 
 #endif

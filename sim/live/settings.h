@@ -1,4 +1,5 @@
-/* The GossipSub settings of a live node: the keys of a scenario's `gossipsub` section, given one by one.
+/* The GossipSub settings of a live node: the keys of a scenario's `gossipsub` section, given one by
+ * one.
  *
  * They are read by the scenario's own reader, so names, units, limits and messages are the same. */
 #ifndef SIM_LIVE_SETTINGS_H
@@ -14,8 +15,8 @@ struct settings {
 
 void settings_init(struct settings *s);
 void settings_deinit(struct settings *s);
-/* `value` may be a list with commas. `source` names the option in errors; both are kept, not copied. False when the
- * key was given before. */
+/* `value` may be a list with commas. `source` names the option in errors; both are kept, not
+ * copied. False when the key was given before. */
 bool settings_add(struct settings *s, const char *source, const char *key, const char *value);
 bool settings_has(const struct settings *s, const char *key);
 /* Writes what was given into the config. False with a sentence in *err. */

@@ -9,7 +9,8 @@ void tap_deinit(struct tap *t)
     mem_free(t->conns);
 }
 
-static struct tap_conn *conn_add(struct tap *t, struct backend_conn conn, const struct endpoint *remote)
+static struct tap_conn *conn_add(struct tap *t, struct backend_conn conn,
+                                 const struct endpoint *remote)
 {
     struct tap_conn *c;
 
@@ -140,7 +141,8 @@ const struct backend_ops tap_ops = {
 
 /* ---- world to node ---- */
 
-static void on_accepted(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from)
+static void on_accepted(void *app, uint64_t now_ns, struct backend_conn conn,
+                        const struct endpoint *from)
 {
     struct tap *t = app;
 
@@ -196,4 +198,11 @@ static void on_wake(void *app, uint64_t now_ns)
     t->app->wake(t->node, now_ns);
 }
 
-const struct backend_app tap_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+const struct backend_app tap_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};

@@ -1,6 +1,8 @@
-/* A tap at the seam: sits between a node and its backend, sees every byte of every connection, changes nothing.
+/* A tap at the seam: sits between a node and its backend, sees every byte of every connection,
+ * changes nothing.
  *
- * The node is given tap_ops with the tap as its host; the backend is given tap_app with the tap as its app. */
+ * The node is given tap_ops with the tap as its host; the backend is given tap_app with the tap as
+ * its app. */
 #ifndef SIM_LIVE_TAP_H
 #define SIM_LIVE_TAP_H
 

@@ -1,4 +1,5 @@
-/* Test protocols. One struct a stream, for both sides: what it still has to write, what it has read. */
+/* Test protocols. One struct a stream, for both sides: what it still has to write, what it has
+ * read. */
 #include "sim/live/transfer.h"
 
 #include "stack/base/check.h"
@@ -10,18 +11,18 @@
 #define COUNT_SIZE 8
 
 const char *const transfer_names[] = {"send", "receive", "echo", "perf"};
-static const char *const protocol_ids[] = {"/hearsay/sink/1.0.0", "/hearsay/source/1.0.0", "/hearsay/echo/1.0.0",
-                                           "/perf/1.0.0"};
+static const char *const protocol_ids[] = {"/hearsay/sink/1.0.0", "/hearsay/source/1.0.0",
+                                           "/hearsay/echo/1.0.0", "/perf/1.0.0"};
 _Static_assert(sizeof protocol_ids / sizeof *protocol_ids == TRANSFER_KIND_COUNT, "one each");
 
 struct transfer {
     enum transfer_kind kind;
     uint64_t started_ns;
-    uint64_t size;          /* asked for */
-    uint64_t left;          /* still to be written of the body */
-    uint64_t read;          /* of the body */
+    uint64_t size; /* asked for */
+    uint64_t left; /* still to be written of the body */
+    uint64_t read; /* of the body */
     uint8_t head[COUNT_SIZE];
-    uint32_t head_size;     /* bytes of a count that have arrived */
+    uint32_t head_size; /* bytes of a count that have arrived */
     bool reset, wrong, finish_due;
 };
 
@@ -110,14 +111,12 @@ static void write_count(struct app_stream *s, uint64_t now_ns, uint64_t count)
     CHECK(out.size == 0); /* first or last on its stream, whose queue is empty */
 }
 
-static struct transfer *transfer_new(struct transfers *t, struct app_stream *s, enum transfer_kind kind,
-                                     uint64_t now_ns)
+static struct transfer *transfer_new(struct transfers *t, enum transfer_kind kind, uint64_t now_ns)
 {
     struct transfer *x = mem_zalloc(sizeof *x);
 
     x->kind = kind;
     x->started_ns = now_ns;
-    app_stream_set_user(s, x);
     t->active++;
     return x;
 }
@@ -126,7 +125,7 @@ static struct transfer *transfer_new(struct transfers *t, struct app_stream *s, 
 
 static void serve_sink_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_SEND, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_SEND, now_ns));
 }
 
 static void serve_sink_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -146,7 +145,7 @@ static void serve_sink_finished(void *ctx, uint64_t now_ns, struct app_stream *s
 
 static void serve_source_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_RECEIVE, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_RECEIVE, now_ns));
 }
 
 static void serve_source_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -174,7 +173,7 @@ static void serve_source_finished(void *ctx, uint64_t now_ns, struct app_stream 
 
 static void serve_echo_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    transfer_new(ctx, s, TRANSFER_ECHO, now_ns);
+    app_stream_set_user(s, transfer_new(ctx, TRANSFER_ECHO, now_ns));
 }
 
 static void serve_echo_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
@@ -294,8 +293,11 @@ static void ask_closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err
 
 void transfers_init(struct transfers *t, struct node *node, struct journal *journal)
 {
-    const struct app_protocol ask = {
-        .ctx = t, .opened = ask_opened, .data = ask_data, .writable = on_writable, .closed = ask_closed};
+    const struct app_protocol ask = {.ctx = t,
+                                     .opened = ask_opened,
+                                     .data = ask_data,
+                                     .writable = on_writable,
+                                     .closed = ask_closed};
     const struct app_protocol sink = {.ctx = t,
                                       .opened = serve_sink_opened,
                                       .data = serve_sink_data,
@@ -314,7 +316,8 @@ void transfers_init(struct transfers *t, struct node *node, struct journal *jour
                                       .writable = serve_echo_writable,
                                       .closed = serve_closed};
 
-    *t = (struct transfers){.node = node, .journal = journal, .serving = {sink, source, echo, source}};
+    *t = (struct transfers){
+        .node = node, .journal = journal, .serving = {sink, source, echo, source}};
     for (int i = 0; i < TRANSFER_KIND_COUNT; i++) {
         t->asking[i] = ask;
         t->asking[i].id = t->serving[i].id = protocol_ids[i];
@@ -331,15 +334,17 @@ int transfers_start(struct transfers *t, uint64_t now_ns, const struct transfer_
 {
     CHECK(order->streams <= TRANSFER_STREAMS_MAX);
     for (uint32_t i = 0; i < order->streams; i++) {
-        struct app_stream *s;
-        struct transfer *x;
-        int err = app_stream_open(t->node, now_ns, &order->peer, &t->asking[order->kind], &s);
+        struct transfer *x = transfer_new(t, order->kind, now_ns);
+        int err;
 
-        if (err)
-            return err;
-        x = transfer_new(t, s, order->kind, now_ns);
         x->size = order->size;
         x->reset = order->reset;
+        err = app_stream_open(t->node, now_ns, &order->peer, &t->asking[order->kind], x);
+        if (err) {
+            t->active--;
+            mem_free(x);
+            return err;
+        }
     }
     return ERR_OK;
 }

@@ -1,9 +1,9 @@
 /* Streams for measuring and testing: what a node answers to, and what it can be told to do.
  *
- *   /hearsay/sink/1.0.0    the opener sends and finishes; the other side answers how many bytes it got (8 bytes, BE)
- *   /hearsay/source/1.0.0  the opener sends a number (8 bytes, BE) and finishes; the other side sends that many
- *   /perf/1.0.0            libp2p's perf: the same, with bytes of the opener's behind its number
- *   /hearsay/echo/1.0.0    everything comes back
+ *   /hearsay/sink/1.0.0    the opener sends and finishes; the other side answers how many bytes it
+ * got (8 bytes, BE) /hearsay/source/1.0.0  the opener sends a number (8 bytes, BE) and finishes;
+ * the other side sends that many /perf/1.0.0            libp2p's perf: the same, with bytes of the
+ * opener's behind its number /hearsay/echo/1.0.0    everything comes back
  */
 #ifndef SIM_LIVE_TRANSFER_H
 #define SIM_LIVE_TRANSFER_H
@@ -11,7 +11,13 @@
 #include "sim/live/journal.h"
 #include "stack/node/app_stream.h"
 
-enum transfer_kind { TRANSFER_SEND, TRANSFER_RECEIVE, TRANSFER_ECHO, TRANSFER_PERF, TRANSFER_KIND_COUNT };
+enum transfer_kind {
+    TRANSFER_SEND,
+    TRANSFER_RECEIVE,
+    TRANSFER_ECHO,
+    TRANSFER_PERF,
+    TRANSFER_KIND_COUNT
+};
 
 extern const char *const transfer_names[]; /* "send", "receive", "echo", "perf" */
 
@@ -35,7 +41,8 @@ struct transfer_order {
 
 void transfers_init(struct transfers *t, struct node *node, struct journal *journal);
 void transfers_serve(struct transfers *t, uint64_t now_ns); /* peers may open them */
-/* Opens all streams: 0, or as app_stream_open (those that are open go on). Each tells its end in the journal. */
+/* Opens all streams: 0, or as app_stream_open (those that are open go on). Each tells its end in
+ * the journal. */
 int transfers_start(struct transfers *t, uint64_t now_ns, const struct transfer_order *order);
 
 #endif

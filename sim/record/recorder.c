@@ -364,6 +364,19 @@ static bool names_message(enum trace_kind kind)
            kind == TRACE_DELIVER || kind == TRACE_PUBLISH;
 }
 
+void recorder_expect(const struct recorder *r, uint32_t node, unsigned step)
+{
+    const struct node_record *n = &r->nodes[node];
+
+    if (step == 0) {
+        __builtin_prefetch(n, 1);
+        __builtin_prefetch(n + 1, 1);
+    } else if (n->slots) {
+        __builtin_prefetch(n->slots);
+        __builtin_prefetch(n->slots + 16);
+    }
+}
+
 void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const struct trace_event *e)
 {
     struct node_record *n = &r->nodes[node];

@@ -71,6 +71,8 @@ void recorder_link(struct recorder *r, uint32_t dialler, uint32_t listener, uint
  */
 void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up);
 
+/* A hint that the node will report something soon: fetches what that needs, in two steps. */
+void recorder_expect(const struct recorder *r, uint32_t node, unsigned step);
 void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
                     const struct trace_event *e);
 

@@ -42,6 +42,11 @@ static void trace(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_
     recorder_trace(((struct run *)ctx)->recorder, node, now_ns, event);
 }
 
+static void expect(void *ctx, uint32_t node, unsigned step)
+{
+    recorder_expect(((struct run *)ctx)->recorder, node, step);
+}
+
 static void address_text(const struct endpoint *e, char out[static 32])
 {
     snprintf(out, 32, "%u.%u.%u.%u:%u", e->ip[0], e->ip[1], e->ip[2], e->ip[3], e->port);
@@ -285,7 +290,7 @@ enum run_status run_scenario(const struct scenario *s, const struct run_options 
     if (status == RUN_OK)
         status = open_recorder(&run, result);
     if (status == RUN_OK) {
-        struct world_config world = {s, run.nodes, run.addresses, &run, trace};
+        struct world_config world = {s, run.nodes, run.addresses, &run, trace, expect};
 
         run.world = run.ops->open(&world, result->error, sizeof result->error);
         status = run.world ? RUN_OK : RUN_FAILED;

@@ -13,6 +13,7 @@ struct world_config {
     const struct endpoint *addresses;  /* one a node */
     void *trace_ctx;
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
+    void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
 };
 
 struct world_ops {

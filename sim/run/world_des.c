@@ -51,7 +51,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .tcp = s->network.tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL,
                              .tcp_config = &tcp,
                              .trace_ctx = config->trace_ctx,
-                             .trace = config->trace};
+                             .trace = config->trace,
+                             .expect = config->expect};
     struct des *d = des_new(&des);
 
     (void)error;

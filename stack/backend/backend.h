@@ -44,7 +44,13 @@ struct backend_app {
     /* The other side ended the connection (ERR_CLOSED) or it broke (ERR_RESET, ...). The handle is gone. */
     void (*closed)(void *app, uint64_t now_ns, struct backend_conn conn, int err);
     void (*wake)(void *app, uint64_t now_ns);
+    /* A hint that `data` with these bytes comes soon: the app may ask the memory for what it will need, and nothing else.
+     * Steps 0 to 3 come in order, some events apart, so that one may follow the pointers that the last one fetched. NULL:
+     * no such wish. */
+    void (*expect)(void *app, struct backend_conn conn, const struct chain *bytes, unsigned step);
 };
+
+#define BACKEND_EXPECT_STEPS 4
 
 enum backend_close {
     BACKEND_CLOSE_FIN, /* what was sent still arrives, then the end */
@@ -67,6 +73,9 @@ struct backend_ops {
 
     /* While paused no `data` comes, and in time the sender feels it. */
     void (*pause)(void *host, struct backend_conn conn, bool paused);
+
+    /* A hint that `send` may follow in a moment. NULL: no interest. */
+    void (*expect)(const void *host, struct backend_conn conn);
 
     /* Ends the connection and forgets the handle: no further upcall comes for it. */
     void (*close)(void *host, struct backend_conn conn, enum backend_close how);

@@ -4,6 +4,7 @@
  * upcall inside a downcall (a dial that fails at once) is put off to the next loop turn. */
 #include "stack/backend/epoll.h"
 
+#include "stack/backend/epoll_address.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/heap.h"
@@ -25,6 +26,7 @@
 #define READ_SIZE (64 * 1024)
 #define ACCEPTS_A_TURN 64
 #define LISTEN_BACKLOG 1024
+#define ACCEPT_REST_NS 100000000ull
 #define WAIT_MAX_NS (60ull * 1000000000u)
 
 enum source_kind { SOURCE_LISTENER, SOURCE_CONN, SOURCE_WATCH };
@@ -53,7 +55,7 @@ struct sockets_host {
     struct source *listener;
     struct socket_conn *conns;
     uint32_t conn_count, conn_capacity, index;
-    struct timer wake;
+    struct timer wake, rest; /* rest: accepts nothing until it fires */
     struct rng random;
     bool failed_dials;
 };
@@ -199,45 +201,6 @@ static bool conn_attach(struct sockets_host *h, struct socket_conn *c, int fd, u
     return true;
 }
 
-/* ---- addresses ---- */
-
-static socklen_t to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out)
-{
-    memset(out, 0, sizeof *out);
-    if (e->is_ip6) {
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(e->port);
-        memcpy(&in6->sin6_addr, e->ip, 16);
-        return sizeof *in6;
-    }
-    struct sockaddr_in *in = (struct sockaddr_in *)out;
-
-    in->sin_family = AF_INET;
-    in->sin_port = htons(e->port);
-    memcpy(&in->sin_addr, e->ip, 4);
-    return sizeof *in;
-}
-
-static struct endpoint from_sockaddr(const struct sockaddr_storage *a)
-{
-    struct endpoint e = {.is_ip6 = a->ss_family == AF_INET6};
-
-    if (e.is_ip6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-
-        e.port = ntohs(in6->sin6_port);
-        memcpy(e.ip, &in6->sin6_addr, 16);
-    } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-
-        e.port = ntohs(in->sin_port);
-        memcpy(e.ip, &in->sin_addr, 4);
-    }
-    return e;
-}
-
 static int err_of_errno(int number)
 {
     switch (number) {
@@ -266,7 +229,7 @@ static int err_of_errno(int number)
 static int open_listener(const struct endpoint *at)
 {
     struct sockaddr_storage sa;
-    socklen_t size = to_sockaddr(at, &sa);
+    socklen_t size = epoll_to_sockaddr(at, &sa);
     int on = 1;
     int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -315,12 +278,12 @@ static int start_connect(const struct sockets_host *h, const struct endpoint *to
         socklen_t size;
 
         from.port = 0;
-        size = to_sockaddr(&from, &sa);
+        size = epoll_to_sockaddr(&from, &sa);
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(fd, (struct sockaddr *)&sa, size) < 0)
             goto fail;
     }
-    if (connect(fd, (struct sockaddr *)&sa, to_sockaddr(to, &sa)) == 0 || errno == EINPROGRESS)
+    if (connect(fd, (struct sockaddr *)&sa, epoll_to_sockaddr(to, &sa)) == 0 || errno == EINPROGRESS)
         return fd;
 fail:
     on = err_of_errno(errno);
@@ -463,6 +426,27 @@ const struct backend_ops sockets_ops = {
 
 /* ---- upcalls ---- */
 
+static void listen_events(struct sockets_host *h, uint32_t events)
+{
+    struct epoll_event ev = {.events = events, .data.ptr = h->listener};
+
+    if (h->listener)
+        epoll_ctl(h->world->epoll_fd, EPOLL_CTL_MOD, h->listener->fd, &ev);
+}
+
+static void fire_rest(struct timer *t, uint64_t now_ns)
+{
+    (void)now_ns;
+    listen_events(CONTAINER_OF(t, struct sockets_host, rest), EPOLLIN);
+}
+
+/* Out of descriptors: who waits keeps waiting in the backlog, and the loop does not spin on it. */
+static void rest(struct sockets_host *h)
+{
+    listen_events(h, 0);
+    timer_arm(&h->world->timers, &h->rest, h->world->now_ns + ACCEPT_REST_NS);
+}
+
 static void accept_all(struct sockets_host *h)
 {
     for (int i = 0; i < ACCEPTS_A_TURN && h->listener; i++) {
@@ -472,14 +456,16 @@ static void accept_all(struct sockets_host *h)
         struct endpoint from;
         struct socket_conn *c;
 
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            rest(h);
         if (fd < 0)
-            return; /* nobody left, or out of descriptors: level-triggered, so it comes again */
+            return;
         c = conn_new(h);
         if (!conn_attach(h, c, fd, EPOLLIN)) {
             close(fd);
             return;
         }
-        from = from_sockaddr(&sa);
+        from = epoll_from_sockaddr(&sa);
         h->world->connections++;
         h->app->accepted(h->app_ctx, h->world->now_ns, handle_of(h, c), &from);
     }
@@ -599,6 +585,7 @@ struct sockets_host *sockets_host_add(struct sockets *s, const struct endpoint *
     h->address = *address;
     h->index = s->host_count++;
     timer_init(&h->wake, fire_wake);
+    timer_init(&h->rest, fire_rest);
     rng_init(&h->random, rng_derive(s->config.seed, "host", h->index), "random");
     s->hosts[h->index] = h;
     return h;
@@ -612,6 +599,7 @@ static void host_close(struct sockets_host *h)
         source_close(h->world, h->listener);
     h->listener = NULL;
     timer_disarm(&h->world->timers, &h->wake);
+    timer_disarm(&h->world->timers, &h->rest);
 }
 
 void sockets_host_run(struct sockets_host *h, const struct backend_app *app, void *ctx)
@@ -629,7 +617,7 @@ uint16_t sockets_host_port(const struct sockets_host *h)
 
     if (!h->listener || getsockname(h->listener->fd, (struct sockaddr *)&sa, &size) < 0)
         return 0;
-    return from_sockaddr(&sa).port;
+    return epoll_from_sockaddr(&sa).port;
 }
 
 bool sockets_conn_local(const struct sockets_host *h, struct backend_conn conn, struct endpoint *out)
@@ -641,7 +629,7 @@ bool sockets_conn_local(const struct sockets_host *h, struct backend_conn conn, 
     if (!c || !c->source || c->dialling || c->generation != conn.generation ||
         getsockname(c->source->fd, (struct sockaddr *)&sa, &size) < 0)
         return false;
-    *out = from_sockaddr(&sa);
+    *out = epoll_from_sockaddr(&sa);
     return true;
 }
 

@@ -50,7 +50,11 @@ static inline struct blob *blob_ref(struct blob *b)
 
 static inline void blob_unref(struct blob *b)
 {
-    if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
+    if (!b)
+        return;
+    /* The last holder need not pay for an atomic subtraction: nobody else can take a reference. */
+    if (atomic_load_explicit(&b->refs, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
         blob_free(b);
 }
 

@@ -28,7 +28,7 @@ uint8_t *buf_extend(struct buf *b, size_t size)
         b->overflow = true;
         return NULL;
     }
-    if (b->size + size > b->capacity) {
+    if (!b->data || b->size + size > b->capacity) { /* room for nothing is not NULL either */
         size_t wanted = b->capacity ? b->capacity : 64;
 
         while (wanted < b->size + size)
@@ -42,9 +42,9 @@ uint8_t *buf_extend(struct buf *b, size_t size)
 
 void buf_append(struct buf *b, const void *data, size_t size)
 {
-    uint8_t *at = buf_extend(b, size);
+    uint8_t *at = size ? buf_extend(b, size) : NULL;
 
-    if (at && size)
+    if (at)
         memcpy(at, data, size);
 }
 

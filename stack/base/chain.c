@@ -48,6 +48,7 @@ void chain_give(struct chain *c, struct span s)
         span_unref(s);
         return;
     }
+    CHECK(s.size <= UINT32_MAX - c->size);
     c->size += s.size;
     if (c->count) {
         struct span *last = &c->spans[c->head + c->count - 1];
@@ -99,7 +100,7 @@ static struct span split_front(struct chain *c, size_t size)
 
     front->data += size;
     front->size -= (uint32_t)size;
-    c->size -= size;
+    c->size -= (uint32_t)size;
     return part;
 }
 
@@ -137,7 +138,7 @@ void chain_drop(struct chain *c, size_t size)
         if (front->size > size) {
             front->data += size;
             front->size -= (uint32_t)size;
-            c->size -= size;
+            c->size -= (uint32_t)size;
             return;
         }
         size -= front->size;

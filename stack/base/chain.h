@@ -13,7 +13,7 @@
 struct chain {
     struct span *spans; /* [head, head + count) are in use */
     uint32_t head, count, capacity;
-    size_t size; /* bytes in all spans */
+    uint32_t size; /* bytes in all spans; 4 GiB is too much for any queue there is */
 };
 
 void chain_init(struct chain *c);

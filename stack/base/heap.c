@@ -33,6 +33,8 @@ static void place(struct timers *ts, uint32_t index, struct timer *t)
 {
     ts->items[index] = t;
     t->position = index + 1;
+    if (index == 0)
+        ts->first_ns = t->deadline_ns;
 }
 
 static void sift_up(struct timers *ts, uint32_t index)
@@ -100,11 +102,6 @@ void timer_disarm(struct timers *ts, struct timer *t)
     place(ts, index, last);
     sift_up(ts, index);
     sift_down(ts, last->position - 1);
-}
-
-uint64_t timers_deadline(const struct timers *ts)
-{
-    return ts->count ? ts->items[0]->deadline_ns : TIME_NEVER;
 }
 
 void timers_run(struct timers *ts, uint64_t now_ns)

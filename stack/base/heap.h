@@ -21,6 +21,7 @@ struct timers {
     struct timer **items; /* items[0] is position 1 */
     uint32_t count, capacity;
     uint64_t sequence_next;
+    uint64_t first_ns; /* deadline of the first one */
 };
 
 void timers_init(struct timers *ts);
@@ -28,8 +29,12 @@ void timers_deinit(struct timers *ts); /* disarms all */
 void timer_init(struct timer *t, void (*fire)(struct timer *t, uint64_t now_ns));
 void timer_arm(struct timers *ts, struct timer *t, uint64_t deadline_ns); /* re-arms when armed */
 void timer_disarm(struct timers *ts, struct timer *t);                    /* fine when not armed */
-uint64_t timers_deadline(const struct timers *ts);                        /* TIME_NEVER when none */
 void timers_run(struct timers *ts, uint64_t now_ns); /* fires all that are due, earliest first */
+
+static inline uint64_t timers_deadline(const struct timers *ts) /* TIME_NEVER when none */
+{
+    return ts->count ? ts->first_ns : TIME_NEVER;
+}
 
 static inline bool timer_armed(const struct timer *t)
 {

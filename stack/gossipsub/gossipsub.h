@@ -86,6 +86,8 @@ struct gossipsub_env {
     void *ctx;
     /* The peer's queue was empty and is not any more: gossipsub_pull it when its stream can take more. */
     void (*wants_write)(void *ctx, uint32_t peer);
+    /* A hint that wants_write is likely to come for the peer in a moment. NULL: no interest. */
+    void (*may_write)(void *ctx, uint32_t peer);
     /* Judges a message of a peer (called when its validation delay is over). NULL: accept all. */
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
     /* A message of a topic we subscribe to, accepted; also our own. May publish. NULL: nobody listens. */
@@ -138,6 +140,9 @@ int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, 
 
 uint64_t gossipsub_deadline(const struct gossipsub *g);
 void gossipsub_tick(struct gossipsub *g, uint64_t now_ns);
+
+/* A hint that the bytes at `frame` come soon from the peer: fetches what receiving them needs, a step (0 to 3) at a time. */
+void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step);
 
 /* Looks, for reports and checks. */
 uint32_t gossipsub_mesh_size(const struct gossipsub *g, struct slice topic);

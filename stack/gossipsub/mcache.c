@@ -192,6 +192,25 @@ struct post *memo_find(const struct memo *m, const uint8_t *frame, size_t size)
     return p && p->frame.data == frame && p->frame.size == size ? p : NULL;
 }
 
+void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
+{
+    struct post *const *cell;
+
+    if (m->capacity == 0)
+        return;
+    cell = &m->cells[memo_cell(m, frame)];
+    if (step == 1) {
+        __builtin_prefetch(cell);
+        __builtin_prefetch(frame);
+    } else if (*cell && step == 2) {
+        __builtin_prefetch(*cell);
+        __builtin_prefetch((*cell)->id);
+    } else if (*cell) {
+        __builtin_prefetch((*cell)->topic);
+        __builtin_prefetch((*cell)->topic->name);
+    }
+}
+
 void memo_clear(struct memo *m)
 {
     uint32_t kept = 0;

@@ -35,6 +35,8 @@ void memo_deinit(struct memo *m);
 void memo_put(struct memo *m, struct post *p);
 struct post *memo_find(const struct memo *m, const uint8_t *frame,
                        size_t size); /* borrowed; NULL */
+/* A hint that `frame` will be looked for: fetches its cell (step 1), its post (2), the post's topic (3). */
+void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step);
 void memo_clear(struct memo *m);     /* drops posts that nobody else holds */
 
 #endif

@@ -34,10 +34,10 @@ struct post {
     struct span frame;
     struct seen_key key;
     uint32_t seen_until; /* tick of the seen cache: until then every copy is a duplicate */
-    uint32_t answer_count, mark;
+    uint32_t data_size;
     struct post_answer *answers; /* NULL until somebody asks */
     struct post *gossip_next;    /* within a heartbeat: the next one of the topic */
-    uint32_t data_size;
+    uint32_t answer_count, mark;
     uint8_t id_size;
     bool own;
     uint8_t id[];

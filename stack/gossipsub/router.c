@@ -156,6 +156,11 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
         chosen = &t->peers;
     else if (!t->joined)
         mesh_fanout(g, now_ns, t);
+    for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
+        __builtin_prefetch(&g->peers[slot], 1);
+        if (g->env.may_write)
+            g->env.may_write(g->env.ctx, slot);
+    }
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         forward_to(g, now_ns, slot, p, route);
     for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)
@@ -432,6 +437,21 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
             return err;
     }
     return more;
+}
+
+void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
+{
+    const char *lines = (const char *)g;
+
+    if (step == 0) {
+        __builtin_prefetch(lines);
+        __builtin_prefetch(lines + 64);
+        __builtin_prefetch(lines + 128);
+    } else if (step == 1 && peer < g->peer_capacity) {
+        __builtin_prefetch(&g->peers[peer]);
+    }
+    if (step > 0)
+        memo_expect(&g->memo, frame, step);
 }
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)

@@ -57,32 +57,30 @@ struct announce {
     uint32_t peer;
 };
 
-struct gossipsub {
-    struct gossipsub_config config;
+struct gossipsub { /* what every copy needs comes first */
+    struct peer *peers;
+    uint32_t peer_capacity;
+    uint32_t heartbeat; /* how many there were */
+    struct memo memo;
+    struct seen seen;
     struct gossipsub_env env;
+    uint64_t heartbeat_at_ns;
+    uint32_t validation_head, validation_count, validation_capacity;
+    uint32_t announce_count, announce_capacity;
+    uint32_t mark; /* the last one given to a batch of posts */
+    struct validation *validations; /* ring, by deadline; capacity 0 or a power of two */
+    struct announce *announces;
+    struct gossipsub_config config;
     struct rng rng_mesh, rng_fanout, rng_gossip, rng_announce, rng_exchange;
     uint8_t hash_key[16];
     uint64_t seqno_next, own_key;
 
-    struct peer *peers;
-    uint32_t peer_capacity;
     struct slotset added, outbound, direct, waiting; /* of slots; waiting: with pending items */
     uint64_t *direct_keys;
     uint32_t direct_count;
 
     struct topics topics;
-    struct seen seen;
     struct mcache mcache;
-    struct memo memo;
-
-    struct validation *validations; /* ring, by deadline; capacity 0 or a power of two */
-    uint32_t validation_head, validation_count, validation_capacity;
-    struct announce *announces;
-    uint32_t announce_count, announce_capacity;
-
-    uint64_t heartbeat_at_ns;
-    uint32_t heartbeat; /* how many there were */
-    uint32_t mark;      /* the last one given to a batch of posts */
 };
 
 /* router.c */

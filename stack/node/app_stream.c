@@ -1,5 +1,5 @@
-/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it is put off to
- * app_stream_settle, which runs at the end of every call into the node. */
+/* Protocols of the owner. A stream is never ended inside a callback of its own: what would end it
+ * is put off to app_stream_settle, which runs at the end of every call into the node. */
 #include "stack/node/app_stream.h"
 
 #include "stack/base/check.h"
@@ -54,13 +54,14 @@ static const struct app_protocol *owners_protocol(const struct stream *s)
     UNREACHABLE();
 }
 
-static void attach(struct stream *s)
+static struct app_stream *attach(struct stream *s)
 {
     struct app_stream *a = mem_zalloc(sizeof *a);
 
     a->stream = s;
     a->protocol = owners_protocol(s);
     s->own = a;
+    return a;
 }
 
 /* ---- what the node tells ---- */
@@ -169,6 +170,8 @@ static const struct app_binding *bind_protocol(struct node *n, const struct app_
                                     .closed = on_closed,
                                     .drained = on_drained,
                                     .credit_taken = true};
+    n->app_bindings =
+        mem_grow(n->app_bindings, n->app_binding_count + 1, sizeof(struct app_binding *));
     n->app_bindings[n->app_binding_count++] = b;
     return b;
 }
@@ -177,6 +180,8 @@ void app_stream_unbind_all(struct node *n)
 {
     for (uint32_t i = 0; i < n->app_binding_count; i++)
         mem_free(n->app_bindings[i]);
+    mem_free(n->app_bindings);
+    n->app_bindings = NULL;
     n->app_binding_count = 0;
 }
 
@@ -189,22 +194,19 @@ void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol
     node_leave(n, outer);
 }
 
-int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to, const struct app_protocol *p,
-                    struct app_stream **out)
+int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,
+                    const struct app_protocol *p, void *user)
 {
     bool outer = node_enter(n, now_ns);
     int err = ERR_UNREACHABLE;
     uint32_t slot;
 
-    *out = NULL;
     if (node_peer_find(n, to, &slot)) {
         struct stream *s = stream_open(n->conns[slot], &bind_protocol(n, p)->protocol);
 
         err = s ? ERR_OK : ERR_LIMIT;
-        if (s) {
-            attach(s);
-            *out = s->own;
-        }
+        if (s)
+            attach(s)->user = user;
     }
     node_leave(n, outer);
     return err;

@@ -8,6 +8,7 @@
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
+#include "stack/transport/chain_pack.h"
 
 static const char *const security_ids[] = {"/noise"};
 static const char *const muxer_ids[] = {"/yamux/1.0.0"};
@@ -75,6 +76,26 @@ void conn_free(struct conn *c)
     mem_free(c);
 }
 
+static void session_keep(struct conn *c, struct noise_session *session)
+{
+    if (session->mode == NOISE_MODELLED) {
+        c->session = &c->node->modelled;
+        return;
+    }
+    c->session = mem_alloc(sizeof *c->session);
+    *c->session = *session;
+    crypto_wipe(session, sizeof *session);
+}
+
+static void session_free(struct conn *c)
+{
+    if (c->session && c->session->mode == NOISE_REAL) {
+        crypto_wipe(c->session, sizeof *c->session);
+        mem_free(c->session);
+    }
+    c->session = NULL;
+}
+
 /* Everything goes at once; only the struct itself stays until the end of the upcall. */
 void conn_close(struct conn *c, int err, bool tell)
 {
@@ -108,7 +129,7 @@ void conn_close(struct conn *c, int err, bool tell)
     chain_deinit(&c->wire_in);
     chain_deinit(&c->wire_out);
     chain_deinit(&c->plain_in);
-    crypto_wipe(&c->session, sizeof c->session);
+    session_free(c);
     dialer_lost(n, c, err);
     if (!c->dirty) {
         c->next = n->buried;
@@ -185,17 +206,19 @@ static int become_ready(struct conn *c);
 
 static int step_noise(struct conn *c)
 {
+    struct noise_session session;
     struct noise_peer peer;
     int err = noise_handshake_feed(c->upgrade->handshake, &c->wire_in, &c->wire_out, expected_peer(c), &peer,
-                                   &c->session);
+                                   &session);
 
     if (err != NOISE_DONE)
         return err;
+    session_keep(c, &session);
     c->peer = peer.id;
     noise_handshake_free(c->upgrade->handshake);
     c->upgrade->handshake = NULL;
     if (c->node->events.secured)
-        c->node->events.secured(c->node->events.ctx, c->node->now_ns, c->handle.index, &c->session);
+        c->node->events.secured(c->node->events.ctx, c->node->now_ns, c->handle.index, c->session);
     if (peerid_equal(&c->peer, &c->node->identity.id))
         return ERR_DUPLICATE; /* we reached ourselves */
     if (peer.muxer_agreed)
@@ -208,7 +231,7 @@ static int step_noise(struct conn *c)
         multistream_propose(&c->upgrade->negotiation, muxers, &hello);
     else
         multistream_listen(&c->upgrade->negotiation, muxers, &hello);
-    noise_seal(&c->session, &hello, &c->wire_out);
+    noise_seal(c->session, &hello, &c->wire_out);
     return 1;
 }
 
@@ -216,14 +239,14 @@ static int step_muxer(struct conn *c)
 {
     struct chain answer;
     size_t chosen;
-    int err = noise_open(&c->session, &c->wire_in, &c->plain_in);
+    int err = noise_open(c->session, &c->wire_in, &c->plain_in);
 
     if (err < 0)
         return err;
     chain_init(&answer);
     err = multistream_feed(&c->upgrade->negotiation, &c->plain_in, &answer, &chosen);
     if (answer.size)
-        noise_seal(&c->session, &answer, &c->wire_out);
+        noise_seal(c->session, &answer, &c->wire_out);
     return err == MULTISTREAM_DONE ? become_ready(c) : err;
 }
 
@@ -279,7 +302,7 @@ static int become_ready(struct conn *c)
 static int step_ready(struct conn *c)
 {
     struct yamux_event ev;
-    int err = noise_open(&c->session, &c->wire_in, &c->plain_in);
+    int err = noise_open(c->session, &c->wire_in, &c->plain_in);
     int more = 0;
 
     while (!c->doomed && (more = yamux_read(c->yamux, c->node->now_ns, &c->plain_in, &ev)) > 0) {
@@ -317,10 +340,29 @@ void conn_received(struct conn *c, struct chain *bytes)
     do
         err = step(c);
     while (err > 0);
+    chain_pack(&c->wire_in); /* what is incomplete may have come byte by byte */
+    chain_pack(&c->plain_in);
     if (err < 0)
         conn_doom(c, err); /* what is queued (a GO_AWAY, a last `na`) is tried once more before the end */
     else if (c->wire_out.size || (c->yamux && yamux_has_output(c->yamux)))
         conn_dirty(c);
+}
+
+void conn_expect(const struct conn *c, unsigned step)
+{
+    const char *lines = (const char *)c;
+
+    if (step == 1) {
+        __builtin_prefetch(lines);
+        __builtin_prefetch(lines + 64);
+        __builtin_prefetch(lines + 128);
+        __builtin_prefetch(lines + 192);
+    } else if (c->yamux && step == 2) {
+        __builtin_prefetch(c->gossip_in);
+        yamux_expect(c->yamux, false);
+    } else if (c->yamux) {
+        yamux_expect(c->yamux, true);
+    }
 }
 
 /* ---- queues to bytes ---- */
@@ -340,7 +382,7 @@ static bool fill(struct conn *c)
             msgnet_pull(c);
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
-        noise_seal(&c->session, &frame, &c->wire_out);
+        noise_seal(c->session, &frame, &c->wire_out);
         if (drained)
             stream_drained(drained->user);
     }

@@ -10,13 +10,20 @@
 
 void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *peer, bool target)
 {
+    bool renewed = false;
     struct dial *d;
 
     for (uint32_t i = 0; i < n->dial_count; i++) {
         d = &n->dials[i];
         if (endpoint_equal(&d->to, to)) {
             d->target |= target;
-            if (d->state == DIAL_DONE) {
+            /* The owner's last word says who is expected there. */
+            if (target && peer && !(d->has_peer && peerid_equal(&d->peer, peer))) {
+                d->peer = *peer;
+                d->has_peer = true;
+                renewed = d->state == DIAL_WAITING;
+            }
+            if (d->state == DIAL_DONE || renewed) {
                 n->dials_waiting = true;
                 d->state = DIAL_WAITING;
                 d->next_ns = n->now_ns;

@@ -19,25 +19,26 @@ struct upgrade { /* what only a connection on its way up needs */
 };
 
 /* A peer's slot is the index of its connection's handle. */
-struct conn {
+struct conn { /* what every event needs comes first */
     struct node *node;
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
     bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    uint8_t pushes;            /* identify-pushes that we are reading */
     uint8_t reopened;          /* times the pubsub stream was opened again */
     int doomed;                /* err to close with at the end of this upcall */
+    struct yamux *yamux;       /* once ready */
+    struct stream *gossip_in, *gossip_out, *algorand;
+    struct chain wire_in, plain_in, wire_out;
+    struct timer timer;
+    struct conn *next;         /* in the list of dirty or of buried ones */
+    uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
+    struct noise_session *session; /* once the handshake is done; the node's own where modelled */
+    struct stream *streams;    /* all of them */
+    struct upgrade *upgrade;   /* NULL once ready */
     struct endpoint remote;
     struct peerid peer;        /* once the handshake is done */
     bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
-    struct chain wire_in, wire_out, plain_in;
-    struct upgrade *upgrade;   /* NULL once ready */
-    struct noise_session session;
-    struct yamux *yamux;       /* once ready */
-    struct stream *streams;    /* all of them */
-    struct stream *gossip_out, *gossip_in, *algorand;
-    uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
-    struct timer timer;
-    struct conn *next;         /* in the list of dirty or of buried ones */
 };
 
 enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
@@ -47,13 +48,13 @@ struct stream {
     struct stream *next, **link;   /* among the connection's */
     struct yamux_stream *mux;
     const struct protocol *protocol; /* NULL until an inbound stream has chosen */
-    struct multistream negotiation;
-    uint64_t deadline_ns;
+    void *own;                     /* the protocol's */
     uint32_t leftover;             /* bytes in mux->in that were already credited */
     uint8_t state;                 /* enum stream_state */
     uint8_t version;               /* index into the protocol's ids */
     bool outbound;
-    void *own;                     /* the protocol's */
+    uint64_t deadline_ns;
+    struct multistream negotiation;
 };
 
 /* What is spoken on a stream. `data` takes what it can use from s->mux->in; a negative result resets the stream. */
@@ -83,24 +84,29 @@ struct dial {
 
 #define SERVED_MAX 24
 
-struct node {
-    struct node_config config;
-    struct node_events events;
+struct node { /* what every event needs comes first */
+    uint64_t now_ns;
+    struct conn **conns; /* by slot; NULL where free */
+    uint32_t conn_capacity;
+    bool busy, stopped, silent /* being freed */, dials_waiting;
+    struct gossipsub *gossipsub;
+    struct algorand *algorand;
+    uint64_t bytes_sent, bytes_received;
     const struct backend_ops *ops;
     void *host;
+    struct conn *dirty, **dirty_end, *buried;
+    uint64_t wake_ns; /* what the backend was told */
+    struct timers timers;
+    struct timer gossip_timer, algorand_timer, dial_timer;
+    uint32_t ready_count, open_count;
+    struct node_config config;
+    struct node_events events;
     struct identity identity;
     struct drbg keys; /* Noise */
+    struct noise_session modelled; /* shared by all connections: it has neither keys nor counters */
     struct buf record;   /* our signed peer record; empty when there is no address to tell */
     uint64_t record_seq; /* of the last one */
     struct rng dial_rng;
-    uint64_t now_ns;
-    bool busy, stopped, silent /* being freed */, dials_waiting;
-    struct timers timers;
-    struct timer gossip_timer, algorand_timer, dial_timer;
-    uint64_t wake_ns; /* what the backend was told */
-    struct conn **conns; /* by slot; NULL where free */
-    uint32_t conn_capacity, ready_count, open_count;
-    struct conn *dirty, **dirty_end, *buried;
     struct dial *dials;
     uint32_t dial_count, dial_capacity, dials_under_way, heard_count;
     const char *served_ids[SERVED_MAX]; /* what inbound streams may ask for */
@@ -108,13 +114,10 @@ struct node {
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
     struct app_stream *app_due; /* streams of the owner with something put off */
-    struct app_binding *app_bindings[APP_STREAM_PROTOCOLS_MAX];
+    struct app_binding **app_bindings;
     uint32_t app_binding_count;
-    struct endpoint announced[NODE_ANNOUNCED_MAX];
+    struct endpoint *announced; /* what identify tells */
     uint32_t announced_count;
-    struct gossipsub *gossipsub;
-    struct algorand *algorand;
-    uint64_t bytes_sent, bytes_received;
 };
 
 /* node.c */
@@ -130,6 +133,7 @@ struct protocol_list node_served(const struct node *n);
 struct conn *conn_new(struct node *n, struct backend_conn handle, const struct endpoint *remote, bool dialled);
 void conn_connected(struct conn *c);           /* TCP is up: the upgrade begins */
 void conn_received(struct conn *c, struct chain *bytes);
+void conn_expect(const struct conn *c, unsigned step); /* fetches what is needed to receive; step 1, 2, 3 */
 void conn_dirty(struct conn *c);               /* has something to send; flushed at the end of the upcall */
 void conn_flush(struct conn *c);
 void conn_doom(struct conn *c, int err);       /* closes it at the end of the upcall */

@@ -127,11 +127,16 @@ static int opened(struct stream *s, uint64_t now_ns)
 static int data(struct stream *s, uint64_t now_ns)
 {
     struct conn *c = s->conn;
+    bool greeted;
     int err;
 
     if (s != c->algorand)
         return ERR_PROTOCOL;
+    greeted = algorand_peer_ready(c->node->algorand, c->handle.index);
     err = algorand_feed(c->node->algorand, now_ns, c->handle.index, &s->mux->in);
+    greeted |= algorand_peer_ready(c->node->algorand, c->handle.index);
+    if (err < 0 && !greeted)
+        return err; /* a handshake that fails costs the stream only */
     if (err < 0)
         conn_doom(c, err); /* closing the peer closes its connection */
     return ERR_OK;
@@ -140,13 +145,16 @@ static int data(struct stream *s, uint64_t now_ns)
 static void closed(struct stream *s, uint64_t now_ns, int err)
 {
     struct conn *c = s->conn;
+    bool greeted;
 
     if (s != c->algorand)
         return;
     c->algorand = NULL;
     c->algorand_wants = false;
+    greeted = algorand_peer_ready(c->node->algorand, c->handle.index);
     algorand_stream_closed(c->node->algorand, now_ns, c->handle.index);
-    if (!c->closing)
+    /* A peer that is lost takes its connection along; one that refused the stream keeps it for the other protocols. */
+    if (greeted && !c->closing)
         conn_doom(c, err);
 }
 

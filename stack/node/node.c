@@ -10,7 +10,7 @@
 
 struct node_config node_config_default(void)
 {
-    return (struct node_config){
+    struct node_config config = {
         .agent = "hearsay",
         .encryption = NOISE_REAL,
         .yamux = yamux_config_default(),
@@ -20,6 +20,10 @@ struct node_config node_config_default(void)
         .gossipsub = {.params = gossipsub_params_default(), .message_id = gossipsub_id_default},
         .algorand = algorand_config_default(),
     };
+
+    /* A full yamux frame fills one Noise frame; go's, 17 bytes larger, leave a second one behind. */
+    config.yamux.frame_payload_max = NOISE_PLAIN_MAX - YAMUX_HEADER_SIZE;
+    return config;
 }
 
 void node_serve_protocol(struct node *n, const struct protocol *p)
@@ -37,6 +41,14 @@ struct protocol_list node_served(const struct node *n)
     return (struct protocol_list){n->served_ids, n->served_count};
 }
 
+static void set_announced(struct node *n, const struct endpoint *addresses, uint32_t count)
+{
+    n->announced = mem_grow(n->announced, count, sizeof *n->announced);
+    if (count)
+        memcpy(n->announced, addresses, count * sizeof *addresses);
+    n->announced_count = count;
+}
+
 struct node *node_new(const struct node_config *config, const struct backend_ops *ops, void *host,
                       const struct node_events *events)
 {
@@ -48,10 +60,11 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->events = *events;
     n->ops = ops;
     n->host = host;
+    n->modelled.mode = NOISE_MODELLED;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
-    n->announced[0] = config->listen;
-    n->announced_count = config->listens && config->listen.port && !endpoint_unspecified(&config->listen);
+    if (config->listens && config->listen.port && !endpoint_unspecified(&config->listen))
+        set_announced(n, &config->listen, 1);
     identity_from_seed(&n->identity, config->identity_seed);
     ops->random(host, seed, sizeof seed);
     drbg_init(&n->keys, seed, "noise");
@@ -98,6 +111,7 @@ void node_free(struct node *n)
     app_stream_unbind_all(n);
     mem_free(n->conns);
     mem_free(n->dials);
+    mem_free(n->announced);
     buf_deinit(&n->record);
     crypto_wipe(&n->identity, sizeof n->identity);
     crypto_wipe(&n->keys, sizeof n->keys);
@@ -134,9 +148,28 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
+/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
+static void flush_expect(const struct node *n)
+{
+    for (const struct conn *c = n->dirty; c; c = c->next) {
+        if (c->yamux)
+            yamux_expect(c->yamux, false);
+        __builtin_prefetch(c->gossip_out);
+        if (n->ops->expect)
+            n->ops->expect(n->host, c->handle);
+    }
+    for (const struct conn *c = n->dirty; c; c = c->next)
+        if (c->gossip_out) {
+            __builtin_prefetch(c->gossip_out->mux);
+            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
+        }
+}
+
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
+    if (n->dirty && n->dirty->next)
+        flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
 
@@ -260,7 +293,29 @@ static void on_wake(void *app, uint64_t now_ns)
     node_leave(n, outer);
 }
 
-const struct backend_app node_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+/* Follows the way of a received message to what was known about it before, a step behind the memory. */
+static void on_expect(void *app, struct backend_conn handle, const struct chain *bytes, unsigned step)
+{
+    const struct node *n = app;
+    const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
+
+    if (step == 0 && handle.index < n->conn_capacity)
+        __builtin_prefetch(&n->conns[handle.index]);
+    if (n->gossipsub)
+        gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
+    if (c)
+        conn_expect(c, step);
+}
+
+const struct backend_app node_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+    .expect = on_expect,
+};
 
 /* ---- calls of the owner ---- */
 
@@ -331,9 +386,7 @@ void node_announce(struct node *n, uint64_t now_ns, const struct endpoint *addre
     bool outer = node_enter(n, now_ns);
 
     CHECK(count <= NODE_ANNOUNCED_MAX);
-    if (count)
-        memcpy(n->announced, addresses, count * sizeof *addresses);
-    n->announced_count = count;
+    set_announced(n, addresses, count);
     services_sign_record(n);
     services_push_all(n);
     node_leave(n, outer);

@@ -30,6 +30,16 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
+static void may_write(void *ctx, uint32_t peer)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    if (!c)
+        return;
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch((const char *)c + 128, 1);
+}
+
 static enum gossipsub_verdict validate(void *ctx, const struct gossipsub_message *m)
 {
     struct node *n = ctx;
@@ -85,6 +95,7 @@ void pubsub_init(struct node *n)
     const struct gossipsub_env env = {
         .ctx = n,
         .wants_write = wants_write,
+        .may_write = may_write,
         .validate = validate,
         .deliver = deliver,
         .trace = trace,
@@ -173,6 +184,10 @@ static void closed(struct stream *s, uint64_t now_ns, int err)
 static void finished(struct stream *s, uint64_t now_ns)
 {
     (void)now_ns;
+    if (s->mux->out.size) { /* who has no more to say may not make room for it either */
+        stream_reset(s, YAMUX_RESET_NONE);
+        return;
+    }
     stream_finish(s);
     stream_end(s, ERR_CLOSED);
 }

@@ -120,12 +120,15 @@ static int identify_opened(struct stream *s, uint64_t now_ns)
 static int push_opened(struct stream *s, uint64_t now_ns)
 {
     (void)now_ns;
-    if (!s->outbound) {
-        ask(s);
-        return ERR_OK;
+    if (s->outbound) {
+        hurry(s);
+        return tell(s);
     }
-    hurry(s);
-    return tell(s);
+    if (s->conn->pushes == NODE_PUSHES_MAX)
+        return ERR_LIMIT; /* each may make us hold what identify may be long */
+    s->conn->pushes++;
+    ask(s);
+    return ERR_OK;
 }
 
 static int identify_data(struct stream *s, uint64_t now_ns)
@@ -200,6 +203,8 @@ static void identify_closed(struct stream *s, uint64_t now_ns, int err)
 {
     (void)now_ns;
     (void)err;
+    if (s->own && s->protocol == &identify_push_protocol)
+        s->conn->pushes--;
     if (s->own)
         identify_reader_deinit(s->own);
     mem_free(s->own);
@@ -240,8 +245,8 @@ static int ping_data(struct stream *s, uint64_t now_ns)
     struct chain out;
 
     (void)now_ns;
-    if (s->mux->out.size > NODE_PING_QUEUE_MAX)
-        return ERR_LIMIT; /* asks without reading the answers */
+    if (s->mux->out.size > NODE_PING_QUEUE_MAX || s->mux->in.size > NODE_PING_QUEUE_MAX)
+        return ERR_LIMIT; /* asks without reading the answers, or without waiting for them */
     chain_init(&out);
     if (ping_answer(&s->mux->in, &out))
         stream_write(s, &out);

@@ -140,8 +140,10 @@ static void stream_data(struct stream *s)
 void stream_refill(struct stream *s)
 {
     CHECK(s->state == STREAM_OPEN);
-    if (s->mux->in.size)
-        stream_data(s);
+    if (!s->mux->in.size)
+        return;
+    conn_dirty(s->conn); /* credit may be due, and no byte came that would send it */
+    stream_data(s);
 }
 
 void stream_drained(struct stream *s)

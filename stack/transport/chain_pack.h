@@ -11,8 +11,15 @@
 
 #define CHAIN_PACK_SPANS 64
 #define CHAIN_PACK_MEAN 128
+#define CHAIN_PACK_PIECE 4096 /* a smaller span does not hold a blob of ... */
+#define CHAIN_PACK_SHARE 16   /* ... more than this many times its size */
 
 void chain_pack_now(struct chain *c);
+
+/* As chain_move, for bytes that may stay: a small piece of a large blob is copied, so that a frame
+ * is not kept for the sake of a few bytes in it. A piece that goes on where the last one ended is
+ * not copied. */
+void chain_pack_move(struct chain *to, struct chain *from, size_t size);
 
 static inline void chain_pack(struct chain *c)
 {

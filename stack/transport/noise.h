@@ -33,9 +33,9 @@ struct noise_peer {
 
 /* Keys of an established session; a value that the connection embeds. */
 struct noise_session {
-    uint8_t send_key[AEAD_KEY_SIZE], receive_key[AEAD_KEY_SIZE];
-    uint64_t send_counter, receive_counter;
     enum noise_mode mode;
+    uint64_t send_counter, receive_counter;
+    uint8_t send_key[AEAD_KEY_SIZE], receive_key[AEAD_KEY_SIZE];
 };
 
 struct noise_handshake; /* freed when done */

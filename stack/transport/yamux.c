@@ -301,6 +301,15 @@ int yamux_tick(struct yamux *y, uint64_t now_ns)
     return ERR_OK;
 }
 
+void yamux_expect(const struct yamux *y, bool deep)
+{
+    const char *lines = deep ? (const char *)y->current : (const char *)y;
+
+    __builtin_prefetch(lines);
+    if (!deep)
+        __builtin_prefetch(lines + 64);
+}
+
 uint64_t yamux_rtt_ns(const struct yamux *y)
 {
     return y->rtt_ns;

@@ -43,21 +43,21 @@ enum yamux_reset {
 /* One stream. Owned by the session; a pointer stays good until yamux_release. Public fields: */
 struct yamux_stream {
     uint32_t id;
-    struct chain in;  /* received, not yet taken by the application; yamux_consumed after taking */
-    struct chain out; /* accepted from the application, not yet in a frame */
-    void *user;       /* the application's */
-    struct yamux_stream *next_all; /* see yamux_streams */
-    /* the rest is the session's */
-    struct yamux_stream *next_queued[2]; /* NULL when not in that queue */
-    uint64_t credited_at_ns;
-    uint32_t send_window;
-    uint32_t receive_window;      /* bytes the peer may still send */
+    uint32_t receive_window; /* the session's: bytes the peer may still send */
+    void *user;              /* the application's */
+    struct chain in; /* received, not yet taken by the application; yamux_consumed after taking */
+    /* the session's; up to here a cache line for receiving, then one for sending */
     uint32_t receive_window_size; /* what it is kept at: grows */
     uint32_t uncredited;          /* consumed, not yet given back */
-    uint32_t credit_due;          /* given back with the next window update */
-    uint32_t reset_code;
-    uint8_t flags_due; /* SYN, ACK, RST that are still to be written */
+    uint8_t flags_due;            /* SYN, ACK, RST that are still to be written */
     bool opened_by_us, acknowledged, receive_closed, send_closed, fin_sent, dead, released;
+    struct chain out; /* public: accepted from the application, not yet in a frame */
+    struct yamux_stream *next_queued[2]; /* NULL when not in that queue */
+    uint32_t send_window;
+    uint32_t credit_due; /* given back with the next window update */
+    uint32_t reset_code;
+    struct yamux_stream *next_all; /* public: see yamux_streams */
+    uint64_t credited_at_ns;
 };
 
 struct yamux; /* a session */
@@ -119,6 +119,9 @@ void yamux_goaway(struct yamux *y, enum yamux_goaway code);
  * move it closer: keep the timer one has, and ask again when it fires. */
 uint64_t yamux_deadline(const struct yamux *y);
 int yamux_tick(struct yamux *y, uint64_t now_ns); /* 0, or ERR_TIMEOUT: the peer is dead */
+
+/* A hint that bytes come soon: fetches the session's memory, then (deep) that of the stream which the last frame was for. */
+void yamux_expect(const struct yamux *y, bool deep);
 
 uint64_t yamux_rtt_ns(const struct yamux *y);       /* 0 before the first measurement */
 uint32_t yamux_stream_count(const struct yamux *y); /* those that yamux_streams lists */

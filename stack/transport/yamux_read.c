@@ -153,10 +153,7 @@ static bool read_payload(struct yamux *y, struct chain *in, struct yamux_event *
         chain_drop(in, size);
         return false;
     }
-    if (size == in->size)
-        chain_move_all(&y->current->in, in);
-    else
-        chain_move(&y->current->in, in, size);
+    chain_pack_move(&y->current->in, in, size);
     chain_pack(&y->current->in);
     *ev = (struct yamux_event){YAMUX_EVENT_DATA, y->current, 0};
     return true;

@@ -18,26 +18,27 @@ struct yamux_control {
     uint8_t header[YAMUX_HEADER_SIZE];
 };
 
-struct yamux {
-    struct yamux_config config;
+struct yamux { /* what every frame needs comes first */
+    struct yamux_stream *current;  /* of the last frame; NULL: what is left of it is dropped */
+    uint32_t payload_left; /* of the frame being read */
+    int failed;            /* the err that ended the session */
+    bool fin_pending;      /* the frame being read ends its stream */
+    bool client, pinging, goaway_sent, goaway_received;
+    uint32_t control_count;
     uint64_t now_ns;         /* of the last call that told */
     uint64_t received_at_ns; /* the last frame */
+    struct yamux_stream *queue_tails[2]; /* circular lists through next_queued; NULL when empty */
+    struct yamux_config config;
     uint64_t ping_sent_at_ns, rtt_ns;
     struct yamux_stream *
         *streams; /* by ascending id, with those that were released and still write */
     struct yamux_stream *first_visible;  /* those that were not released, through next_all */
-    struct yamux_stream *queue_tails[2]; /* circular lists through next_queued; NULL when empty */
-    struct yamux_stream *current;  /* of the last frame; NULL: what is left of it is dropped */
     struct yamux_control *control; /* a ring of frames that belong to no stream */
     uint32_t stream_count, stream_capacity, visible_count;
     uint32_t opened_by_peer, unacknowledged;
     uint32_t next_id;
-    uint32_t control_head, control_count, control_capacity, pongs;
-    uint32_t payload_left; /* of the frame being read */
-    uint32_t ping_value;   /* of the next ping */
-    int failed;            /* the err that ended the session */
-    bool fin_pending;      /* the frame being read ends its stream */
-    bool client, pinging, goaway_sent, goaway_received;
+    uint32_t control_head, control_capacity, pongs;
+    uint32_t ping_value; /* of the next ping */
 };
 
 /* yamux_streams.c */

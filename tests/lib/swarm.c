@@ -18,6 +18,10 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
     n->failed += event->kind == TRACE_CONN_FAILED || event->kind == TRACE_DIAL_FAILED;
     if (event->kind == TRACE_PEER_GONE || event->kind == TRACE_CONN_FAILED || event->kind == TRACE_DIAL_FAILED)
         n->last_error = event->code;
+    n->rejects += event->kind == TRACE_REJECT;
+    n->drops += event->kind == TRACE_DROP;
+    if (event->kind == TRACE_REJECT)
+        n->last_reject = event->code;
 }
 
 static void on_delivered(void *ctx, uint64_t now_ns, const struct gossipsub_message *m)
@@ -38,6 +42,37 @@ static void on_received(void *ctx, uint64_t now_ns, const struct algorand_messag
     n->received++;
 }
 
+static void on_identified(void *ctx, uint64_t now_ns, uint32_t peer, const struct identify *id, bool pushed)
+{
+    struct swarm_node *n = ctx;
+
+    (void)now_ns;
+    (void)peer;
+    n->identified++;
+    n->pushed += pushed;
+    n->last_addresses = (uint32_t)id->listen_addr_count;
+    n->last_protocols = (uint32_t)id->protocol_count;
+}
+
+static void on_peer_topic(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined)
+{
+    struct swarm_node *n = ctx;
+
+    (void)now_ns;
+    (void)peer;
+    (void)topic;
+    n->topics_joined += joined;
+    n->topics_left += !joined;
+}
+
+static void on_secured(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session)
+{
+    (void)now_ns;
+    (void)peer;
+    (void)session;
+    ((struct swarm_node *)ctx)->secured++;
+}
+
 struct endpoint swarm_address(uint32_t index)
 {
     return endpoint_ip4(0x0a000001u + index, 4001);
@@ -54,7 +89,12 @@ void swarm_init(struct swarm *s, uint32_t count, const struct node_config *confi
     for (uint32_t i = 0; i < count; i++) {
         struct swarm_node *n = &s->nodes[i];
         struct des_host_config host = {.address = swarm_address(i)};
-        struct node_events events = {.ctx = n, .delivered = on_delivered, .received = on_received};
+        struct node_events events = {.ctx = n,
+                                     .delivered = on_delivered,
+                                     .received = on_received,
+                                     .identified = on_identified,
+                                     .peer_topic = on_peer_topic,
+                                     .secured = on_secured};
         struct node_config c = *config;
 
         n->index = i;

@@ -13,7 +13,14 @@ struct swarm_node {
     uint32_t index;
     uint32_t delivered, received; /* gossip messages, Algorand messages */
     uint32_t ready, gone, failed; /* traces */
+    uint32_t identified, pushed;  /* identify messages of peers; those that came unasked */
+    uint32_t last_addresses, last_protocols; /* in the last one */
+    uint32_t topics_joined, topics_left;     /* by peers */
+    uint32_t secured;                        /* handshakes done */
     int last_error;
+    uint32_t rejects, drops; /* traces of messages */
+    int last_reject;
+    uint32_t foreign; /* messages among delivered and received that no node of the swarm sent: a test says how many may come */
     bool down;
 };
 

@@ -30,6 +30,7 @@ class Node:
         running.append(self)
         self.lines = queue.Queue()
         self.seen = []
+        self.killed = False
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         listening = self.wait("listening")
@@ -84,15 +85,24 @@ class Node:
         self.process.stdin.flush()
 
     def stop(self, number=signal.SIGTERM):
+        self.killed = number == signal.SIGKILL
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
 
 def stop_all():
+    """Ends what still runs; a process that does not end as it should is a failure (a sanitizer's finding, say)."""
+    bad = []
     for node in running:
         if node.process.poll() is None:
+            node.process.terminate()
+        try:
+            status = node.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
             node.process.kill()
-        node.process.wait()
+            status = node.process.wait()
+        if status not in (0, -signal.SIGKILL) or status and not node.killed:
+            bad.append((status, node.process.stderr.read().decode()))
         node.reader.join()
         for pipe in (node.process.stdin, node.process.stdout, node.process.stderr):
             try:
@@ -100,6 +110,7 @@ def stop_all():
             except BrokenPipeError:
                 pass
     running.clear()
+    assert not bad, f"ended with {bad}"
 
 
 def run(*arguments, stdin=b""):
@@ -368,6 +379,19 @@ def input_from_a_file_works():
     assert b'"published"' in done.stdout, done.stdout
 
 
+def a_reader_that_goes_away_ends_the_node():
+    process = subprocess.Popen([PROGRAM, "node"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(b'{"counts": true}\n{"subscribe": "t"}\n')
+    process.stdin.flush()
+    equal(process.wait(PATIENCE), 1)
+    equal(process.stderr.read().decode(),
+          "hearsay node: cannot write standard output: nobody reads it, or the disk is full\n")
+    process.stdin.close()
+    process.stderr.close()
+
+
 # ---- options ----
 
 HELP = "\n`hearsay node --help` tells what is allowed.\n"
@@ -587,13 +611,15 @@ def main():
             continue
         begin = time.monotonic()
         try:
-            test()
+            try:
+                test()
+            finally:
+                stop_all()
             passed += 1
             print(f"ok      {name.replace('_', ' ')} ({time.monotonic() - begin:.1f} s)", flush=True)
         except Exception as wrong:  # a test may fail in any way
             failed += 1
             print(f"FAILED  {name.replace('_', ' ')}: {type(wrong).__name__}: {wrong}", flush=True)
-        stop_all()
     subprocess.run(["rm", "-r", FOLDER], check=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

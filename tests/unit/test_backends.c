@@ -8,6 +8,8 @@
 #include "stack/base/heap.h"
 #include "stack/base/mem.h"
 
+#include <sys/resource.h>
+
 #define SIZE (3 * 1000 * 1000)
 #define PORT 4000
 #define SECOND 1000000000ull
@@ -119,7 +121,14 @@ static void on_wake(void *app, uint64_t now_ns)
     e->ops->pause(e->host, e->conn, false);
 }
 
-static const struct backend_app echo_app = {on_accepted, on_dialled, on_data, on_writable, on_closed, on_wake};
+static const struct backend_app echo_app = {
+    .accepted = on_accepted,
+    .dialled = on_dialled,
+    .data = on_data,
+    .writable = on_writable,
+    .closed = on_closed,
+    .wake = on_wake,
+};
 
 static struct echo echo_new(const struct backend_ops *ops, void *host, bool client)
 {
@@ -288,6 +297,43 @@ static void cut_and_heal(enum des_tcp tcp)
     des_free(d);
 }
 
+static void running_out_of_descriptors_neither_spins_nor_loses_who_waits(void **state)
+{
+    struct sockets_config config = {.seed = 5, .seeded = true};
+    struct rlimit old, low;
+    struct sockets *s;
+    struct echo e[2];
+    struct sockets_host *hosts[2];
+    struct endpoint to = address(2);
+    uint64_t turns;
+
+    (void)state;
+    assert_int_equal(sockets_new(&config, &s), 0);
+    for (int i = 0; i < 2; i++) {
+        struct endpoint at = address(i + 1);
+
+        hosts[i] = sockets_host_add(s, &at);
+        e[i] = echo_new(&sockets_ops, hosts[i], i == 0);
+        sockets_host_run(hosts[i], &echo_app, &e[i]);
+    }
+    assert_int_equal(e[1].ops->listen(e[1].host, &to), 0);
+    assert_int_equal(e[0].ops->dial(e[0].host, &to, &e[0].conn), 0);
+    getrlimit(RLIMIT_NOFILE, &old);
+    low = old;
+    low.rlim_cur = 3; /* below what is open already: no more at all */
+    setrlimit(RLIMIT_NOFILE, &low);
+    sockets_run(s, sockets_now_ns(s) + SECOND / 4);
+    turns = sockets_turns(s);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_false(e[1].open);
+    assert_true(turns < 50);
+    sockets_run(s, sockets_now_ns(s) + SECOND / 4);
+    assert_true(e[1].open);
+    chain_deinit(&e[0].out);
+    chain_deinit(&e[1].out);
+    sockets_free(s);
+}
+
 static void a_partition_holds_bytes_back_until_it_heals(void **state)
 {
     (void)state;
@@ -373,6 +419,7 @@ int main(void)
         cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
         cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),
         cmocka_unit_test(the_echo_node_works_on_real_sockets),
+        cmocka_unit_test(running_out_of_descriptors_neither_spins_nor_loses_who_waits),
         cmocka_unit_test(a_partition_holds_bytes_back_until_it_heals),
         cmocka_unit_test(packets_push_back_when_a_reader_pauses),
         cmocka_unit_test(packets_carry_a_reset_when_a_node_crashes),

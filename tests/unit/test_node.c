@@ -2,6 +2,7 @@
 #include "tests/lib/test.h"
 
 #include "stack/base/err.h"
+#include "stack/node/app_stream.h"
 #include "tests/lib/swarm.h"
 
 static struct node_config gossip_config(enum noise_mode encryption)
@@ -86,6 +87,23 @@ static void a_wrong_peer_id_is_refused(void **state)
     swarm_free(&s);
 }
 
+static void the_last_word_on_who_is_expected_counts(void **state)
+{
+    struct node_config c = gossip_config(NOISE_REAL);
+    struct endpoint at = swarm_address(1);
+    struct swarm s;
+
+    (void)state;
+    swarm_init(&s, 3, &c);
+    node_connect(s.nodes[0].node, 0, &at, node_peerid(s.nodes[2].node));
+    swarm_run(&s, SWARM_SECOND / 2);
+    assert_int_equal(s.nodes[0].last_error, ERR_WRONG_PEER);
+    node_connect(s.nodes[0].node, des_now_ns(s.des), &at, node_peerid(s.nodes[1].node));
+    swarm_run(&s, SWARM_SECOND);
+    assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    swarm_free(&s);
+}
+
 static void a_node_that_crashes_is_dialled_again_when_it_is_back(void **state)
 {
     struct node_config c = gossip_config(NOISE_MODELLED);
@@ -151,12 +169,71 @@ static void algorand_relays_forward_to_all(void **state)
     for (uint32_t i = 0; i + 1 < 6; i++)
         swarm_connect(&s, i, i + 1);
     swarm_run(&s, 2 * SWARM_SECOND);
-    assert_int_equal(node_broadcast(s.nodes[0].node, des_now_ns(s.des), "AV", span_give(payload)), 0);
+    assert_int_equal(node_broadcast(s.nodes[0].node, des_now_ns(s.des), "AV", span_give(payload)),
+                     0);
     swarm_run(&s, SWARM_SECOND);
     for (uint32_t i = 1; i < 6; i++)
         assert_int_equal(s.nodes[i].received, 1);
     swarm_free(&s);
     blob_unref(payload);
+}
+
+static void finish_at_once(void *ctx, uint64_t now_ns, struct app_stream *stream)
+{
+    ++*(int *)ctx;
+    app_stream_finish(stream, now_ns);
+}
+
+static void take_all(void *ctx, uint64_t now_ns, struct app_stream *stream, struct chain *in)
+{
+    (void)ctx;
+    (void)now_ns;
+    (void)stream;
+    chain_drop(in, in->size);
+}
+
+static void forget(void *ctx, uint64_t now_ns, struct app_stream *stream, int err)
+{
+    (void)ctx;
+    (void)now_ns;
+    (void)stream;
+    (void)err;
+}
+
+/* As algod does on a connection that its mesh did not ask for. */
+static void an_algorand_stream_that_is_refused_costs_no_connection(void **state)
+{
+    int opened = 0;
+
+    (void)state;
+    for (uint32_t speaker = 0; speaker < 2; speaker++) { /* only the smaller id opens */
+        struct node_config plain = gossip_config(NOISE_MODELLED), c = plain;
+        const struct app_protocol refuser = {.id = algorand_protocols[ALGORAND_V22],
+                                             .ctx = &opened,
+                                             .opened = finish_at_once,
+                                             .data = take_all,
+                                             .closed = forget};
+        struct node_events none = {0};
+        struct swarm s;
+
+        swarm_init(&s, 2, &plain);
+        swarm_crash(&s, speaker);
+        c.algorand_on = true;
+        c.algorand.genesis = "test-v1";
+        c.algorand.gossip_service = true;
+        store_le64(c.identity_seed, speaker);
+        s.nodes[speaker].node = node_new(&c, &des_ops, des_host(s.des, speaker), &none);
+        s.nodes[speaker].down = false;
+        des_host_run(s.des, speaker, &node_app, s.nodes[speaker].node);
+        assert_int_equal(node_start(s.nodes[speaker].node, des_now_ns(s.des)), 0);
+        app_stream_serve(s.nodes[1 - speaker].node, des_now_ns(s.des), &refuser);
+        swarm_connect(&s, speaker, 1 - speaker);
+        swarm_run(&s, 5 * SWARM_SECOND);
+        assert_int_equal(node_counts(s.nodes[speaker].node).connections, 1);
+        assert_int_equal(s.nodes[1 - speaker].gone, 0);
+        swarm_free(&s);
+    }
+    assert_int_equal(opened, 1);
 }
 
 static void idle_connections_stay_up_through_keepalives(void **state)
@@ -202,9 +279,11 @@ int main(void)
         cmocka_unit_test(messages_larger_than_a_window_arrive),
         cmocka_unit_test(two_nodes_that_dial_each_other_keep_one_connection),
         cmocka_unit_test(a_wrong_peer_id_is_refused),
+        cmocka_unit_test(the_last_word_on_who_is_expected_counts),
         cmocka_unit_test(a_node_that_crashes_is_dialled_again_when_it_is_back),
         cmocka_unit_test(stopping_says_goodbye),
         cmocka_unit_test(algorand_relays_forward_to_all),
+        cmocka_unit_test(an_algorand_stream_that_is_refused_costs_no_connection),
         cmocka_unit_test(idle_connections_stay_up_through_keepalives),
         cmocka_unit_test(a_partition_longer_than_the_keepalive_ends_connections_and_heals),
     };
