@@ -11,7 +11,6 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
-#include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
 #define NO_HANDLE UINT32_MAX
@@ -202,15 +201,6 @@ void packet_drop(struct segment_packet *p)
     mem_free(p);
 }
 
-static uint64_t path_ns(struct host *from, uint32_t to_region)
-{
-    const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
-    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
-
-    return most ? base + rng_below(&from->jitter, most + 1) : base;
-}
-
 /* Whether the queue in front of the link has room; when, then it is through at *through_ns. */
 static bool pass_link(struct link *l, uint64_t now_ns, uint32_t size, uint64_t *through_ns)
 {
@@ -234,7 +224,7 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
         return;
     }
     h->des->counts.bytes += p->size;
-    arrival += path_ns(h, peer->region);
+    arrival += des_path_ns(h, peer->region);
     if (arrival < *last_ns)
         arrival = *last_ns;
     *last_ns = arrival;
