@@ -1,7 +1,7 @@
 /* CUBIC (RFC 9438) with HyStart, with the constants and habits of Linux: C = 0.4, beta = 717/1024,
  * the window recomputed at most 32 times a second while it stands still, at least 5 % growth a
- * round trip before the first loss. Integers only: time in milliseconds, the cubic in 128 bits
- * never needed (offsets are clamped). */
+ * round trip before the first loss. Integers only: time in milliseconds, offsets clamped so
+ * that the cubic fits into 64 bits. */
 #include "sim/tcp/internal.h"
 
 #define BETA 717u /* of 1024 */

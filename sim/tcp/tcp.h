@@ -9,7 +9,7 @@
  *
  * Sequence numbers are offsets in the stream that do not wrap: SYN is 0, the first byte 1, FIN
  * follows the last byte. Bytes are shared, never copied: a segment carries a view of what was
- * written. Memory: tcp_size_max. */
+ * written. Memory: tcp_memory. */
 #ifndef SIM_TCP_TCP_H
 #define SIM_TCP_TCP_H
 
