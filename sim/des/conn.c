@@ -7,7 +7,6 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
-#include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
 void packet_free(struct packet *p)
@@ -76,16 +75,6 @@ void conns_deinit(struct host *h)
     mem_free(h->waiting);
 }
 
-/* One-way latency to the region, with this packet's jitter. */
-static uint64_t path_ns(struct host *from, uint32_t to_region)
-{
-    const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
-    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
-
-    return most ? base + rng_below(&from->jitter, most + 1) : base;
-}
-
 static struct packet *packet_new(const struct host *h, const struct conn *c, enum packet_kind kind)
 {
     struct packet *p = mem_zalloc(sizeof *p);
@@ -107,7 +96,7 @@ static void transmit(struct host *h, struct conn *c, struct packet *p)
         arrival = link_enqueue(&h->up, now, p->bytes.size);
         h->des->counts.bytes += p->bytes.size;
     }
-    arrival += path_ns(h, c->peer_region);
+    arrival += des_path_ns(h, c->peer_region);
     if (arrival < c->last_arrival_ns)
         arrival = c->last_arrival_ns;
     c->last_arrival_ns = arrival;
@@ -130,7 +119,7 @@ static void refuse(struct host *h, const struct packet *p)
     rst->kind = PACKET_RST;
     rst->source = h->index;
     rst->to = p->from;
-    des_post(h, p->source, h->des->now_ns + path_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
+    des_post(h, p->source, h->des->now_ns + des_path_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
 }
 
 static bool cut_off(const struct host *h, const struct conn *c)

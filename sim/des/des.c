@@ -167,6 +167,15 @@ bool des_cut(const struct host *a, const struct host *b)
     return partitions && ((a->sides ^ b->sides) & partitions) != 0;
 }
 
+uint64_t des_path_ns(struct host *from, uint32_t to_region)
+{
+    const struct des *d = from->des;
+    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
+    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
+
+    return most ? base + rng_below(&from->jitter, most + 1) : base;
+}
+
 int des_partition(struct des *d, const bool *member)
 {
     int slot = 0;

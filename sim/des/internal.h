@@ -118,6 +118,8 @@ struct des {
 /* des.c */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind kind, void *object);
 bool des_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+/* One-way latency to the region, with this packet's jitter. */
+uint64_t des_path_ns(struct host *from, uint32_t to_region);
 
 /* link.c: pure arithmetic on one direction of a link */
 uint64_t link_time_ns(const struct link *l, size_t size);             /* to serialise size bytes */

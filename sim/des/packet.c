@@ -1,15 +1,16 @@
-/* The `packet` model: every connection is two endpoints of sim/tcp, every segment an event. Access links are drop-tail
- * queues of packets; a packet takes the latency of its path with jitter, and none overtakes another of its connection.
- * What a partition or a full queue swallows is TCP's business.
+/* The `packet` model: every connection is two endpoints of sim/tcp, every segment an event. Access
+ * links are drop-tail queues of packets; a packet takes the latency of its path with jitter, and
+ * none overtakes another of its connection. What a partition or a full queue swallows is TCP's
+ * business.
  *
- * A node's handles and the sockets behind them are numbered apart: a socket lives on after its handle is gone, until
- * the far side has acknowledged the end. Upcalls happen only in serve(), which runs for an event of the host. */
+ * A node's handles and the sockets behind them are numbered apart: a socket lives on after its
+ * handle is gone, until the far side has acknowledged the end. Upcalls happen only in serve(),
+ * which runs for an event of the host. */
 #include "sim/des/internal.h"
 #include "sim/tcp/tcp.h"
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
-#include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
 #define NO_HANDLE UINT32_MAX
@@ -114,7 +115,8 @@ static struct socket *socket_new(struct host *h, uint32_t peer_host)
 
     if (capacity != ph->socket_numbers.capacity) {
         ph->sockets = mem_grow(ph->sockets, ph->socket_numbers.capacity, sizeof(struct socket *));
-        ph->generations = mem_grow(ph->generations, ph->socket_numbers.capacity, sizeof *ph->generations);
+        ph->generations =
+            mem_grow(ph->generations, ph->socket_numbers.capacity, sizeof *ph->generations);
     }
     if (fresh)
         ph->generations[index] = 1;
@@ -145,7 +147,8 @@ static struct socket *socket_get(struct host *h, struct socket_id id)
 {
     struct packet_host *ph = packet_host(h);
 
-    if (id.index >= ph->socket_numbers.count || !ph->sockets[id.index] || ph->generations[id.index] != id.generation)
+    if (id.index >= ph->socket_numbers.count || !ph->sockets[id.index] ||
+        ph->generations[id.index] != id.generation)
         return NULL;
     return ph->sockets[id.index];
 }
@@ -183,7 +186,8 @@ static struct socket *handle_get(struct host *h, struct backend_conn handle)
     struct packet_host *ph = packet_host(h);
     struct socket *k;
 
-    if (handle.index >= ph->handle_numbers.count || ph->handles[handle.index].generation != handle.generation)
+    if (handle.index >= ph->handle_numbers.count ||
+        ph->handles[handle.index].generation != handle.generation)
         return NULL;
     k = ph->sockets[ph->handles[handle.index].socket];
     return k && k->handle == handle.index ? k : NULL;
@@ -195,15 +199,6 @@ void packet_drop(struct segment_packet *p)
 {
     tcp_segment_free(&p->segment);
     mem_free(p);
-}
-
-static uint64_t path_ns(struct host *from, uint32_t to_region)
-{
-    const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
-    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
-
-    return most ? base + rng_below(&from->jitter, most + 1) : base;
 }
 
 /* Whether the queue in front of the link has room; when, then it is through at *through_ns. */
@@ -229,7 +224,7 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
         return;
     }
     h->des->counts.bytes += p->size;
-    arrival += path_ns(h, peer->region);
+    arrival += des_path_ns(h, peer->region);
     if (arrival < *last_ns)
         arrival = *last_ns;
     *last_ns = arrival;
@@ -305,7 +300,8 @@ static void tell_connected(struct socket *k)
     }
     h->des->counts.connections++;
     handle_take(k);
-    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(k), &h->des->hosts[k->peer_host]->address);
+    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(k),
+                     &h->des->hosts[k->peer_host]->address);
 }
 
 static void tell_data(struct socket *k)
@@ -564,8 +560,8 @@ static void packet_free_world(struct des *d)
 
 void packet_init(struct des *d)
 {
-    static const struct des_transport transport = {packet_dial,  packet_send,      packet_pause,
-                                                   packet_close, packet_reset_all, packet_free_world};
+    static const struct des_transport transport = {
+        packet_dial, packet_send, packet_pause, packet_close, packet_reset_all, packet_free_world};
     struct packet_world *w = mem_zalloc(sizeof *w);
 
     w->config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();

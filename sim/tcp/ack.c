@@ -1,4 +1,5 @@
-/* An arriving ACK: what it acknowledges, the round trip it measures, what the congestion window does. */
+/* An arriving ACK: what it acknowledges, the round trip it measures, what the congestion window
+ * does. */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"
@@ -23,7 +24,8 @@ static void drop_acknowledged(struct tcp *t, uint64_t ack)
         t->cursor_start = t->una;
 }
 
-static void measure(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, const struct ack_news *news)
+static void measure(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                    const struct ack_news *news)
 {
     uint32_t rtt_us = RTT_NONE, last_us = RTT_NONE;
 
@@ -51,7 +53,8 @@ static bool extends_timer(const struct tcp *t, uint64_t now_ns, const struct ack
         return true;
     /* A SACK of something sent after the head must not put its timeout off. */
     return news->first_sack_ns != TIME_NEVER && t->flight->count &&
-           now_ns - news->first_sack_ns > now_ns - flight_record(t->flight, t->flight->first)->sent_ns;
+           now_ns - news->first_sack_ns >
+               now_ns - flight_record(t->flight, t->flight->first)->sent_ns;
 }
 
 static void control_window(struct tcp *t, uint64_t now_ns, const struct ack_news *news)
@@ -62,27 +65,8 @@ static void control_window(struct tcp *t, uint64_t now_ns, const struct ack_news
         tcp_cc_of(t->config)->avoid(t, now_ns, news->delivered);
 }
 
-/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
-static void offer_room(struct tcp *t, uint64_t now_ns)
-{
-    uint64_t segments = t->cwnd > t->config->initial_window ? t->cwnd : t->config->initial_window;
-    uint64_t want = 2 * segments * (t->mss + SEGMENT_OVERHEAD);
-
-    if (!t->wants_room)
-        return;
-    if (want > t->config->send_buffer_max)
-        want = t->config->send_buffer_max;
-    if (t->config->send_buffer == 0 && want > t->send_buffer && flight_in_flight(t->flight) < t->cwnd) {
-        t->send_buffer = (uint32_t)want;
-        t->cwnd_stamp_ns = now_ns;
-    }
-    if (t->queue.size <= t->send_buffer / 3 * 2) {
-        t->wants_room = false;
-        t->events |= TCP_WRITABLE;
-    }
-}
-
-static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news)
+static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                  struct ack_news *news)
 {
     struct flight *f = t->flight;
     enum tcp_timer timer = t->timer;
@@ -90,8 +74,8 @@ static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, s
 
     if (f->tail_probe_end)
         recovery_tail_probe_acked(t, s, news);
-    if (t->phase != TCP_PHASE_OPEN || news->duplicate_ack || news->sacked || news->duplicate_reported ||
-        f->sacked)
+    if (t->phase != TCP_PHASE_OPEN || news->duplicate_ack || news->sacked ||
+        news->duplicate_reported || f->sacked)
         recovery_alert(t, now_ns, s, news);
     control_window(t, now_ns, news);
     if (t->timer == TIMER_REORDER && (timer != TIMER_REORDER || timer_ns != t->timer_ns))
@@ -157,5 +141,5 @@ void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
     measure(t, now_ns, s, &news);
     judge(t, now_ns, s, &news);
     flight_release(t);
-    offer_room(t, now_ns);
+    t->room_due = true;
 }

@@ -1,6 +1,7 @@
-/* CUBIC (RFC 9438) with HyStart, with the constants and habits of Linux: C = 0.4, beta = 717/1024, the window
- * recomputed at most 32 times a second while it stands still, at least 5 % growth a round trip before the first
- * loss. Integers only: time in milliseconds, the cubic in 128 bits never needed (offsets are clamped). */
+/* CUBIC (RFC 9438) with HyStart, with the constants and habits of Linux: C = 0.4, beta = 717/1024,
+ * the window recomputed at most 32 times a second while it stands still, at least 5 % growth a
+ * round trip before the first loss. Integers only: time in milliseconds, offsets clamped so
+ * that the cubic fits into 64 bits. */
 #include "sim/tcp/internal.h"
 
 #define BETA 717u /* of 1024 */
@@ -75,7 +76,8 @@ static void begin_epoch(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_
 
 static uint64_t cubic_target(const struct cubic *c, uint64_t now_ns)
 {
-    uint64_t at_ms = (now_ns - c->epoch_ns) / NS_PER_MS + c->delay_min_us / 1000; /* a round trip ahead */
+    uint64_t at_ms =
+        (now_ns - c->epoch_ns) / NS_PER_MS + c->delay_min_us / 1000; /* a round trip ahead */
     uint64_t offset = at_ms > c->k_ms ? at_ms - c->k_ms : c->k_ms - at_ms;
     uint64_t delta;
 
@@ -87,7 +89,8 @@ static uint64_t cubic_target(const struct cubic *c, uint64_t now_ns)
     return c->origin > delta ? c->origin - delta : 0;
 }
 
-/* At least what NewReno with CUBIC's beta would have: 3 (1 - beta) / (1 + beta) segments a round trip. */
+/* At least what NewReno with CUBIC's beta would have: 3 (1 - beta) / (1 + beta) segments a round
+ * trip. */
 static void befriend(const struct tcp *t, struct cubic *c)
 {
     uint64_t per_step = (uint64_t)t->cwnd * (BETA_ONE + BETA) / (3 * (BETA_ONE - BETA));
@@ -150,8 +153,13 @@ static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rt
     struct hystart *h = &t->flight->round;
 
     if (!h->begun || t->una > h->end)
-        *h = (struct hystart){
-            .start_ns = now_ns, .end = t->next, .last_ack_ns = now_ns, .rtt_us = RTT_NONE, .begun = true};
+        *h = (struct hystart){.start_ns = now_ns,
+                              .end = t->next,
+                              .last_ack_ns = now_ns,
+                              .rtt_us = RTT_NONE,
+                              .begun = true};
+    if (t->cwnd < HYSTART_WINDOW_MIN)
+        return; /* too little to tell, but the rounds are counted */
     if (now_ns - h->last_ack_ns <= HYSTART_ACK_GAP_NS) {
         h->last_ack_ns = now_ns;
         if (now_ns - h->start_ns > (uint64_t)c->delay_min_us * NS_PER_US / 2)
@@ -161,8 +169,8 @@ static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rt
         h->rtt_us = rtt_us;
     if (h->samples < HYSTART_SAMPLES)
         h->samples++;
-    else if (h->rtt_us >
-             c->delay_min_us + clamp(HYSTART_DELAY_MIN_US, c->delay_min_us / 8, HYSTART_DELAY_MAX_US))
+    else if (h->rtt_us > c->delay_min_us +
+                             clamp(HYSTART_DELAY_MIN_US, c->delay_min_us / 8, HYSTART_DELAY_MAX_US))
         c->found = true;
     if (c->found)
         t->ssthresh = t->cwnd;
@@ -176,7 +184,7 @@ static void cubic_sample(struct tcp *t, uint64_t now_ns, uint32_t rtt_us)
         return; /* just after a loss the queue is not what it was */
     if (c->delay_min_us == 0 || rtt_us < c->delay_min_us)
         c->delay_min_us = rtt_us;
-    if (t->config->hystart && !c->found && in_slow_start(t) && t->cwnd >= HYSTART_WINDOW_MIN)
+    if (t->config->hystart && !c->found && in_slow_start(t))
         hystart(t, c, now_ns, rtt_us);
 }
 

@@ -115,7 +115,8 @@ struct element *element_loss_new(const struct loss_config *config)
 
     CHECK(config->ppm <= PPM && config->good_loss_ppm <= PPM && config->bad_loss_ppm <= PPM);
     CHECK(config->good_to_bad_ppm <= PPM && config->bad_to_good_ppm <= PPM);
-    l->base = (struct element){.accept = loss_accept, .next_ns = never, .run = run_nothing, .free = loss_free};
+    l->base = (struct element){
+        .accept = loss_accept, .next_ns = never, .run = run_nothing, .free = loss_free};
     l->config = *config;
     rng_init(&l->rng, config->seed, "loss");
     if (config->list_count) {
@@ -183,12 +184,13 @@ static void delay_free(struct element *e)
     mem_free(d);
 }
 
-struct element *element_delay_new(uint64_t seed, uint64_t delay_ns, uint64_t jitter_ns, bool reorder)
+struct element *element_delay_new(uint64_t seed, uint64_t delay_ns, uint64_t jitter_ns,
+                                  bool reorder)
 {
     struct delay *d = mem_zalloc(sizeof *d);
 
-    d->base =
-        (struct element){.accept = delay_accept, .next_ns = delay_next_ns, .run = delay_run, .free = delay_free};
+    d->base = (struct element){
+        .accept = delay_accept, .next_ns = delay_next_ns, .run = delay_run, .free = delay_free};
     d->delay_ns = delay_ns;
     d->jitter_ns = jitter_ns;
     d->reorder = reorder;

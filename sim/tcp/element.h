@@ -1,9 +1,11 @@
-/* Network elements: what a packet passes on its way. Each is a small machine with an `accept`, a next time and a
- * `run`; chains of them make a network. Packets are the owner's: an element knows only the header below, so the same
- * elements carry the simulator's segments and a real kernel's datagrams.
+/* Network elements: what a packet passes on its way. Each is a small machine with an `accept`, a
+ * next time and a `run`; chains of them make a network. Packets are the owner's: an element knows
+ * only the header below, so the same elements carry the simulator's segments and a real kernel's
+ * datagrams.
  *
- * An element hands a packet on by calling accept of the one after it, or gives it to `drop`. Randomness comes from a
- * generator of its own. Times are integer nanoseconds; sizes are bytes on the wire. */
+ * An element hands a packet on by calling accept of the one after it, or gives it to `drop`.
+ * Randomness comes from a generator of its own. Times are integer nanoseconds; sizes are bytes on
+ * the wire. */
 #ifndef SIM_TCP_ELEMENT_H
 #define SIM_TCP_ELEMENT_H
 
@@ -52,11 +54,11 @@ enum queue_kind { QUEUE_DROP_TAIL, QUEUE_CODEL, QUEUE_FQ_CODEL };
 
 struct queue_config {
     enum queue_kind kind;
-    uint64_t size_max;      /* bytes; a packet that finds more than this with itself is dropped */
-    uint64_t target_ns;     /* CoDel: 0 is 5 ms */
-    uint64_t interval_ns;   /* CoDel: 0 is 100 ms */
+    uint64_t size_max;       /* bytes; a packet that finds more than this with itself is dropped */
+    uint64_t target_ns;      /* CoDel: 0 is 5 ms */
+    uint64_t interval_ns;    /* CoDel: 0 is 100 ms */
     uint32_t flows, quantum; /* FQ-CoDel: 0 is 1024 and 1514 bytes */
-    uint64_t seed;          /* FQ-CoDel: of the hash that spreads flows */
+    uint64_t seed;           /* FQ-CoDel: of the hash that spreads flows */
 };
 
 struct queue;
@@ -72,7 +74,8 @@ uint64_t queue_size(const struct queue *q);
 /* ---- elements ---- */
 
 /* A link: a queue, a rate (bits per second; 0: unlimited, then nothing queues), a delay. */
-struct element *element_link_new(uint64_t rate_bps, uint64_t delay_ns, const struct queue_config *queue);
+struct element *element_link_new(uint64_t rate_bps, uint64_t delay_ns,
+                                 const struct queue_config *queue);
 uint64_t element_link_backlog(struct element *e); /* bytes in its queue */
 
 enum loss_kind { LOSS_RANDOM, LOSS_BURST, LOSS_LIST };
@@ -80,16 +83,19 @@ enum loss_kind { LOSS_RANDOM, LOSS_BURST, LOSS_LIST };
 struct loss_config {
     enum loss_kind kind;
     uint64_t seed;
-    uint32_t ppm;                        /* random: lost in a million */
-    uint32_t good_to_bad_ppm, bad_to_good_ppm; /* burst (Gilbert-Elliott): chance to change, per packet */
+    uint32_t ppm; /* random: lost in a million */
+    uint32_t good_to_bad_ppm,
+        bad_to_good_ppm; /* burst (Gilbert-Elliott): chance to change, per packet */
     uint32_t good_loss_ppm, bad_loss_ppm;
-    const uint64_t *list;                /* list: numbers of the packets to lose, rising, from 0; copied */
+    const uint64_t *list; /* list: numbers of the packets to lose, rising, from 0; copied */
     uint32_t list_count;
 };
 
 struct element *element_loss_new(const struct loss_config *config);
 
-/* Each packet takes delay_ns and uniformly up to jitter_ns more; without `reorder` none overtakes. */
-struct element *element_delay_new(uint64_t seed, uint64_t delay_ns, uint64_t jitter_ns, bool reorder);
+/* Each packet takes delay_ns and uniformly up to jitter_ns more; without `reorder` none overtakes.
+ */
+struct element *element_delay_new(uint64_t seed, uint64_t delay_ns, uint64_t jitter_ns,
+                                  bool reorder);
 
 #endif

@@ -1,5 +1,6 @@
-/* Segments on their way: a ring of records in sequence order, with a list through those that may still be found lost,
- * in order of their latest transmission (RACK looks at the oldest first and stops early). */
+/* Segments on their way: a ring of records in sequence order, with a list through those that may
+ * still be found lost, in order of their latest transmission (RACK looks at the oldest first and
+ * stops early). */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"

@@ -1,5 +1,5 @@
-/* What the files of sim/tcp's endpoint share. One file, one noun: flight (segments on their way), sack, rtt, loss
- * (RACK), recovery, ack, receive, send; tcp.c holds the life cycle. */
+/* What the files of sim/tcp's endpoint share. One file, one noun: flight (segments on their way),
+ * sack, rtt, loss (RACK), recovery, ack, receive, send; tcp.c holds the life cycle. */
 #ifndef SIM_TCP_INTERNAL_H
 #define SIM_TCP_INTERNAL_H
 
@@ -11,8 +11,9 @@
 #define SSTHRESH_INFINITE UINT32_MAX
 #define RECORD_NONE UINT32_MAX
 #define RTT_NONE UINT32_MAX
-#define WINDOW_SCALE 7           /* windows are multiples of 128 bytes, as with 6 MiB buffers */
-#define SEGMENT_OVERHEAD 856     /* what Linux charges the send buffer for a full segment besides its payload */
+#define WINDOW_SCALE 7 /* windows are multiples of 128 bytes, as with 6 MiB buffers */
+#define SEGMENT_OVERHEAD                                                                           \
+    856 /* what Linux charges the send buffer for a full segment besides its payload */
 #define TIMER_SLACK_NS (2 * NS_PER_MS) /* least time of a probe or reordering timer */
 
 enum tcp_state {
@@ -29,7 +30,15 @@ enum tcp_state {
 };
 
 /* The one timer of the sending side; Linux has one too. */
-enum tcp_timer { TIMER_NONE, TIMER_HANDSHAKE, TIMER_RTO, TIMER_PROBE_TAIL, TIMER_REORDER, TIMER_PROBE_WINDOW, TIMER_FIN };
+enum tcp_timer {
+    TIMER_NONE,
+    TIMER_HANDSHAKE,
+    TIMER_RTO,
+    TIMER_PROBE_TAIL,
+    TIMER_REORDER,
+    TIMER_PROBE_WINDOW,
+    TIMER_FIN
+};
 
 enum record_flag {
     RECORD_SACKED = 1,
@@ -42,7 +51,8 @@ enum record_flag {
 /* One segment on its way. */
 struct record {
     uint64_t seq, sent_ns; /* latest transmission */
-    uint32_t older, newer; /* numbers of the records sent before and after it; only while it may be found lost */
+    uint32_t older, newer; /* numbers of the records sent before and after it; only while it may be
+                              found lost */
     uint32_t size;         /* in sequence space */
     uint8_t flags;
 };
@@ -59,11 +69,11 @@ struct hystart {
     bool begun;
 };
 
-/* What exists only while segments are on their way: the scoreboard. Records are numbered in sequence order; number n
- * is at place n % capacity. */
+/* What exists only while segments are on their way: the scoreboard. Records are numbered in
+ * sequence order; number n is at place n % capacity. */
 struct flight {
     uint32_t first, count, capacity;
-    uint32_t oldest, newest; /* by time of transmission */
+    uint32_t oldest, newest;       /* by time of transmission */
     uint32_t sacked, lost, resent; /* records with that flag */
     uint32_t resend_hint;          /* no record before it waits to be sent again */
     int32_t undo_resent;           /* retransmissions that were not shown to be unnecessary */
@@ -92,10 +102,12 @@ struct cubic {
 struct tcp_cc {
     void (*init)(struct tcp *t);
     uint32_t (*ssthresh)(struct tcp *t);
-    void (*avoid)(struct tcp *t, uint64_t now_ns, uint32_t acked);       /* called when the window may grow */
-    void (*sample)(struct tcp *t, uint64_t now_ns, uint32_t rtt_us);     /* a segment was delivered */
+    void (*avoid)(struct tcp *t, uint64_t now_ns,
+                  uint32_t acked); /* called when the window may grow */
+    void (*sample)(struct tcp *t, uint64_t now_ns, uint32_t rtt_us); /* a segment was delivered */
     void (*timed_out)(struct tcp *t);
-    void (*restarted)(struct tcp *t, uint64_t now_ns, uint64_t idle_ns); /* the first segment after idle_ns */
+    void (*restarted)(struct tcp *t, uint64_t now_ns,
+                      uint64_t idle_ns); /* the first segment after idle_ns */
 };
 
 extern const struct tcp_cc tcp_cc_cubic, tcp_cc_newreno;
@@ -113,7 +125,7 @@ struct island {
 
 struct early {
     uint32_t count, capacity, sack_count;
-    uint64_t size; /* bytes in all islands */
+    uint64_t size;                     /* bytes in all islands */
     struct range sacks[TCP_SACKS_MAX]; /* most recent first */
     struct range duplicate;            /* to be reported once; empty when start == end */
     bool fin;
@@ -125,10 +137,13 @@ struct tcp {
     const struct tcp_config *config;
     uint8_t state, phase, timer, events;
     int8_t error;
-    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, rst_pending : 1, syn_pending : 1;
+    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, rst_pending : 1,
+        syn_pending : 1;
     bool sack_ok : 1, timestamps_ok : 1;
-    bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1, pingpong : 1; /* acknowledging */
+    bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1,
+        pingpong : 1; /* acknowledging */
     bool cwnd_limited : 1, sent_something : 1, probe_window : 1, reordering_seen : 1;
+    bool room_due : 1;  /* an ACK came: the application may write, once what can be sent is */
     bool force_new : 1; /* a new segment is to be sent now whatever the congestion window */
     uint8_t backoff, retries, quick_acks;
     uint16_t receive_mss; /* the size of segments the far side sends, as far as seen */
@@ -136,10 +151,10 @@ struct tcp {
     /* sending */
     uint32_t max_window, send_buffer;
     uint64_t una, next, end, window_end; /* end: after the last byte written, without FIN */
-    uint32_t cursor_index; /* the span of `queue` that holds byte `next` ... */
-    uint64_t cursor_start; /* ... and the sequence number of its first byte */
-    struct chain queue;    /* from una on */
-    struct flight *flight; /* NULL while nothing is on its way */
+    uint32_t cursor_index;               /* the span of `queue` that holds byte `next` ... */
+    uint64_t cursor_start;               /* ... and the sequence number of its first byte */
+    struct chain queue;                  /* from una on */
+    struct flight *flight;               /* NULL while nothing is on its way */
     uint32_t cwnd, ssthresh, cwnd_count, cwnd_used, out_max, reordering;
     uint32_t force_resend; /* record to send again now whatever the window; RECORD_NONE */
     uint64_t cwnd_stamp_ns, sent_ns, usage_end;
@@ -149,7 +164,8 @@ struct tcp {
     uint64_t min_rtt_since_ns;
     uint64_t timer_ns;
     /* receiving */
-    uint64_t received, acked, offered_end; /* next expected; last acknowledged; right edge of the window */
+    uint64_t received, acked,
+        offered_end; /* next expected; last acknowledged; right edge of the window */
     uint64_t ack_deadline_ns, received_ns;
     uint32_t ack_wait_us;
     uint64_t echo_ns;
@@ -168,9 +184,10 @@ struct tcp {
 
 /* What an arriving ACK tells. */
 struct ack_news {
-    uint32_t delivered, lost;           /* records */
+    uint32_t delivered, lost; /* records */
     bool advanced, sacked, resent_acked, original_delivered, duplicate_reported, duplicate_ack;
-    uint64_t first_sent_ns, last_sent_ns; /* of acknowledged records never resent; TIME_NEVER: none */
+    uint64_t first_sent_ns,
+        last_sent_ns; /* of acknowledged records never resent; TIME_NEVER: none */
     uint64_t first_sack_ns, last_sack_ns;
     uint64_t prior_una;
     uint32_t prior_in_flight;
@@ -180,9 +197,11 @@ struct ack_news {
 struct flight *flight_get(struct tcp *t); /* makes it when there is none */
 void flight_release(struct tcp *t);       /* drops it when nothing is left to know */
 void flight_free(struct flight *f);
-uint32_t flight_push(struct flight *f, uint64_t seq, uint32_t size, uint64_t now_ns); /* its number */
-void flight_pop(struct flight *f);                     /* drops the first record */
-uint32_t flight_find(const struct flight *f, uint64_t seq); /* index of the first record that ends after seq */
+uint32_t flight_push(struct flight *f, uint64_t seq, uint32_t size,
+                     uint64_t now_ns); /* its number */
+void flight_pop(struct flight *f);     /* drops the first record */
+uint32_t flight_find(const struct flight *f,
+                     uint64_t seq); /* index of the first record that ends after seq */
 void flight_unlink(struct flight *f, uint32_t number); /* from the list by time */
 void flight_link_newest(struct flight *f, uint32_t number);
 
@@ -205,7 +224,8 @@ static inline uint32_t flight_in_flight(const struct flight *f)
 
 /* ---- sack.c ---- */
 void sack_apply(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news);
-void sack_clean(struct tcp *t, uint64_t now_ns, uint64_t ack, struct ack_news *news); /* acknowledged records */
+void sack_clean(struct tcp *t, uint64_t now_ns, uint64_t ack,
+                struct ack_news *news); /* acknowledged records */
 
 /* ---- rtt.c ---- */
 void rtt_sample(struct tcp *t, uint32_t rtt_us);
@@ -217,14 +237,17 @@ uint32_t rtt_of(uint64_t from_ns, uint64_t to_ns);
 void loss_rack_advance(struct tcp *t, uint64_t now_ns, const struct record *r);
 void loss_mark(struct flight *f, uint32_t number);
 void loss_detect(struct tcp *t, uint64_t now_ns, struct ack_news *news);
-int64_t loss_time_left_ns(const struct tcp *t, const struct record *r, uint64_t reorder_ns, uint64_t now_ns);
+int64_t loss_time_left_ns(const struct tcp *t, const struct record *r, uint64_t reorder_ns,
+                          uint64_t now_ns);
 
 /* ---- recovery.c ---- */
-void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news);
+void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                    struct ack_news *news);
 void recovery_reduce(struct tcp *t, const struct ack_news *news); /* PRR */
 void recovery_enter(struct tcp *t, uint64_t now_ns);
 void recovery_enter_loss(struct tcp *t, uint64_t now_ns);
-void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s, const struct ack_news *news);
+void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s,
+                               const struct ack_news *news);
 uint32_t recovery_current_ssthresh(const struct tcp *t);
 
 /* ---- timer.c ---- */
@@ -235,7 +258,7 @@ uint64_t timer_backed_off_ns(const struct tcp *t);
 
 /* ---- window.c: the congestion window outside of recovery ---- */
 bool window_limited(const struct tcp *t);
-uint32_t window_slow_start(struct tcp *t, uint32_t acked); /* returns what is left of acked */
+uint32_t window_slow_start(struct tcp *t, uint32_t acked);    /* returns what is left of acked */
 void window_avoid(struct tcp *t, uint32_t w, uint32_t acked); /* one segment per w */
 void window_validate(struct tcp *t, uint64_t now_ns, bool limited);
 void window_check_idle(struct tcp *t, uint64_t now_ns);
@@ -250,7 +273,8 @@ void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s);
 
 /* ---- receive.c ---- */
 void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s);
-uint64_t receive_window(struct tcp *t, uint64_t now_ns); /* chooses what to offer in a segment sent now */
+uint64_t receive_window(struct tcp *t,
+                        uint64_t now_ns); /* chooses what to offer in a segment sent now */
 void receive_start(struct tcp *t);
 void receive_ack_sent(struct tcp *t);
 void receive_data_sent(struct tcp *t, uint64_t now_ns);
@@ -262,7 +286,8 @@ void receive_put_sacks(struct tcp *t, struct tcp_segment *s);
 /* Bytes of the next new segment; 0: the far side's window has no room for it. */
 uint32_t send_new_size(const struct tcp *t);
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s);
-void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq, uint8_t flags);
+void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq,
+                      uint8_t flags);
 
 /* ---- tcp.c ---- */
 void tcp_fail(struct tcp *t, int err);

@@ -104,11 +104,13 @@ uint64_t element_link_backlog(struct element *e)
     return queue_size(l->queue);
 }
 
-struct element *element_link_new(uint64_t rate_bps, uint64_t delay_ns, const struct queue_config *queue)
+struct element *element_link_new(uint64_t rate_bps, uint64_t delay_ns,
+                                 const struct queue_config *queue)
 {
     struct link_element *l = mem_zalloc(sizeof *l);
 
-    l->base = (struct element){.accept = link_accept, .next_ns = link_next_ns, .run = link_run, .free = link_free};
+    l->base = (struct element){
+        .accept = link_accept, .next_ns = link_next_ns, .run = link_run, .free = link_free};
     l->rate_bps = rate_bps;
     l->delay_ns = delay_ns;
     l->queue = queue_new(queue);

@@ -1,5 +1,6 @@
-/* Finding what was lost. By default RACK (RFC 8985): a record is lost when one sent sufficiently later was
- * delivered. Without it: when dupthresh SACKed records lie above (RFC 6675). Without SACK: by duplicate ACKs. */
+/* Finding what was lost. By default RACK (RFC 8985): a record is lost when one sent sufficiently
+ * later was delivered. Without it: when dupthresh SACKed records lie above (RFC 6675). Without
+ * SACK: by duplicate ACKs. */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"
@@ -48,12 +49,14 @@ static uint64_t reorder_ns(const struct tcp *t)
 {
     uint64_t quarter_us = rtt_min_us(t) / 4, srtt_us = t->srtt_us / 8;
 
-    if (!t->reordering_seen && (t->phase >= TCP_PHASE_RECOVERY || t->flight->sacked >= t->reordering))
+    if (!t->reordering_seen &&
+        (t->phase >= TCP_PHASE_RECOVERY || t->flight->sacked >= t->reordering))
         return 0;
     return (quarter_us < srtt_us ? quarter_us : srtt_us) * NS_PER_US;
 }
 
-int64_t loss_time_left_ns(const struct tcp *t, const struct record *r, uint64_t wait_ns, uint64_t now_ns)
+int64_t loss_time_left_ns(const struct tcp *t, const struct record *r, uint64_t wait_ns,
+                          uint64_t now_ns)
 {
     uint64_t due = r->sent_ns + (uint64_t)t->flight->rack_rtt_us * NS_PER_US + wait_ns;
 

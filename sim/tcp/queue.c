@@ -1,5 +1,5 @@
-/* Queues in front of a link: drop-tail, CoDel (RFC 8289), FQ-CoDel (RFC 8290: flows in turn by bytes, those with
- * little to send first, CoDel in each). */
+/* Queues in front of a link: drop-tail, CoDel (RFC 8289), FQ-CoDel (RFC 8290: flows in turn by
+ * bytes, those with little to send first, CoDel in each). */
 #include "sim/tcp/element.h"
 
 #include "stack/base/check.h"
@@ -96,7 +96,8 @@ static struct element_packet *take(struct queue *q, struct codel *c)
 }
 
 /* Has the delay been above the target for an interval? */
-static bool may_drop(const struct queue *q, struct codel *c, const struct element_packet *p, uint64_t now_ns)
+static bool may_drop(const struct queue *q, struct codel *c, const struct element_packet *p,
+                     uint64_t now_ns)
 {
     if (!p || now_ns - p->stamp_ns < q->config.target_ns || c->fifo.size <= MTU) {
         c->first_above_ns = 0;
@@ -200,7 +201,8 @@ static struct element_packet *fq_pop(struct queue *q, uint64_t now_ns, struct el
         }
         list_pop(q, l);
         if (fresh && q->old.head != NO_FLOW)
-            list_append(q, &q->old, index); /* a flow may not stay new by sending one packet at a time */
+            list_append(q, &q->old,
+                        index); /* a flow may not stay new by sending one packet at a time */
         else
             b->listed = false;
     }

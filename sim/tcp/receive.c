@@ -1,4 +1,5 @@
-/* The receiving side: bytes in order and out of order, what to acknowledge when, how large a window to offer. */
+/* The receiving side: bytes in order and out of order, what to acknowledge when, how large a window
+ * to offer. */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"
@@ -162,8 +163,9 @@ void receive_put_sacks(struct tcp *t, struct tcp_segment *s)
 
     if (t->sack_ok) {
         if (e->duplicate.start < e->duplicate.end)
-            s->sacks[s->sack_count++] = (struct tcp_sack){(int32_t)(int64_t)(e->duplicate.start - s->ack),
-                                                          (int32_t)(int64_t)(e->duplicate.end - s->ack)};
+            s->sacks[s->sack_count++] =
+                (struct tcp_sack){(int32_t)(int64_t)(e->duplicate.start - s->ack),
+                                  (int32_t)(int64_t)(e->duplicate.end - s->ack)};
         for (uint32_t i = 0; i < e->sack_count && s->sack_count < most; i++)
             s->sacks[s->sack_count++] = (struct tcp_sack){(int32_t)(e->sacks[i].start - s->ack),
                                                           (int32_t)(e->sacks[i].end - s->ack)};
@@ -241,7 +243,8 @@ static void open_window(struct tcp *t, size_t size)
     t->window_limit += (uint32_t)(step < room ? step : room);
 }
 
-/* Once a round trip: a buffer for twice of what the reader took in it, and more while that grows. */
+/* Once a round trip: a buffer for twice of what the reader took in it, and more while that grows.
+ */
 static void tune_buffer(struct tcp *t, uint64_t now_ns)
 {
     uint64_t read_seq = t->received - t->inbox.size, copied = read_seq - t->tune_seq, window;
@@ -262,7 +265,8 @@ static void tune_buffer(struct tcp *t, uint64_t now_ns)
     t->tune_ns = now_ns;
 }
 
-/* The round trip as a receiver sees it: from our ACK to the bytes it let go. Eight times the mean. */
+/* The round trip as a receiver sees it: from our ACK to the bytes it let go. Eight times the mean.
+ */
 static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
     uint32_t sample;
@@ -274,7 +278,8 @@ static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment
             return;
         t->receive_rtt_ns = s->echo_ns;
         sample = rtt_of(s->echo_ns, now_ns);
-        t->receive_rtt_us = t->receive_rtt_us ? t->receive_rtt_us - t->receive_rtt_us / 8 + sample : sample * 8;
+        t->receive_rtt_us =
+            t->receive_rtt_us ? t->receive_rtt_us - t->receive_rtt_us / 8 + sample : sample * 8;
         return;
     }
     if (s->seq >= t->receive_rtt_seq) { /* a window's worth takes a round trip at least */
@@ -485,7 +490,8 @@ void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         report_duplicate(t, s->seq, end);
         return;
     }
-    if (t->fin_received || end > t->offered_end + t->mss || s->seq >= t->offered_end + (length - size)) {
+    if (t->fin_received || end > t->offered_end + t->mss ||
+        s->seq >= t->offered_end + (length - size)) {
         be_alert(t); /* beyond the end or outside the window */
         return;
     }

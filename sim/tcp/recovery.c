@@ -1,5 +1,6 @@
-/* What to do about losses: the phases Open, Disorder, CWR, Recovery (fast retransmit, proportional rate reduction) and
- * Loss (after a timeout), and taking a reduction back when it turns out that nothing was lost (Eifel, D-SACK, F-RTO). */
+/* What to do about losses: the phases Open, Disorder, CWR, Recovery (fast retransmit, proportional
+ * rate reduction) and Loss (after a timeout), and taking a reduction back when it turns out that
+ * nothing was lost (Eifel, D-SACK, F-RTO). */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"
@@ -66,8 +67,8 @@ static void try_to_open(struct tcp *t)
 /* The far side echoes a time before our first retransmission: the original was only late. */
 static bool was_delayed(const struct tcp *t, const struct tcp_segment *s)
 {
-    return t->timestamps_ok && t->flight->resent_first_ns != TIME_NEVER && s->echo_ns != TIME_NEVER &&
-           s->echo_ns < t->flight->resent_first_ns;
+    return t->timestamps_ok && t->flight->resent_first_ns != TIME_NEVER &&
+           s->echo_ns != TIME_NEVER && s->echo_ns < t->flight->resent_first_ns;
 }
 
 static bool may_undo(const struct tcp *t, const struct tcp_segment *s)
@@ -213,8 +214,8 @@ void recovery_enter_loss(struct tcp *t, uint64_t now_ns)
 }
 
 /* F-RTO: after a timeout new data goes first, to see whether the old was only late. */
-static bool probe_timeout(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, const struct ack_news *news,
-                          bool recovered)
+static bool probe_timeout(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                          const struct ack_news *news, bool recovered)
 {
     struct flight *f = t->flight;
 
@@ -242,7 +243,8 @@ static void undo_recovery(struct tcp *t, uint64_t now_ns, const struct tcp_segme
     set_open(t);
 }
 
-static void process_loss(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news)
+static void process_loss(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                         struct ack_news *news)
 {
     bool recovered = t->una >= t->flight->high_seq;
 
@@ -258,7 +260,8 @@ static void process_loss(struct tcp *t, uint64_t now_ns, const struct tcp_segmen
     loss_detect(t, now_ns, news);
 }
 
-/* A partial ACK of something that was only late: if nothing is on its way again, there is nothing to recover. */
+/* A partial ACK of something that was only late: if nothing is on its way again, there is nothing
+ * to recover. */
 static bool undo_partial(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
     struct flight *f = t->flight;
@@ -273,13 +276,15 @@ static bool undo_partial(struct tcp *t, uint64_t now_ns, const struct tcp_segmen
     return true;
 }
 
-static void process_recovery(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news)
+static void process_recovery(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                             struct ack_news *news)
 {
     struct flight *f = t->flight;
 
     if (news->advanced && undo_partial(t, now_ns, s))
         return;
-    if (f->undo_marker && f->undo_resent == 0) { /* every retransmission was reported as a duplicate */
+    if (f->undo_marker &&
+        f->undo_resent == 0) { /* every retransmission was reported as a duplicate */
         undo(t, now_ns, false);
         keep_open(t);
     }
@@ -334,7 +339,8 @@ static void leave_phase(struct tcp *t, uint64_t now_ns, const struct tcp_segment
     }
 }
 
-void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, struct ack_news *news)
+void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
+                    struct ack_news *news)
 {
     struct flight *f = t->flight;
 
@@ -356,9 +362,10 @@ void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
     CHECK(f->sacked + f->lost <= f->count);
 }
 
-/* Whether the tail probe repaired a loss that nobody else noticed: then the far side never saw the original, and says
- * nothing of a duplicate before it acknowledges later bytes. */
-void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s, const struct ack_news *news)
+/* Whether the tail probe repaired a loss that nobody else noticed: then the far side never saw the
+ * original, and says nothing of a duplicate before it acknowledges later bytes. */
+void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s,
+                               const struct ack_news *news)
 {
     struct flight *f = t->flight;
 

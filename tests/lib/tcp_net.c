@@ -79,12 +79,14 @@ static void write_some(struct tcp_end *end)
 {
     while (end->tcp && end->connected && end->to_write) {
         uint32_t at = (uint32_t)(end->written % PATTERN_PERIOD);
-        size_t size = PATTERN_SIZE - at < end->to_write ? PATTERN_SIZE - at : (size_t)end->to_write, taken;
+        size_t size = PATTERN_SIZE - at < end->to_write ? PATTERN_SIZE - at : (size_t)end->to_write,
+               taken;
         struct chain bytes;
 
         chain_init(&bytes);
-        chain_give(&bytes, span_part((struct span){end->net->pattern, end->net->pattern->data, PATTERN_SIZE}, at,
-                                     size));
+        chain_give(&bytes, span_part((struct span){end->net->pattern, end->net->pattern->data,
+                                                   PATTERN_SIZE},
+                                     at, size));
         taken = tcp_write(end->tcp, end->net->now_ns, &bytes);
         chain_deinit(&bytes);
         end->to_write -= taken;
@@ -190,7 +192,8 @@ static void sink_accept(struct element *e, uint64_t now_ns, struct element_packe
     n->packets--;
     n->events++;
     if (end->tcp) {
-        if ((p->segment.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !end->connected && tcp_deadline_ns(end->tcp) == TIME_NEVER)
+        if ((p->segment.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !end->connected &&
+            tcp_deadline_ns(end->tcp) == TIME_NEVER)
             tcp_accept(end->tcp, now_ns, &p->segment);
         tcp_input(end->tcp, now_ns, &p->segment);
         serve(end);
@@ -228,7 +231,8 @@ static struct blob *pattern_get(void)
     rng_init(&r, 1, "pattern");
     pattern = blob_new(PATTERN_SIZE);
     for (uint32_t i = 0; i < PATTERN_SIZE; i++)
-        pattern->data[i] = i < PATTERN_PERIOD ? (uint8_t)rng_next(&r) : pattern->data[i - PATTERN_PERIOD];
+        pattern->data[i] =
+            i < PATTERN_PERIOD ? (uint8_t)rng_next(&r) : pattern->data[i - PATTERN_PERIOD];
     return pattern;
 }
 
@@ -267,15 +271,16 @@ struct element *tcp_net_add(struct tcp_net *n, struct element *e, struct element
     return e;
 }
 
-struct element *tcp_net_link(struct tcp_net *n, uint64_t rate_bps, uint64_t delay_ns, uint64_t queue_size,
-                             struct element *after)
+struct element *tcp_net_link(struct tcp_net *n, uint64_t rate_bps, uint64_t delay_ns,
+                             uint64_t queue_size, struct element *after)
 {
     struct queue_config queue = {.kind = QUEUE_DROP_TAIL, .size_max = queue_size};
 
     return tcp_net_add(n, element_link_new(rate_bps, delay_ns, &queue), after);
 }
 
-static struct tcp_end *end_new(struct tcp_net *n, const struct tcp_config *config, struct element *out)
+static struct tcp_end *end_new(struct tcp_net *n, const struct tcp_config *config,
+                               struct element *out)
 {
     struct tcp_end *end = mem_zalloc(sizeof *end);
 
@@ -292,8 +297,8 @@ static struct tcp_end *end_new(struct tcp_net *n, const struct tcp_config *confi
     return end;
 }
 
-struct tcp_end *tcp_net_pair(struct tcp_net *n, const struct tcp_config *config, struct element *there,
-                             struct element *back)
+struct tcp_end *tcp_net_pair(struct tcp_net *n, const struct tcp_config *config,
+                             struct element *there, struct element *back)
 {
     struct tcp_end *first = end_new(n, config, there), *second = end_new(n, config, back);
 
@@ -364,7 +369,8 @@ void tcp_net_run(struct tcp_net *n, uint64_t until_ns)
     n->now_ns = until_ns;
 }
 
-bool tcp_net_run_to(struct tcp_net *n, const struct tcp_end *end, uint64_t received, uint64_t until_ns)
+bool tcp_net_run_to(struct tcp_net *n, const struct tcp_end *end, uint64_t received,
+                    uint64_t until_ns)
 {
     while (end->received < received)
         if (!step(n, until_ns))

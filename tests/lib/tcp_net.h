@@ -1,5 +1,5 @@
-/* Connections of sim/tcp over network elements, in virtual time, for tests: each end writes what it is told to, reads
- * all it gets and checks it against the pattern that every stream carries. */
+/* Connections of sim/tcp over network elements, in virtual time, for tests: each end writes what it
+ * is told to, reads all it gets and checks it against the pattern that every stream carries. */
 #ifndef TESTS_LIB_TCP_NET_H
 #define TESTS_LIB_TCP_NET_H
 
@@ -21,7 +21,7 @@ struct tcp_end {
     uint32_t index;
     bool connected, finished, done, failed, paused, finishing;
     int error;
-    uint64_t to_write, written, received; /* bytes */
+    uint64_t to_write, written, received;     /* bytes */
     uint64_t connected_ns, first_ns, last_ns; /* of the first and the latest byte received */
     size_t memory_max;
     void (*on_data)(struct tcp_end *end, uint64_t now_ns, size_t size); /* optional */
@@ -42,7 +42,7 @@ struct tcp_net {
     uint32_t element_count;
     struct element sink; /* the end of every path: hands packets to their endpoint */
     struct blob *pattern;
-    uint64_t packets;    /* on their way */
+    uint64_t packets; /* on their way */
     /* Called with each segment that an end sends; false loses it. Optional. */
     bool (*filter)(struct tcp_end *from, const struct tcp_segment *s);
     uint64_t duplicate_ppm; /* packets that are sent twice */
@@ -53,11 +53,11 @@ void tcp_net_init(struct tcp_net *n);
 void tcp_net_deinit(struct tcp_net *n);
 /* Puts an element before `after` (NULL: the sink); returns it. The net frees it. */
 struct element *tcp_net_add(struct tcp_net *n, struct element *e, struct element *after);
-struct element *tcp_net_link(struct tcp_net *n, uint64_t rate_bps, uint64_t delay_ns, uint64_t queue_size,
-                             struct element *after);
+struct element *tcp_net_link(struct tcp_net *n, uint64_t rate_bps, uint64_t delay_ns,
+                             uint64_t queue_size, struct element *after);
 /* A pair of endpoints; the first dials when it is told to (tcp_net_dial). */
-struct tcp_end *tcp_net_pair(struct tcp_net *n, const struct tcp_config *config, struct element *there,
-                             struct element *back);
+struct tcp_end *tcp_net_pair(struct tcp_net *n, const struct tcp_config *config,
+                             struct element *there, struct element *back);
 void tcp_net_dial(struct tcp_end *end);
 void tcp_net_write(struct tcp_end *end, uint64_t size); /* so many bytes more */
 void tcp_net_finish(struct tcp_end *end);               /* FIN after them */
@@ -65,6 +65,7 @@ void tcp_net_abort(struct tcp_end *end);
 void tcp_net_pause(struct tcp_end *end, bool paused);
 void tcp_net_run(struct tcp_net *n, uint64_t until_ns);
 /* Runs until `end` has received so many bytes in all; false when until_ns came first. */
-bool tcp_net_run_to(struct tcp_net *n, const struct tcp_end *end, uint64_t received, uint64_t until_ns);
+bool tcp_net_run_to(struct tcp_net *n, const struct tcp_end *end, uint64_t received,
+                    uint64_t until_ns);
 
 #endif

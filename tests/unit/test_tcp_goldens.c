@@ -1,4 +1,5 @@
-/* Transfers whose times are known in closed form or were measured elsewhere: G1 to G5 of the golden cases. */
+/* Transfers whose times are known in closed form or were measured elsewhere: G1 to G5 of the golden
+ * cases. */
 #include "tests/lib/tcp_net.h"
 #include "tests/lib/test.h"
 
@@ -35,8 +36,8 @@ static uint64_t transfer(struct tcp_end *end, uint64_t size)
 }
 
 /* A connection that was just opened over two equal links. */
-static struct tcp_end *open_pair(struct tcp_net *n, const struct tcp_config *config, uint64_t rate_bps,
-                                 uint64_t one_way_ns)
+static struct tcp_end *open_pair(struct tcp_net *n, const struct tcp_config *config,
+                                 uint64_t rate_bps, uint64_t one_way_ns)
 {
     struct element *there, *back;
     struct tcp_end *end;
@@ -51,7 +52,8 @@ static struct tcp_end *open_pair(struct tcp_net *n, const struct tcp_config *con
     return end;
 }
 
-/* Flights that `size` bytes take when the first is `window` segments and each is twice the one before. */
+/* Flights that `size` bytes take when the first is `window` segments and each is twice the one
+ * before. */
 static uint64_t flights(uint64_t size, uint64_t window)
 {
     uint64_t count = 0;
@@ -63,8 +65,10 @@ static uint64_t flights(uint64_t size, uint64_t window)
 
 static void a_cold_transfer_takes_the_flights_of_its_size(void **state)
 {
-    static const uint64_t sizes[] = {1024, 10240, 50000, 98304, 131072, 262144, 500000, 1000000, 5000000};
-    static const uint64_t ten[] = {1, 1, 3, 3, 4, 5, 6, 7, 9}, one[] = {1, 4, 6, 7, 7, 8, 9, 10, 12};
+    static const uint64_t sizes[] = {1024,   10240,  50000,   98304,  131072,
+                                     262144, 500000, 1000000, 5000000};
+    static const uint64_t ten[] = {1, 1, 3, 3, 4, 5, 6, 7, 9},
+                          one[] = {1, 4, 6, 7, 7, 8, 9, 10, 12};
 
     (void)state;
     for (size_t i = 0; i < 4 * sizeof sizes / sizeof *sizes; i++) {
@@ -75,7 +79,8 @@ static void a_cold_transfer_takes_the_flights_of_its_size(void **state)
         config.initial_window = i / 2 % 2 ? 1 : 10;
         want_ns = (2 * (i / 2 % 2 ? one : ten)[i / 4] - 1) * rtt_ns / 2;
         took_ns = transfer(open_pair(&n, &config, 0, rtt_ns / 2), size);
-        show(config.initial_window == 1 ? "G2 one segment, bytes" : "G2 ten segments, bytes", size, took_ns, want_ns);
+        show(config.initial_window == 1 ? "G2 one segment, bytes" : "G2 ten segments, bytes", size,
+             took_ns, want_ns);
         assert_within(took_ns, want_ns, 2);
         tcp_net_deinit(&n);
     }
@@ -138,7 +143,8 @@ static void a_pause_shrinks_the_window_once_a_timeout(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
-        /* Idle is what passed since the last segment left: it travelled 50 ms before the pause began. */
+        /* Idle is what passed since the last segment left: it travelled 50 ms before the pause
+         * began. */
         uint64_t idle_ns = pauses_ms[i] * MS + 50 * MS, want_ns, took_ns;
         uint32_t window, shrunk;
 
@@ -184,7 +190,8 @@ static void a_transfer_is_slower_than_ideal_by_its_slow_start(void **state)
     show("G4 cold, bytes", 1000000, cold_ns, ideal_large_ns);
     show("G4 warm, bytes", 1000000, warm_ns, ideal_large_ns);
     assert_within(small_ns, ideal_small_ns, 1);
-    assert_true(cold_ns >= ideal_large_ns + 5 * 200 * MS && cold_ns <= ideal_large_ns + 6 * 200 * MS);
+    assert_true(cold_ns >= ideal_large_ns + 5 * 200 * MS &&
+                cold_ns <= ideal_large_ns + 6 * 200 * MS);
     assert_true(warm_ns >= ideal_large_ns && warm_ns < ideal_large_ns + 210 * MS);
     tcp_net_deinit(&n);
 }

@@ -24,14 +24,15 @@ static uint32_t lose_from;  /* from this end */
 static bool watch(struct tcp_end *from, const struct tcp_segment *s)
 {
     assert_true(sent_count < LOG_MAX);
-    sent[sent_count++] = (struct sent){.at_ns = from->net->now_ns,
-                                       .seq = s->seq,
-                                       .ack = s->ack,
-                                       .end = from->index,
-                                       .window = s->window,
-                                       .sack_count = s->sack_count,
-                                       .size = s->bytes.size,
-                                       .flags = (uint8_t)(s->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST))};
+    sent[sent_count++] =
+        (struct sent){.at_ns = from->net->now_ns,
+                      .seq = s->seq,
+                      .ack = s->ack,
+                      .end = from->index,
+                      .window = s->window,
+                      .sack_count = s->sack_count,
+                      .size = s->bytes.size,
+                      .flags = (uint8_t)(s->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST))};
     if (lose_count && from->index == lose_from && (s->flags & lose_flags)) {
         lose_count--;
         return false;
@@ -212,7 +213,8 @@ static void a_lost_fin_is_sent_again(void **state)
     tcp_net_deinit(&n);
 }
 
-/* The last ACK is lost, its sender is gone: a host without the connection answers as TIME_WAIT would. */
+/* The last ACK is lost, its sender is gone: a host without the connection answers as TIME_WAIT
+ * would. */
 static void a_fin_to_nobody_is_acknowledged(void **state)
 {
     struct tcp_config config = tcp_config_default();
@@ -522,18 +524,20 @@ static void garbage_is_survived(void **state)
         rng_init(&r, seed, "garbage");
         tcp_net_write(a, 20000);
         for (int i = 0; i < 40 && tcp_error(a->tcp) == 0; i++) {
-            struct tcp_segment s = {.seq = rng_below(&r, 4) ? rng_below(&r, 60000) : rng_next(&r) >> 1,
-                                    .ack = rng_below(&r, 4) ? rng_below(&r, 30000) : rng_next(&r) >> 1,
-                                    .sent_ns = rng_below(&r, SECOND),
-                                    .echo_ns = rng_below(&r, n.now_ns + 1),
-                                    .window = (uint32_t)rng_below(&r, 100000),
-                                    .mss = (uint16_t)rng_next(&r),
-                                    .flags = (uint8_t)(rng_next(&r) & ~(uint64_t)(i < 30 ? TCP_RST : 0)),
-                                    .sack_count = (uint8_t)rng_below(&r, TCP_SACKS_MAX + 1)};
+            struct tcp_segment s = {
+                .seq = rng_below(&r, 4) ? rng_below(&r, 60000) : rng_next(&r) >> 1,
+                .ack = rng_below(&r, 4) ? rng_below(&r, 30000) : rng_next(&r) >> 1,
+                .sent_ns = rng_below(&r, SECOND),
+                .echo_ns = rng_below(&r, n.now_ns + 1),
+                .window = (uint32_t)rng_below(&r, 100000),
+                .mss = (uint16_t)rng_next(&r),
+                .flags = (uint8_t)(rng_next(&r) & ~(uint64_t)(i < 30 ? TCP_RST : 0)),
+                .sack_count = (uint8_t)rng_below(&r, TCP_SACKS_MAX + 1)};
             uint8_t bytes[3000] = {0};
 
             for (int j = 0; j < TCP_SACKS_MAX; j++)
-                s.sacks[j] = (struct tcp_sack){(int32_t)rng_below(&r, 40000) - 5000, (int32_t)rng_below(&r, 40000)};
+                s.sacks[j] = (struct tcp_sack){(int32_t)rng_below(&r, 40000) - 5000,
+                                               (int32_t)rng_below(&r, 40000)};
             chain_append(&s.bytes, slice_of(bytes, rng_below(&r, sizeof bytes)));
             tcp_input(a->tcp, n.now_ns, &s);
             while (tcp_output(a->tcp, n.now_ns, &out))

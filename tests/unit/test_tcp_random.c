@@ -1,5 +1,6 @@
-/* Whatever the network does to segments, each stream arrives whole, in order, once, and memory stays bounded. The
- * pattern that every stream carries is checked byte for byte as it is read (tests/lib/tcp_net.c). */
+/* Whatever the network does to segments, each stream arrives whole, in order, once, and memory
+ * stays bounded. The pattern that every stream carries is checked byte for byte as it is read
+ * (tests/lib/tcp_net.c). */
 #include "tests/lib/tcp_net.h"
 #include "tests/lib/test.h"
 
@@ -26,8 +27,8 @@ static bool half(struct rng *r)
 
 static struct element *path(struct tcp_net *n, struct weather *w)
 {
-    struct element *delay =
-        tcp_net_add(n, element_delay_new(rng_next(&w->r), w->delay_ns, w->jitter_ns, w->reorder), NULL);
+    struct element *delay = tcp_net_add(
+        n, element_delay_new(rng_next(&w->r), w->delay_ns, w->jitter_ns, w->reorder), NULL);
     struct loss_config loss = {.kind = w->burst ? LOSS_BURST : LOSS_RANDOM,
                                .seed = rng_next(&w->r),
                                .ppm = w->loss_ppm,
@@ -38,7 +39,8 @@ static struct element *path(struct tcp_net *n, struct weather *w)
 
     if (half(&w->r))
         return lossy;
-    return tcp_net_link(n, 1000000 + rng_below(&w->r, 50000000), 0, 20000 + rng_below(&w->r, 100000), lossy);
+    return tcp_net_link(n, 1000000 + rng_below(&w->r, 50000000), 0,
+                        20000 + rng_below(&w->r, 100000), lossy);
 }
 
 static struct tcp_config any_config(struct rng *r)
@@ -98,9 +100,10 @@ static void one_connection(uint64_t seed)
     tcp_net_finish(b);
     tcp_net_run(&n, n.now_ns + limit);
     if (a->peer->received != there || a->received != back || a->tcp || b->tcp)
-        printf("seed %llu: %llu of %llu there, %llu of %llu back, %s %s, errors %d %d\n", (unsigned long long)seed,
-               (unsigned long long)b->received, (unsigned long long)there, (unsigned long long)a->received,
-               (unsigned long long)back, a->tcp ? "open" : "over", b->tcp ? "open" : "over", a->error, b->error);
+        printf("seed %llu: %llu of %llu there, %llu of %llu back, %s %s, errors %d %d\n",
+               (unsigned long long)seed, (unsigned long long)b->received, (unsigned long long)there,
+               (unsigned long long)a->received, (unsigned long long)back, a->tcp ? "open" : "over",
+               b->tcp ? "open" : "over", a->error, b->error);
     assert_int_equal(b->received, there);
     assert_int_equal(a->received, back);
     assert_null(a->tcp);
@@ -125,7 +128,8 @@ static void any_network_delivers_each_stream_whole_and_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_network_delivers_each_stream_whole_and_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_network_delivers_each_stream_whole_and_once)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

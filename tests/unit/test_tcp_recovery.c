@@ -1,4 +1,5 @@
-/* Losses: the scoreboard on both sides against brute force, when what is sent again, and what the window does. */
+/* Losses: the scoreboard on both sides against brute force, when what is sent again, and what the
+ * window does. */
 #include "tests/lib/tcp_net.h"
 #include "tests/lib/test.h"
 
@@ -33,7 +34,8 @@ static struct tcp *connected(const struct tcp_config *config, uint64_t now_ns)
 
 static struct tcp_segment far_ack(uint64_t ack)
 {
-    return (struct tcp_segment){.seq = 1, .ack = ack, .window = 1u << 30, .echo_ns = TIME_NEVER, .flags = TCP_ACK};
+    return (struct tcp_segment){
+        .seq = 1, .ack = ack, .window = 1u << 30, .echo_ns = TIME_NEVER, .flags = TCP_ACK};
 }
 
 static void write_segments(struct tcp *t, uint64_t now_ns, uint32_t count)
@@ -76,7 +78,8 @@ static struct tcp_sack tell_run(struct far *f, uint32_t at)
         end++;
     for (uint32_t i = start; i < end; i++)
         f->told[i] = true;
-    return (struct tcp_sack){(int32_t)((start - f->first_missing) * MSS), (int32_t)((end - f->first_missing) * MSS)};
+    return (struct tcp_sack){(int32_t)((start - f->first_missing) * MSS),
+                             (int32_t)((end - f->first_missing) * MSS)};
 }
 
 static struct tcp_segment far_answer(struct far *f, struct rng *r, uint32_t at)
@@ -125,7 +128,8 @@ static void the_scoreboard_agrees_with_brute_force(void **state)
             struct tcp_segment s;
             struct tcp_info info;
 
-            if (at < f.first_missing || f.arrived[at] || (at == f.first_missing && rng_below(&r, 4)))
+            if (at < f.first_missing || f.arrived[at] ||
+                (at == f.first_missing && rng_below(&r, 4)))
                 continue;
             s = far_answer(&f, &r, at);
             now += MS / 10;
@@ -198,15 +202,16 @@ static void the_receivers_blocks_agree_with_brute_force(void **state)
 
 /* ---- when what is sent again ---- */
 
-static struct tcp_end *lossy_pair(struct tcp_net *n, const struct tcp_config *config, const uint64_t *lost,
-                                  uint32_t lost_count)
+static struct tcp_end *lossy_pair(struct tcp_net *n, const struct tcp_config *config,
+                                  const uint64_t *lost, uint32_t lost_count)
 {
     struct loss_config loss = {.kind = LOSS_LIST, .list = lost, .list_count = lost_count};
     struct element *there, *back;
     struct tcp_end *a;
 
     tcp_net_init(n);
-    there = tcp_net_add(n, element_loss_new(&loss), tcp_net_link(n, 0, 10 * MS, QUEUE_ENDLESS, NULL));
+    there =
+        tcp_net_add(n, element_loss_new(&loss), tcp_net_link(n, 0, 10 * MS, QUEUE_ENDLESS, NULL));
     back = tcp_net_link(n, 0, 10 * MS, QUEUE_ENDLESS, NULL);
     a = tcp_net_pair(n, config, there, back);
     tcp_net_dial(a); /* SYN and ACK are packets 0 and 1 */
@@ -215,8 +220,8 @@ static struct tcp_end *lossy_pair(struct tcp_net *n, const struct tcp_config *co
 }
 
 /* Time from the write of ten segments to the last byte, in microseconds. */
-static uint64_t ten_segments_us(const struct tcp_config *config, const uint64_t *lost, uint32_t lost_count,
-                                struct tcp_info *info)
+static uint64_t ten_segments_us(const struct tcp_config *config, const uint64_t *lost,
+                                uint32_t lost_count, struct tcp_info *info)
 {
     struct tcp_net n;
     struct tcp_end *a = lossy_pair(&n, config, lost, lost_count);
@@ -257,13 +262,14 @@ static void a_lost_tail_is_probed_after_two_round_trips(void **state)
     struct tcp_info info;
 
     (void)state;
-    /* ACKs at 20 ms; two round trips and 2 ms later the last one goes again; its SACK at 82 ms shows that the other
-     * two are missing, and lets one go; the answer at 102 ms the other. */
+    /* ACKs at 20 ms; two round trips and 2 ms later the last one goes again; its SACK at 82 ms
+     * shows that the other two are missing, and lets one go; the answer at 102 ms the other. */
     assert_int_equal(ten_segments_us(&config, lost, 3, &info), 112000);
     assert_int_equal(info.probes, 1);
     assert_int_equal(info.timeouts, 0);
     config.tlp = false;
-    /* Without: a timeout of round trip + 200 ms after those ACKs, then F-RTO and slow start from one. */
+    /* Without: a timeout of round trip + 200 ms after those ACKs, then F-RTO and slow start from
+     * one. */
     assert_in_range(ten_segments_us(&config, lost, 3, &info), 250000, 291000);
     assert_int_equal(info.timeouts, 1);
 }
@@ -275,7 +281,8 @@ static void a_lost_last_segment_waits_for_the_delayed_ack(void **state)
     struct tcp_info info;
 
     (void)state;
-    /* One segment out: its ACK could be a delayed one, so the probe waits as long as a timeout: 20 + 220 + 10. */
+    /* One segment out: its ACK could be a delayed one, so the probe waits as long as a timeout: 20
+     * + 220 + 10. */
     assert_int_equal(ten_segments_us(&config, lost, 1, &info), 250000);
     assert_int_equal(info.probes, 1);
     assert_int_equal(info.timeouts, 0);
@@ -297,8 +304,8 @@ static void timeouts_double_when_all_is_lost(void **state)
 
 /* ---- the window ---- */
 
-static void window_pair(struct tcp_config *config, struct tcp_net *n, struct tcp_end **a, uint64_t one_way_ns,
-                        uint64_t lost)
+static void window_pair(struct tcp_config *config, struct tcp_net *n, struct tcp_end **a,
+                        uint64_t one_way_ns, uint64_t lost)
 {
     struct loss_config loss = {.kind = LOSS_LIST, .list = &lost, .list_count = 1};
     struct element *there, *back;
@@ -308,7 +315,8 @@ static void window_pair(struct tcp_config *config, struct tcp_net *n, struct tcp
     config->receive_buffer = 64 << 20;
     config->quick_acks = 255;
     tcp_net_init(n);
-    there = tcp_net_add(n, element_loss_new(&loss), tcp_net_link(n, 0, one_way_ns, QUEUE_ENDLESS, NULL));
+    there = tcp_net_add(n, element_loss_new(&loss),
+                        tcp_net_link(n, 0, one_way_ns, QUEUE_ENDLESS, NULL));
     back = tcp_net_link(n, 0, one_way_ns, QUEUE_ENDLESS, NULL);
     *a = tcp_net_pair(n, config, there, back);
     tcp_net_dial(*a);
@@ -369,8 +377,8 @@ static void cubic_follows_its_cubic(void **state)
         tcp_net_run(&n, start_ns + at_ms * MS);
         cwnd = tcp_info(a->tcp).cwnd;
         if (getenv("GOLDENS"))
-            printf("cubic after %5llu ms: %5u, closed form %5lld\n", (unsigned long long)at_ms, cwnd,
-                   (long long)want);
+            printf("cubic after %5llu ms: %5u, closed form %5lld\n", (unsigned long long)at_ms,
+                   cwnd, (long long)want);
         assert_in_range(cwnd, want * 96 / 100, want * 104 / 100);
     }
     tcp_net_deinit(&n);

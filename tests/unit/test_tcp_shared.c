@@ -1,5 +1,5 @@
-/* Connections that share links: incast, fairness, full buffers, and how much of a link transfers use (the golden
- * cases G7 and G8, and Shadow's transfer matrix). */
+/* Connections that share links: incast, fairness, full buffers, and how much of a link transfers
+ * use (the golden cases G7 and G8, and Shadow's transfer matrix). */
 #include "tests/lib/tcp_net.h"
 #include "tests/lib/test.h"
 
@@ -33,8 +33,8 @@ static void note_finish(struct tcp_end *end, uint64_t now_ns, size_t size)
         f->at_ns[f->count++] = now_ns;
 }
 
-static struct tcp_end *open_stream(struct tcp_net *n, const struct tcp_config *config, struct element *there,
-                                   struct element *back, struct finish *f)
+static struct tcp_end *open_stream(struct tcp_net *n, const struct tcp_config *config,
+                                   struct element *there, struct element *back, struct finish *f)
 {
     struct tcp_end *end = tcp_net_pair(n, config, there, back);
 
@@ -123,8 +123,8 @@ static void eight_senders_to_one_downlink_all_arrive(void **state)
 }
 
 /* Two long transfers through one link: the bytes of each in the second half of the time. */
-static void share(const struct tcp_config *config, const struct queue_config *queue, const uint64_t one_way_ns[2],
-                  uint64_t bytes[2])
+static void share(const struct tcp_config *config, const struct queue_config *queue,
+                  const uint64_t one_way_ns[2], uint64_t bytes[2])
 {
     struct element *down;
     struct tcp_net n;
@@ -139,10 +139,10 @@ static void share(const struct tcp_config *config, const struct queue_config *qu
         tcp_net_run(&n, n.now_ns + SECOND);
         tcp_net_write(ends[i], 1ull << 40);
     }
-    tcp_net_run(&n, 40 * SECOND);
+    tcp_net_run(&n, 15 * SECOND);
     half[0] = ends[0]->peer->received;
     half[1] = ends[1]->peer->received;
-    tcp_net_run(&n, 120 * SECOND);
+    tcp_net_run(&n, 45 * SECOND);
     for (int i = 0; i < 2; i++)
         bytes[i] = ends[i]->peer->received - half[i];
     tcp_net_deinit(&n);
@@ -154,7 +154,7 @@ static void equal_flows_share_a_link_fairly(void **state)
     struct queue_config queues[] = {{.kind = QUEUE_DROP_TAIL, .size_max = 100000},
                                     {.kind = QUEUE_CODEL, .size_max = 1000000},
                                     {.kind = QUEUE_FQ_CODEL, .size_max = 1000000}};
-    uint64_t bytes[2], all = 20 * MBIT / 8 * 80;
+    uint64_t bytes[2], all = 20 * MBIT / 8 * 30;
 
     (void)state;
     for (int i = 0; i < 6; i++) {
@@ -165,13 +165,13 @@ static void equal_flows_share_a_link_fairly(void **state)
         share(&config, &queues[i % 3], same, bytes);
         more = bytes[0] > bytes[1] ? bytes[0] : bytes[1];
         less = bytes[0] + bytes[1] - more;
-        show("G8 equal flows: shares, use", (double)bytes[0] / (double)all, (double)bytes[1] / (double)all,
-             (double)(more + less) / (double)all);
+        show("G8 equal flows: shares, use", (double)bytes[0] / (double)all,
+             (double)bytes[1] / (double)all, (double)(more + less) / (double)all);
         assert_true(2 * less > more);
         assert_true((more + less) * 100 > all * 85);
         share(&config, &queues[i % 3], unequal, bytes);
-        show("G8 unequal round trips: shares, use", (double)bytes[0] / (double)all, (double)bytes[1] / (double)all,
-             (double)(bytes[0] + bytes[1]) / (double)all);
+        show("G8 unequal round trips: shares, use", (double)bytes[0] / (double)all,
+             (double)bytes[1] / (double)all, (double)(bytes[0] + bytes[1]) / (double)all);
         if (i % 3 == 2) /* fair queueing does not care about the round trip */
             assert_true(bytes[1] * 100 > bytes[0] * 65);
         else
@@ -279,22 +279,32 @@ static uint64_t use_permille(const struct cell *c)
 static void transfers_use_the_link(void **state)
 {
     static const struct cell cells[] = {
-        {1 * MBIT, 300 * MS, 60 * SECOND, 1, 88},     {1 * MBIT, 300 * MS, 60 * SECOND, 10, 88},
-        {10 * MBIT, 200 * MS, 60 * SECOND, 1, 92},    {10 * MBIT, 200 * MS, 30 * SECOND, 10, 92},
-        {10 * MBIT, 200 * MS, 30 * SECOND, 100, 92},  {100 * MBIT, 100 * MS, 15 * SECOND, 10, 96},
-        {1000 * MBIT, 10 * MS, 2 * SECOND, 10, 96},   {1 * MBIT, 300 * MS, 300 * SECOND, 100, 88},
-        {1 * MBIT, 300 * MS, 600 * SECOND, 1000, 88}, {10 * MBIT, 200 * MS, 120 * SECOND, 1000, 92},
-        {100 * MBIT, 100 * MS, 90 * SECOND, 1, 96},   {100 * MBIT, 100 * MS, 30 * SECOND, 100, 96},
-        {100 * MBIT, 100 * MS, 30 * SECOND, 1000, 96}, {1000 * MBIT, 10 * MS, 20 * SECOND, 1, 96},
-        {1000 * MBIT, 10 * MS, 10 * SECOND, 100, 96}, {1000 * MBIT, 10 * MS, 10 * SECOND, 1000, 96},
+        {1 * MBIT, 300 * MS, 60 * SECOND, 1, 88},
+        {1 * MBIT, 300 * MS, 60 * SECOND, 10, 88},
+        {10 * MBIT, 200 * MS, 60 * SECOND, 1, 92},
+        {10 * MBIT, 200 * MS, 30 * SECOND, 10, 92},
+        {10 * MBIT, 200 * MS, 30 * SECOND, 100, 92},
+        {100 * MBIT, 100 * MS, 15 * SECOND, 10, 96},
+        {1000 * MBIT, 10 * MS, 2 * SECOND, 10, 96},
+        {1 * MBIT, 300 * MS, 300 * SECOND, 100, 88},
+        {1 * MBIT, 300 * MS, 600 * SECOND, 1000, 88},
+        {10 * MBIT, 200 * MS, 120 * SECOND, 1000, 92},
+        {100 * MBIT, 100 * MS, 90 * SECOND, 1, 96},
+        {100 * MBIT, 100 * MS, 30 * SECOND, 100, 96},
+        {100 * MBIT, 100 * MS, 30 * SECOND, 1000, 96},
+        {1000 * MBIT, 10 * MS, 20 * SECOND, 1, 96},
+        {1000 * MBIT, 10 * MS, 10 * SECOND, 100, 96},
+        {1000 * MBIT, 10 * MS, 10 * SECOND, 1000, 96},
     };
-    size_t count = getenv("TCP_MATRIX") ? sizeof cells / sizeof *cells : 6; /* the rest takes a minute */
+    size_t count =
+        getenv("TCP_MATRIX") ? sizeof cells / sizeof *cells : 6; /* the rest takes a minute */
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
         uint64_t permille = use_permille(&cells[i]);
 
-        show("matrix: Mbit/s, streams, use", (double)cells[i].rate_bps / 1e6, cells[i].streams, (double)permille / 1e3);
+        show("matrix: Mbit/s, streams, use", (double)cells[i].rate_bps / 1e6, cells[i].streams,
+             (double)permille / 1e3);
         if (!getenv("GOLDENS"))
             assert_true(permille >= 10ull * cells[i].percent);
     }
@@ -303,7 +313,8 @@ static void transfers_use_the_link(void **state)
 /* Shadow's fixed sizes: streams, repetitions, bytes. */
 static void every_fixed_transfer_completes(void **state)
 {
-    static const uint64_t sizes[][3] = {{1, 1000, 1}, {1, 100, 1024}, {1, 10, 1 << 20}, {10, 1, 1 << 20}, {100, 10, 1024}, {1000, 1, 1}};
+    static const uint64_t sizes[][3] = {{1, 1000, 1},     {1, 100, 1024},  {1, 10, 1 << 20},
+                                        {10, 1, 1 << 20}, {100, 10, 1024}, {1000, 1, 1}};
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -321,7 +332,8 @@ static void every_fixed_transfer_completes(void **state)
             for (uint32_t j = 0; j < n.end_count; j += 2)
                 tcp_net_write(n.ends[j], sizes[i][2]);
             for (uint32_t j = 0; j < n.end_count; j += 2)
-                assert_true(tcp_net_run_to(&n, n.ends[j]->peer, (k + 1) * sizes[i][2], n.now_ns + 60 * SECOND));
+                assert_true(tcp_net_run_to(&n, n.ends[j]->peer, (k + 1) * sizes[i][2],
+                                           n.now_ns + 60 * SECOND));
         }
         tcp_net_deinit(&n);
     }
