@@ -53,7 +53,7 @@ demo:
 test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
-	$(MAKE) unit replay architecture cli live suite
+	$(MAKE) unit replay architecture cli live
 
 help:
 	@sed -n 's/^## //p' Makefile
