@@ -27,13 +27,13 @@ static struct endpoint address(uint32_t node)
     return endpoint_ip4(0x0a000001u + node, 4001);
 }
 
-/* Buffers of a given size do not grow. As with SO_RCVBUF, half of a receive buffer is for the kernel's own use. */
+/* Buffers of a given size do not grow. */
 static struct tcp_config tcp_of(const struct scenario_network *n)
 {
     struct tcp_config tcp = tcp_config_default();
 
     tcp.send_buffer = n->send_buffer_size;
-    tcp.receive_buffer = 2 * n->receive_buffer_size;
+    tcp.receive_buffer = n->receive_buffer_size;
     return tcp;
 }
 

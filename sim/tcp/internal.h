@@ -171,8 +171,9 @@ struct tcp {
     uint64_t echo_ns;
     struct chain inbox;
     struct early *early;
-    uint32_t receive_buffer, window_limit; /* window_limit: opens as segments come */
-    uint32_t tune_space, receive_rtt_us;   /* the latter times 8 */
+    uint32_t receive_space,
+        window_limit; /* bytes that may be held; what is offered opens as segments come */
+    uint32_t tune_space, receive_rtt_us; /* the latter times 8 */
     uint64_t tune_seq, tune_ns, receive_rtt_seq, receive_rtt_ns;
     union {
         struct cubic cubic;

@@ -8,6 +8,8 @@
 #define ACK_WAIT_MAX_NS (200ull * NS_PER_MS) /* of an interactive connection */
 #define ACK_WAIT_MAX_BULK_NS (500ull * NS_PER_MS)
 #define RECEIVE_MSS_FIRST 536
+#define RECEIVE_OVERHEAD                                                                           \
+    904 /* what Linux charges the receive buffer for a segment besides its payload */
 #define SYN_WINDOW_MAX 65535u
 #define GROWING_SIZE_MIN 128 /* smaller segments do not open the window */
 
@@ -176,10 +178,20 @@ void receive_put_sacks(struct tcp *t, struct tcp_segment *s)
 
 /* ---- the window ---- */
 
+/* What fits into a buffer that is charged for each segment's overhead as well. */
+static uint64_t payload_of(const struct tcp *t, uint64_t buffer)
+{
+    return buffer * t->mss / (t->mss + RECEIVE_OVERHEAD);
+}
+
 void receive_start(struct tcp *t)
 {
-    uint32_t space = t->receive_buffer / 2;
+    uint32_t space;
 
+    t->receive_space =
+        (uint32_t)(t->config->receive_buffer ? t->config->receive_buffer
+                                             : payload_of(t, t->config->receive_buffer_initial));
+    space = t->receive_space;
     t->window_limit = space < SYN_WINDOW_MAX ? space : SYN_WINDOW_MAX;
     if (t->window_limit > t->mss)
         t->window_limit -= t->window_limit % t->mss;
@@ -196,7 +208,7 @@ static uint64_t space_held(const struct tcp *t)
 
 static uint64_t space_free(const struct tcp *t)
 {
-    uint64_t full = t->receive_buffer / 2, held = space_held(t);
+    uint64_t full = t->receive_space, held = space_held(t);
 
     return held < full ? full - held : 0;
 }
@@ -204,7 +216,7 @@ static uint64_t space_free(const struct tcp *t)
 /* The window that could be offered now, before the rule that its right edge never goes back. */
 static uint64_t window_now(const struct tcp *t)
 {
-    uint64_t full = t->receive_buffer / 2, space = space_free(t);
+    uint64_t full = t->receive_space, space = space_free(t);
     uint64_t unit = 1u << WINDOW_SCALE;
     uint64_t least = t->receive_mss < full ? t->receive_mss : full;
 
@@ -221,7 +233,7 @@ uint64_t receive_window(struct tcp *t, uint64_t now_ns)
     uint64_t offered = t->offered_end > t->received ? t->offered_end - t->received : 0;
 
     (void)now_ns;
-    if (space_free(t) < t->receive_buffer / 4)
+    if (space_free(t) < t->receive_space / 2)
         t->quick_acks = 0;
     if (window < offered)
         window = offered;
@@ -231,7 +243,7 @@ uint64_t receive_window(struct tcp *t, uint64_t now_ns)
 
 static void open_window(struct tcp *t, size_t size)
 {
-    uint64_t room = t->receive_buffer / 2, free_bytes = space_free(t), step = 2ull * t->mss;
+    uint64_t room = t->receive_space, free_bytes = space_free(t), step = 2ull * t->mss;
 
     if (free_bytes < room)
         room = free_bytes;
@@ -241,6 +253,7 @@ static void open_window(struct tcp *t, size_t size)
     if (step < 2 * size)
         step = 2 * size;
     t->window_limit += (uint32_t)(step < room ? step : room);
+    t->quick_acks |= 1; /* the sender shall hear of it */
 }
 
 /* Once a round trip: a buffer for twice of what the reader took in it, and more while that grows.
@@ -254,10 +267,10 @@ static void tune_buffer(struct tcp *t, uint64_t now_ns)
     if (copied > t->tune_space && t->config->receive_buffer == 0) {
         window = 2 * copied + 16ull * t->mss;
         window += 2 * (window * (copied - t->tune_space) / t->tune_space);
-        if (window > t->config->receive_buffer_max / 2)
-            window = t->config->receive_buffer_max / 2;
-        if (2 * window > t->receive_buffer)
-            t->receive_buffer = (uint32_t)(2 * window);
+        if (window > payload_of(t, t->config->receive_buffer_max))
+            window = payload_of(t, t->config->receive_buffer_max);
+        if (window > t->receive_space)
+            t->receive_space = (uint32_t)window;
     }
     if (copied > t->tune_space)
         t->tune_space = (uint32_t)copied;
@@ -295,7 +308,7 @@ static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment
 
 static void be_quick(struct tcp *t)
 {
-    uint64_t most = t->receive_buffer / 2 / (2u * t->receive_mss);
+    uint64_t most = t->receive_space / (2u * t->receive_mss);
 
     if (most == 0)
         most = 2;
@@ -314,7 +327,7 @@ static void be_alert(struct tcp *t)
     t->ack_now = true;
 }
 
-static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size)
+static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size, bool pushed)
 {
     uint64_t gap_us = (now_ns - t->received_ns) / NS_PER_US, rto_us = t->rto_ns / NS_PER_US;
     uint32_t least_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
@@ -334,6 +347,7 @@ static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size)
     t->received_ns = now_ns;
     if (size >= t->receive_mss) {
         t->receive_mss = (uint16_t)(size < t->mss ? size : t->mss);
+        t->ack_pushed |= pushed && size == t->receive_mss; /* the end of a write may come with it */
         return;
     }
     t->ack_pushed_again = t->ack_pushed;
@@ -395,7 +409,7 @@ void receive_was_read(struct tcp *t, uint64_t now_ns, size_t size)
     if (t->ack_later && (t->received > t->acked + t->receive_mss || t->ack_pushed_again ||
                          (t->ack_pushed && !t->pingpong)))
         t->ack_now = true;
-    if (t->ack_now || 2 * offered > t->receive_buffer / 2)
+    if (t->ack_now || 2 * offered > t->receive_space)
         return;
     window = window_now(t);
     if (window && window >= 2 * offered)
@@ -508,7 +522,7 @@ void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     measure_rtt(t, now_ns, s);
     open_window(t, s->bytes.size);
     if (size)
-        learn_rhythm(t, now_ns, size);
+        learn_rhythm(t, now_ns, size, (s->flags & TCP_PUSH) != 0);
     accept_bytes(t, &s->bytes);
     if ((s->flags & TCP_FIN) && end == t->received)
         finish(t);

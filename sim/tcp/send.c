@@ -139,6 +139,8 @@ static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint
     send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
     append_views(t, &s->bytes, &t->cursor_index, &t->cursor_start, t->next, size);
     CHECK(s->bytes.size == size);
+    if (size && t->next + size == t->end)
+        s->flags |= TCP_PUSH;
     number = flight_push(f, t->next, size + (fin ? 1 : 0), now_ns);
     if (fin) {
         flight_record(f, number)->flags |= RECORD_FIN;

@@ -64,9 +64,9 @@ const char *tcp_config_problem(const struct tcp_config *c)
     if ((c->receive_buffer && c->receive_buffer < 4ull * c->mss) ||
         c->receive_buffer_max < 4ull * c->mss || c->receive_buffer_initial < 4ull * c->mss)
         return "receive_buffer: at least four segments";
-    if (c->receive_buffer > 1ull << 31 || c->receive_buffer_max > 1ull << 31 ||
+    if (c->receive_buffer > 1u << 30 || c->receive_buffer_max > 1u << 30 ||
         c->send_buffer > 1u << 30 || c->send_buffer_max > 1u << 30)
-        return "buffers: at most 1 GiB to send, 2 GiB to receive";
+        return "buffers: at most 1 GiB";
     return NULL;
 }
 
@@ -133,8 +133,6 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
     t->send_buffer =
         (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
-    t->receive_buffer = (uint32_t)(config->receive_buffer ? config->receive_buffer
-                                                          : config->receive_buffer_initial);
     t->end = 1;
     return t;
 }
@@ -638,7 +636,7 @@ struct tcp_info tcp_info(const struct tcp *t)
                              .received =
                                  t->received ? t->received - 1 - (t->fin_received ? 1 : 0) : 0,
                              .send_buffer = t->send_buffer,
-                             .receive_buffer = t->receive_buffer,
+                             .receive_space = t->receive_space,
                              .window = t->window_end > t->una ? t->window_end - t->una : 0,
                              .segments_sent = t->counts.sent,
                              .segments_resent = t->counts.resent,

@@ -35,8 +35,9 @@ struct tcp_config {
     bool delayed_ack;
     uint64_t delayed_ack_ns;
     uint32_t quick_acks; /* immediate ACKs at the start */
-    /* Buffers: fixed where not 0, else they begin with `initial` and grow up to `max`. A receive
-     * buffer of n bytes offers a window of n / 2, as in Linux. */
+    /* Buffers: of that many payload bytes where not 0, else they begin with `initial` and grow up
+     * to `max`, which count as the kernel does (tcp_wmem, tcp_rmem): with each segment's overhead.
+     */
     uint64_t send_buffer, send_buffer_initial, send_buffer_max;
     uint64_t receive_buffer, receive_buffer_initial, receive_buffer_max;
     uint64_t rto_initial_ns, rto_min_ns, rto_max_ns;
@@ -55,7 +56,8 @@ enum tcp_flag {
     TCP_FIN = 4,
     TCP_RST = 8,
     TCP_SACK_PERMITTED = 16, /* with SYN */
-    TCP_TIMESTAMP = 32
+    TCP_TIMESTAMP = 32,
+    TCP_PUSH = 64 /* with the last bytes that were written */
 };
 
 #define TCP_SACKS_MAX 4
@@ -136,7 +138,7 @@ struct tcp_info {
     uint64_t rto_ns;
     uint64_t unacked, unsent; /* bytes written: sent but not acknowledged, not sent yet */
     uint64_t received;        /* bytes in order since the start */
-    uint64_t send_buffer, receive_buffer, window; /* sizes now; what the far side lets us send */
+    uint64_t send_buffer, receive_space, window; /* sizes now; what the far side lets us send */
     uint64_t segments_sent, segments_resent, timeouts, probes, undone; /* counters */
 };
 

@@ -354,7 +354,7 @@ static void packets_push_back_when_a_reader_pauses(void **state)
 
     (void)state;
     tcp.send_buffer = 100000;
-    tcp.receive_buffer = 200000;
+    tcp.receive_buffer = 100000;
     d = des_new(&config);
     for (int i = 0; i < 2; i++) {
         struct des_host_config host = {.address = address(i + 1), .up_bps = 50000000, .down_bps = 50000000};

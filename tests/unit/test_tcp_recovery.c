@@ -312,7 +312,7 @@ static void window_pair(struct tcp_config *config, struct tcp_net *n, struct tcp
 
     config->hystart = false;
     config->send_buffer = 32 << 20;
-    config->receive_buffer = 64 << 20;
+    config->receive_buffer = 32 << 20;
     config->quick_acks = 255;
     tcp_net_init(n);
     there = tcp_net_add(n, element_loss_new(&loss),

@@ -168,7 +168,7 @@ static void equal_flows_share_a_link_fairly(void **state)
         show("G8 equal flows: shares, use", (double)bytes[0] / (double)all,
              (double)bytes[1] / (double)all, (double)(more + less) / (double)all);
         assert_true(2 * less > more);
-        assert_true((more + less) * 100 > all * 85);
+        assert_true((more + less) * 100 > all * (i < 3 ? 90u : 80u)); /* CoDel halves NewReno below the link */
         share(&config, &queues[i % 3], unequal, bytes);
         show("G8 unequal round trips: shares, use", (double)bytes[0] / (double)all,
              (double)bytes[1] / (double)all, (double)(bytes[0] + bytes[1]) / (double)all);
