@@ -23,10 +23,12 @@ import (
 
 type gossip struct {
 	node   *node
-	lock   sync.Mutex
+	lock   sync.Mutex // never taken by the tracer: its calls come from the loop that Join and ListPeers wait for
 	topics map[string]*pubsub.Topic
 	cancel map[string]context.CancelFunc
-	count  map[string]int // of control messages, by kind and direction
+
+	countLock sync.Mutex
+	count     map[string]int // of control messages, by kind and direction
 }
 
 func messageID(kind string) (pubsub.MsgIdFunction, error) {
@@ -242,12 +244,14 @@ func (n *node) forge(c command) error {
 }
 
 func (g *gossip) counts() object {
-	g.lock.Lock()
-	defer g.lock.Unlock()
 	o := object{}
+	g.countLock.Lock()
 	for name, count := range g.count {
 		o[name] = count
 	}
+	g.countLock.Unlock()
+	g.lock.Lock()
+	defer g.lock.Unlock()
 	mesh := object{}
 	for name := range g.topics {
 		ids := []string{}
@@ -261,8 +265,8 @@ func (g *gossip) counts() object {
 }
 
 func (g *gossip) tally(direction string, rpc *pubsub.RPC) {
-	g.lock.Lock()
-	defer g.lock.Unlock()
+	g.countLock.Lock()
+	defer g.countLock.Unlock()
 	g.count["publish_"+direction] += len(rpc.GetPublish())
 	control := rpc.GetControl()
 	if control == nil {
@@ -295,9 +299,9 @@ func (g *gossip) RejectMessage(m *pubsub.Message, reason string) {
 	say(object{"ev": "rejected", "reason": reason, "via": m.ReceivedFrom.String()})
 }
 func (g *gossip) DuplicateMessage(*pubsub.Message) {
-	g.lock.Lock()
+	g.countLock.Lock()
 	g.count["duplicates"]++
-	g.lock.Unlock()
+	g.countLock.Unlock()
 }
 func (g *gossip) ThrottlePeer(peer.ID) {}
 func (g *gossip) RecvRPC(rpc *pubsub.RPC) {
