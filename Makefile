@@ -58,13 +58,19 @@ test:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.SECONDARY: # objects are kept
+.PRECIOUS: $(BUILD)/obj/%.o # objects are kept
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC     ,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
+# Made anew when git's word for this tree changes: a result must not carry the name of an older build.
+$(BUILD)/gen/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+FORCE:
+$(BUILD)/obj/sim/run/version.o: $(BUILD)/gen/version
 $(BUILD)/obj/sim/run/version.o: CFLAGS += -DHEARSAY_VERSION='"$(VERSION)"'
 
 $(BUILD)/libstack.a: $(call object,$(STACK))
