@@ -12,6 +12,7 @@ static const struct des_transport *const transports[] = {[DES_TCP_IDEAL] = &tran
 
 struct des *des_new(const struct des_config *config)
 {
+    const uint64_t *least = config->latency_least_ns ? config->latency_least_ns : config->latency_ns;
     size_t cells = (size_t)config->region_count * config->region_count;
     struct des *d = mem_zalloc(sizeof *d);
 
@@ -19,11 +20,14 @@ struct des *des_new(const struct des_config *config)
     d->config = *config;
     d->latency_ns = mem_grow(NULL, cells, sizeof *d->latency_ns);
     memcpy(d->latency_ns, config->latency_ns, cells * sizeof *d->latency_ns);
+    d->least_ns = mem_grow(NULL, cells, sizeof *d->least_ns);
+    memcpy(d->least_ns, least, cells * sizeof *d->least_ns);
     for (size_t i = 0; i < cells; i++)
-        CHECK(d->latency_ns[i] > 0);
+        CHECK(d->least_ns[i] > 0 && d->latency_ns[i] >= d->least_ns[i]);
     d->lane.des = d;
     event_queue_init(&d->lane.queue);
     map_init(&d->by_address, config->seed);
+    map_init(&d->latency_pairs, config->seed);
     d->transport = transports[config->tcp];
     if (d->transport->start)
         d->transport->start(d);
@@ -54,8 +58,10 @@ void des_free(struct des *d)
         d->transport->stop(d);
     mem_free(d->hosts);
     mem_free(d->latency_ns);
+    mem_free(d->least_ns);
     mem_free(d->globals);
     map_deinit(&d->by_address);
+    map_deinit(&d->latency_pairs);
     mem_free(d);
 }
 

@@ -17,6 +17,7 @@ struct des_config {
     uint64_t seed;
     uint32_t region_count;
     const uint64_t *latency_ns; /* one way, [from * region_count + to]; copied; each > 0 */
+    const uint64_t *latency_least_ns; /* none of them falls below this (des_latency_set); NULL: they stay; copied */
     uint32_t jitter_ppm;        /* each packet takes longer by up to this share of the latency, ... */
     uint64_t jitter_ns;         /* ... or by up to this: uniform, and never overtaking in its connection */
     uint64_t queue_size;        /* bytes that an access link may have waiting, each way; 0: default 256 KiB */
@@ -61,6 +62,11 @@ void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, ui
  * the way still arrive; what follows waits for the heal, as retransmission would make it. Only from a global call. */
 int des_partition(struct des *d, const bool *member);
 void des_heal(struct des *d, int slot);
+
+/* Between two hosts alone, in this direction, in place of what lies between their regions. Before the first des_run. */
+void des_latency_pair(struct des *d, uint32_t from, uint32_t to, uint64_t latency_ns);
+/* For what is sent from now on between two regions, in this direction. Only from a global call. */
+void des_latency_set(struct des *d, uint32_t from_region, uint32_t to_region, uint64_t latency_ns);
 
 /* Runs all events up to and including until_ns. False when nothing is left to do at all. */
 bool des_run(struct des *d, uint64_t until_ns);

@@ -157,7 +157,7 @@ static void transmit(struct host *h, struct conn *c, struct packet *p)
         arrival = link_enqueue(&h->up, now, p->bytes.size);
         h->lane->counts.bytes += p->bytes.size;
     }
-    arrival += path_delay_ns(h, c->peer_region);
+    arrival += path_delay_ns(h, c->peer_host, c->peer_region);
     if (arrival < c->last_arrival_ns)
         arrival = c->last_arrival_ns;
     c->last_arrival_ns = arrival;
@@ -180,7 +180,7 @@ static void refuse(struct host *h, const struct packet *p)
     rst->kind = PACKET_RST;
     rst->source = h->index;
     rst->to = p->from;
-    des_post(h, p->source, h->lane->now_ns + path_delay_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
+    des_post(h, p->source, h->lane->now_ns + path_delay_ns(h, p->source, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
 }
 
 static bool cut_off(const struct host *h, const struct conn *c)

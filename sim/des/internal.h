@@ -37,6 +37,7 @@ struct host { /* what every packet needs comes first */
     void *app_ctx;
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
+    bool latency_pairs;   /* it has latencies of its own to some hosts */
     uint64_t sides;       /* bit i: inside partition i */
     uint64_t wake_ns, wake_posted_ns;
     struct link up, down;
@@ -68,11 +69,12 @@ extern const struct des_transport transport_ideal, transport_packet;
 
 struct des {
     struct des_config config;
-    uint64_t *latency_ns;
+    uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
     struct lane lane;
     struct host **hosts;
     uint32_t host_count, host_capacity;
     struct map by_address;
+    struct map latency_pairs; /* of two hosts, from << 32 | to */
     uint64_t partitions;  /* bit i: partition i is in force */
     struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
@@ -92,6 +94,8 @@ void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, voi
 /* path.c */
 bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
 /* One-way latency from one host to another, with this packet's jitter. */
-uint64_t path_delay_ns(struct host *from, uint32_t to_region);
+uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
+/* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
+uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);
 
 #endif

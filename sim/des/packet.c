@@ -204,7 +204,7 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
         return;
     }
     h->lane->counts.bytes += p->size;
-    arrival += path_delay_ns(h, peer->region);
+    arrival += path_delay_ns(h, to, peer->region);
     if (arrival < *last_ns)
         arrival = *last_ns;
     *last_ns = arrival;
