@@ -313,7 +313,7 @@ static void receive_syn(struct host *h, const struct packet *p)
     uint16_t port = (uint16_t)p->to.index;
     struct conn *c;
 
-    if (path_cut(h, h->des->hosts[p->source]))
+    if (path_cut(h, h->des->hosts[p->source]) || h->unreachable)
         return; /* our answer would not get there; the dialler tries again after the heal */
     if (!h->app || h->listen_port != port) {
         refuse(h, p);
