@@ -255,11 +255,11 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
 
     p->source = h->index;
     p->destination = to;
+    p->queued.flow = h->index * 0x9e3779b1u ^ p->from.index * 0x85ebca6bu ^ p->from.generation; /* queues hash it */
     p->queued.size = tcp_segment_size(&p->segment);
     if (path_cut(h, h->des->hosts[to])) {
         drop(h, p);
     } else if (ph->up) {
-        p->queued.flow = (uint32_t)rng_derive(to, "flow", (uint64_t)p->from.generation << 32 | p->from.index);
         wait_in(h, ph->up, EVENT_UP_SENT, p);
     } else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through)) {
         leave(h, p, through, last_ns);
