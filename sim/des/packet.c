@@ -233,7 +233,7 @@ static void leave(struct host *h, struct segment_packet *p, uint64_t at_ns, uint
     struct path_hop hop;
 
     h->lane->counts.bytes += p->queued.size;
-    if (path_losses(h, region, 1)) {
+    if (path_may_lose(h) && path_losses(h, region, 1)) {
         h->lane->counts.lost++;
         lose(p);
         return;
@@ -517,7 +517,7 @@ static void receive(struct host *h, struct segment_packet *p)
 /* The packet has left the downlink. */
 static void come_in(struct host *h, struct segment_packet *p)
 {
-    if (path_losses_down(h, 1)) {
+    if (h->loss && path_losses_down(h, 1)) {
         h->lane->counts.lost++;
         lose(p);
     } else {

@@ -50,6 +50,7 @@ void path_init(struct des *d)
     d->jitter_pair_ns = pairs_copy(d, c->jitter_pair_ns, sizeof *d->jitter_pair_ns);
     d->loss = pairs_copy(d, c->loss, sizeof *d->loss);
     d->jitter = c->jitter ? jitter_new(c->jitter) : NULL;
+    d->jitters = c->jitter || c->jitter_pair_ns || c->jitter_ppm || c->jitter_ns;
     map_init(&d->latency_pairs, c->seed);
     for (size_t i = 0; i < (size_t)c->region_count * c->region_count; i++)
         CHECK(d->least_ns[i] > 0 && d->latency_ns[i] >= d->least_ns[i]);
@@ -146,7 +147,7 @@ uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region)
 {
     uint64_t base = base_ns(from, to, to_region);
 
-    return base + jitter_ns(from, to_region, base);
+    return from->des->jitters ? base + jitter_ns(from, to_region, base) : base;
 }
 
 /* ---- bottlenecks ---- */
