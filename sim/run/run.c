@@ -89,7 +89,7 @@ static void record_links(struct run *run)
         const struct scenario_edge *e = &run->topology.dials[i];
 
         recorder_link(run->recorder, e->from, e->to,
-                      scenario_latency_ns(run->scenario, run->nodes[e->from].region, run->nodes[e->to].region));
+                      scenario_node_latency_ns(run->scenario, &run->nodes[e->from], &run->nodes[e->to]));
     }
 }
 
@@ -147,6 +147,7 @@ static enum run_status plan(struct run *run, struct run_result *result)
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);
+    timeline_build(s, run->nodes, &run->timeline);
     if (run->options->behaviour)
         run->options->behaviour->place(run->options->behaviour->ctx, run->nodes);
     if (topology_build(s, &run->topology, &err) != ERR_OK)
@@ -253,6 +254,7 @@ static void dismantle(struct run *run)
     schedule_free(&run->schedule);
     recorder_free(run->recorder);
     mem_free(run->nodes);
+    timeline_free(&run->timeline);
     mem_free(run->addresses);
     mem_free(run->peers);
     if (run->planned)
@@ -300,7 +302,7 @@ enum run_status run_scenario(const struct scenario *s, const struct run_options 
     if (status == RUN_OK)
         status = open_recorder(&run, result);
     if (status == RUN_OK) {
-        struct world_config world = {s, run.nodes, run.addresses, &run, trace, expect};
+        struct world_config world = {s, run.nodes, run.addresses, &run.timeline, &run, trace, expect};
 
         run.world = run.ops->open(&world, result->error, sizeof result->error);
         status = run.world ? RUN_OK : RUN_FAILED;

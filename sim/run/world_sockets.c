@@ -24,6 +24,11 @@ static const char *refuses(const struct scenario *s, char *out)
             snprintf(out, 256, "events.%u.partition: the sockets backend cannot part loopback (des)", i);
             return out;
         }
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].reach == SCENARIO_UNREACHABLE) {
+            snprintf(out, 256, "nodes.%u.reachable: the sockets backend cannot hide nodes (des)", i);
+            return out;
+        }
     return NULL;
 }
 

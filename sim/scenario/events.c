@@ -7,15 +7,38 @@
 #include <string.h>
 
 #define EVENTS_MAX 10000u
+#define PAIRS_MAX 4000000u /* of regions, of all events together */
 
 static const char *const kind_names[SCENARIO_EVENT_KIND_COUNT] = {
     [SCENARIO_PARTITION] = "partition", [SCENARIO_HEAL] = "heal",       [SCENARIO_STOP] = "stop",
     [SCENARIO_CRASH] = "crash",         [SCENARIO_RESTART] = "restart", [SCENARIO_JOIN] = "join",
+    [SCENARIO_LATENCY] = "latency",     [SCENARIO_LOSS] = "loss",       [SCENARIO_BANDWIDTH] = "bandwidth",
 };
 
 const char *scenario_event_text(enum scenario_event_kind kind)
 {
     return kind_names[kind];
+}
+
+void selector_lists_read(struct reader *r, const struct tree *t, const struct scenario *s,
+                         struct scenario_selector *who)
+{
+    const struct tree *at;
+
+    if (r->failed)
+        return;
+    if ((at = tree_find(t, "regions")))
+        who->regions = region_list_read(r, s, at, &who->region_count);
+    if ((at = tree_find(t, "groups")))
+        who->groups = group_list_read(r, s, at, &who->group_count);
+    if ((at = tree_find(t, "classes")))
+        who->classes = class_list_read(r, s, at, &who->class_count);
+    if ((at = tree_find(t, "nodes")))
+        who->nodes = node_list_read(r, s, at, &who->node_count);
+    if (who->share_ppm > 0 && who->count > 0)
+        reader_fail(r, t, "share and count exclude each other");
+    if (who->count > s->node_count)
+        reader_fail(r, tree_find(t, "count"), "there are only %" PRIu32 " nodes", s->node_count);
 }
 
 static void read_selector(struct reader *r, const struct tree *t, const struct scenario *s,
@@ -24,27 +47,16 @@ static void read_selector(struct reader *r, const struct tree *t, const struct s
     static const struct field fields[] = {
         {"regions", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"groups", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"classes", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"nodes", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"share", FIELD_PPM, false, FIELD(scenario_selector, share_ppm), 1, 1000000, NULL},
         {"count", FIELD_U32, false, FIELD(scenario_selector, count), 1, SCENARIO_NODES_MAX, NULL},
     };
-    const struct tree *at;
 
     reader_fields(r, t, FIELDS(fields), who);
-    if (r->failed)
-        return;
-    if ((at = tree_find(t, "regions")))
-        who->regions = region_list_read(r, s, at, &who->region_count);
-    if ((at = tree_find(t, "groups")))
-        who->groups = group_list_read(r, s, at, &who->group_count);
-    if ((at = tree_find(t, "nodes")))
-        who->nodes = node_list_read(r, s, at, &who->node_count);
-    if (who->share_ppm > 0 && who->count > 0)
-        reader_fail(r, t, "share and count exclude each other");
-    if (t->count == 0)
-        reader_fail(r, t, "selects nothing (regions, groups, nodes, share, count)");
-    if (who->count > s->node_count)
-        reader_fail(r, tree_find(t, "count"), "there are only %" PRIu32 " nodes", s->node_count);
+    if (!r->failed && t->count == 0)
+        reader_fail(r, t, "selects nothing (regions, groups, classes, nodes, share, count)");
+    selector_lists_read(r, t, s, who);
 }
 
 /* {group: late, count: 5} */
@@ -102,7 +114,7 @@ static const struct tree *find_action(struct reader *r, const struct tree *t,
         }
     }
     if (!action)
-        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join)");
+        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join, latency, loss, bandwidth)");
     return action;
 }
 
@@ -110,8 +122,8 @@ static void check_times(struct reader *r, const struct tree *t, const struct sce
 {
     const struct tree *lasts = tree_find(t, "for"), *after = tree_find(t, "after");
 
-    if (lasts && e->kind != SCENARIO_PARTITION)
-        reader_fail_key(r, lasts, "belongs to partition");
+    if (lasts && e->kind != SCENARIO_PARTITION && e->kind < SCENARIO_LATENCY)
+        reader_fail_key(r, lasts, "belongs to partition, latency, loss or bandwidth");
     if (after && e->kind != SCENARIO_RESTART)
         reader_fail_key(r, after, "belongs to restart");
     if (!after && e->kind == SCENARIO_RESTART)
@@ -135,6 +147,11 @@ static void read_action(struct reader *r, const struct tree *t, const struct sce
     case SCENARIO_RESTART:
         read_selector(r, t, s, &e->who);
         return;
+    case SCENARIO_LATENCY:
+    case SCENARIO_LOSS:
+    case SCENARIO_BANDWIDTH:
+        change_read(r, t, s, e);
+        return;
     case SCENARIO_EVENT_KIND_COUNT:
         break;
     }
@@ -151,6 +168,9 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
         {"crash", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"restart", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"join", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"latency", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"loss", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"bandwidth", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"for", FIELD_DURATION, false, FIELD(scenario_event, for_ns), 1, s->duration_ns, NULL},
         {"after", FIELD_DURATION, false, FIELD(scenario_event, after_ns), 1, s->duration_ns, NULL},
     };
@@ -182,10 +202,17 @@ static void sort(struct scenario *s)
 
 void events_read(struct reader *r, const struct tree *t, struct scenario *s)
 {
+    uint64_t pairs = 0;
+
     if (!t || !reader_is(r, t, TREE_LIST, EVENTS_MAX))
         return;
     s->events = arena_alloc(r->arena, t->count, sizeof *s->events);
-    for (const struct tree *c = t->first; c && !r->failed; c = c->next)
+    for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
         read_one(r, c, s);
+        if (!r->failed)
+            pairs += s->events[s->event_count - 1].pair_count;
+        if (pairs > PAIRS_MAX)
+            reader_fail(r, c, "the events are about more than %u pairs of regions", PAIRS_MAX);
+    }
     sort(s);
 }

@@ -15,6 +15,9 @@
 #include "sim/scenario/expect.h"
 #include "sim/scenario/sample.h"
 #include "sim/scenario/tree.h"
+#include "sim/tcp/element.h" /* struct queue_config */
+#include "sim/tcp/gilbert.h"
+#include "sim/tcp/jitter.h"
 #include "stack/algorand/algorand.h"
 #include "stack/gossipsub/gossipsub.h"
 
@@ -22,6 +25,8 @@
 #define SCENARIO_NODES_MAX 1000000u
 #define SCENARIO_DIALS_MAX 20000000u
 #define SCENARIO_REGIONS_MAX 1024u
+#define SCENARIO_BPS_MAX UINT64_C(1000000000000)
+#define SCENARIO_JITTER_COMMON UINT64_MAX
 #define SCENARIO_NAME_MAX 64u /* characters of a name of a group, class, region, node group */
 #define SCENARIO_NODE_NAME_SIZE (SCENARIO_NAME_MAX + 12)
 
@@ -35,6 +40,34 @@ struct scenario_class {
     char *name;
     uint64_t weight;
     uint64_t up_bps, down_bps; /* 0: no limit */
+    uint64_t queue_size, queue_ns; /* of its links; both 0: the network's */
+    struct queue_config aqm;       /* of its links */
+    struct gilbert loss_up, loss_down;
+};
+
+struct scenario_pair {
+    uint32_t from, to; /* regions */
+};
+
+/* One FIFO for all that the first of these pairs of regions send to the second. */
+struct scenario_bottleneck {
+    struct scenario_pair *pairs;
+    uint32_t pair_count;
+    uint64_t rate_bps, queue_size, queue_ns; /* one of the last two is 0 */
+    struct queue_config aqm;
+};
+
+struct scenario_node_latency {
+    uint32_t from, to; /* nodes */
+    uint64_t latency_ns;
+};
+
+/* From at_ns on. */
+struct scenario_latency_row {
+    uint64_t at_ns;
+    uint64_t latency_ns; /* 0: the table's, times factor_ppm */
+    uint32_t factor_ppm;
+    uint32_t from, to; /* regions; SCENARIO_NONE: all */
 };
 
 enum scenario_tcp { SCENARIO_TCP_IDEAL, SCENARIO_TCP_FLIGHT, SCENARIO_TCP_PACKET };
@@ -51,9 +84,18 @@ struct scenario_network {
     uint32_t region_count; /* at least 1 */
     uint64_t *latency_ns;  /* one way; [from * region_count + to]; all above 0 */
     uint64_t latency_min_ns, latency_max_ns;
-    /* Added to each latency, uniform between 0 and this (only one of them is not 0). */
+    struct scenario_node_latency *node_latencies; /* of pairs of nodes, in place of their regions'; by from, then to */
+    uint32_t node_latency_count;
+    struct scenario_latency_row *latency_rows; /* what latencies become, by at_ns */
+    uint32_t latency_row_count;
+    struct jitter_config jitter; /* added to each latency; uniform: between 0 and the following (only one is not 0) */
     uint32_t jitter_ppm;
     uint64_t jitter_ns;
+    uint64_t *jitter_pair_ns;   /* uniform, in place of all that, where not SCENARIO_JITTER_COMMON; NULL: nowhere */
+    struct gilbert loss_common; /* between all regions that have none of their own */
+    struct gilbert *loss;       /* [from * region_count + to], all that is lost there; NULL: nothing is */
+    struct scenario_bottleneck *bottlenecks;
+    uint32_t bottleneck_count;
     struct scenario_class *classes;
     uint32_t class_count;
     uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
@@ -61,6 +103,7 @@ struct scenario_network {
     enum scenario_encryption encryption;
     uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
+    struct queue_config aqm;       /* of access links of nodes without a class */
 };
 
 enum scenario_message_id {
@@ -70,10 +113,14 @@ enum scenario_message_id {
     SCENARIO_ID_FIRST8
 };
 
+/* Unreachable nodes dial, but dials to them get no answer, as behind a NAT. */
+enum scenario_reach { SCENARIO_REACHABLE, SCENARIO_UNREACHABLE };
+
 struct scenario_group {
     char *name;
     uint32_t count, node_first; /* its nodes are node_first .. node_first + count - 1 */
     uint32_t region, class;     /* fixed, or SCENARIO_NONE: drawn */
+    enum scenario_reach reach;
     uint64_t *region_weights;   /* region_count of them */
     uint64_t *class_weights;    /* class_count of them; NULL when there are no classes */
     bool gossipsub_on;
@@ -154,14 +201,17 @@ enum scenario_event_kind {
     SCENARIO_CRASH,     /* at once: connections are reset */
     SCENARIO_RESTART,   /* a crash, and a start `after_ns` later */
     SCENARIO_JOIN,      /* the next `count` nodes of a group that starts never */
+    SCENARIO_LATENCY,   /* these three act on the network for a time: timeline.h */
+    SCENARIO_LOSS,
+    SCENARIO_BANDWIDTH,
     SCENARIO_EVENT_KIND_COUNT
 };
 
-/* The union of regions, groups and nodes (all nodes when none is named), then a random part of it.
- */
+/* The union of regions, groups, classes and nodes (all nodes when none is named), then a random part
+ * of it. */
 struct scenario_selector {
-    uint32_t *regions, *groups, *nodes;
-    uint32_t region_count, group_count, node_count;
+    uint32_t *regions, *groups, *classes, *nodes;
+    uint32_t region_count, group_count, class_count, node_count;
     uint32_t share_ppm; /* 0: not given */
     uint32_t count;     /* 0: not given */
 };
@@ -170,8 +220,14 @@ struct scenario_event {
     uint64_t at_ns;
     enum scenario_event_kind kind;
     struct scenario_selector who; /* join: one group and a count */
-    uint64_t for_ns;              /* partition: heals after this; 0: lasts */
+    uint64_t for_ns;              /* partition, latency, loss, bandwidth: over after this; 0: lasts */
     uint64_t after_ns;            /* restart */
+    struct scenario_pair *pairs;  /* latency, loss: between these regions */
+    uint32_t pair_count;
+    uint32_t factor_ppm;          /* latency, bandwidth: 0: what follows is set */
+    uint64_t latency_ns;
+    struct gilbert loss;
+    uint64_t up_bps, down_bps;    /* 0: stays */
 };
 
 enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };
