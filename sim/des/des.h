@@ -25,6 +25,9 @@ struct des_config {
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
+    /* Events of several lanes (des_divide) are about to happen at once, or no longer do; may be NULL. Called on the thread
+     * of des_run. In between, `trace` and scheduled calls come on the threads of their hosts' lanes, one at a time a lane. */
+    void (*window)(void *ctx, bool open);
     /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */
     void (*expect)(void *ctx, uint32_t host, unsigned step);
 };
@@ -40,6 +43,7 @@ struct des_counts {
     uint64_t connections;      /* established */
     uint64_t bytes;            /* handed to links */
     uint64_t dropped;          /* packet: packets lost to full queues and partitions */
+    uint64_t windows;          /* that several lanes ran at once */
 };
 
 struct des *des_new(const struct des_config *config);
@@ -52,9 +56,19 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 void *des_host(struct des *d, uint32_t host); /* the `host` of backend_ops */
 extern const struct backend_ops des_ops;
 
+/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own: hosts
+ * that weigh the same in each, as far from those of other lanes as can be (divide.h). Once, after the last host was added and
+ * before anything is scheduled; weights[host] > 0 is the work that it will make. What happens does not depend on it. 0, or ERR_SYSTEM: no
+ * more threads to be had. */
+#define DES_LANES_MAX 256
+int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights);
+uint32_t des_lane_count(const struct des *d);
+uint32_t des_lane(const struct des *d, uint32_t host);
+uint64_t des_lookahead_ns(const struct des *d); /* how long lanes run without hearing of each other; UINT64_MAX: for ever */
+
 /* Calls fn at `at_ns` as an event of the host. For what a scenario does to a node. */
 void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
-/* Calls fn between events, before those of that time: for what concerns several hosts at once. */
+/* Calls fn between events, before those of that time: for what concerns several hosts at once. Not to be called by an event. */
 void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
 
 /* Cuts the hosts with member[i] off from the others: a slot for des_heal, or ERR_LIMIT (64 at the same time). Bytes on

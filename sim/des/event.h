@@ -27,6 +27,10 @@ struct event_list {
     uint32_t count, capacity;
 };
 
+/* A zeroed list is empty. */
+void event_list_append(struct event_list *l, const struct event *e);
+void event_list_deinit(struct event_list *l);
+
 struct event_queue {
     struct event_list near; /* sorted; those before near_at are over */
     uint32_t near_at, day_bits;

@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/crew.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
 #include "sim/des/link.h"
@@ -27,6 +28,9 @@ struct lane {
     struct event_queue queue;
     uint64_t now_ns;
     struct des_counts counts;
+    uint32_t index;
+    struct event_list *mail[2]; /* by window, in turns; events for each lane */
+    uint64_t mailed_ns;         /* the earliest of this window's mail; UINT64_MAX: none */
 };
 
 /* A host's state is touched by its own events and by global calls only. The TCP model's part follows the struct. */
@@ -69,7 +73,12 @@ extern const struct des_transport transport_ideal, transport_packet;
 struct des {
     struct des_config config;
     uint64_t *latency_ns;
-    struct lane lane;
+    struct lane **lanes;
+    uint32_t lane_count, turn; /* turn: which of a pair's mail this window fills */
+    uint64_t lookahead_ns, window_ends_ns;
+    struct crew *crew; /* NULL: one lane */
+    bool running;      /* events happen, as against global calls and those between runs */
+    uint64_t now_ns;   /* while none happen */
     struct host **hosts;
     uint32_t host_count, host_capacity;
     struct map by_address;
@@ -86,10 +95,25 @@ static inline void *transport_state(const struct host *h)
     return (void *)(uintptr_t)(h + 1);
 }
 
-/* des.c: an event of `to`, caused by `from`. */
+/* des.c */
+void des_drop(struct des *d, const struct event *e); /* an event that will not happen */
+/* An event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
+/* lane.c */
+struct lane *lane_new(struct des *d, uint32_t index, uint32_t lane_count);
+void lane_free(struct lane *l, uint32_t lane_count);
+void lane_run(struct lane *l, uint64_t until_ns); /* its events up to and including then */
+void lane_mail(struct lane *from, uint32_t to, const struct event *e);
+void lane_fetch(struct lane *l); /* takes in what others sent during the window before */
+
+/* window.c */
+void windows_run(struct des *d, uint64_t until_ns); /* events of all lanes, up to and including then */
+uint64_t windows_next_ns(struct des *d);            /* of the earliest event; UINT64_MAX: there is none */
+
 /* path.c */
+/* No packet from one region to another is ever faster than this, in the whole run. */
+uint64_t path_least_ns(const struct des *d, uint32_t from, uint32_t to);
 bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to_region);

@@ -23,6 +23,11 @@ uint64_t path_delay_ns(struct host *from, uint32_t to_region)
     return most ? base + rng_below(&from->jitter, most + 1) : base;
 }
 
+uint64_t path_least_ns(const struct des *d, uint32_t from, uint32_t to)
+{
+    return d->latency_ns[from * d->config.region_count + to];
+}
+
 int des_partition(struct des *d, const bool *member)
 {
     int slot = 0;
