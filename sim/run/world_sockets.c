@@ -128,4 +128,5 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
 
 const struct world_ops world_sockets = {
     "sockets", &sockets_ops, false,     refuses, address, open_world, close_world, host,
-    place,     schedule,     schedule_global, partition, heal,  advance,    now_ns,      counts};
+    place,     schedule,     schedule_global, partition, heal,  advance,    now_ns,      counts,
+    NULL};
