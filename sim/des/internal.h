@@ -73,7 +73,7 @@ struct des {
     struct host **hosts;
     uint32_t host_count, host_capacity;
     struct map by_address;
-    uint64_t partitions;  /* bit i: partition i is in force */
+    uint64_t cut_out, cut_in; /* bit i: partition i loses what its members send; what others send them */
     struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
@@ -90,7 +90,7 @@ static inline void *transport_state(const struct host *h)
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
 /* path.c */
-bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to_region);
 
