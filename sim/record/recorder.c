@@ -397,19 +397,32 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const st
         trace_other(r, node, remote, now_ns, e);
 }
 
-void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+static void write_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
 {
     uint64_t *row;
 
-    CHECK(!r->ended);
-    pass_time(r, now_ns);
-    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
     if (!r->writer)
         return;
     row = writer_row(r->writer, ROW_EVENT);
     row[0] = now_ns;
     row[1] = row_text(kind);
     row[2] = row_text(detail);
+}
+
+void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+{
+    CHECK(!r->ended);
+    pass_time(r, now_ns);
+    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
+    write_event(r, now_ns, kind, detail);
+}
+
+void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail)
+{
+    CHECK(node < r->run.node_count && !r->ended);
+    pass_time(r, now_ns);
+    digest_lane_add_text(&r->nodes[node].lane, now_ns, slice_text(kind), slice_text(detail));
+    write_event(r, now_ns, kind, detail);
 }
 
 void recorder_bytes(struct recorder *r, uint32_t node, uint64_t sent, uint64_t received)
