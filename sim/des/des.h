@@ -103,9 +103,12 @@ void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void 
 /* Calls fn between events, before those of that time: for what concerns several hosts at once. Not to be called by an event. */
 void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
 
-/* Cuts the hosts with member[i] off from the others: a slot for des_heal, or ERR_LIMIT (64 at the same time). Bytes on
- * the way still arrive; what follows waits for the heal, as retransmission would make it. Only from a global call. */
-int des_partition(struct des *d, const bool *member);
+enum des_cut { DES_CUT_OUT = 1, DES_CUT_IN = 2, DES_CUT_BOTH = 3 }; /* what members send; what others send them */
+
+/* Cuts the hosts with member[i] off from the others, one way or both: a slot for des_heal, or ERR_LIMIT (64 at the same
+ * time). Bytes on the way still arrive; what follows waits for the heal, as retransmission would make it. Only from a
+ * global call. */
+int des_partition(struct des *d, const bool *member, enum des_cut cut);
 void des_heal(struct des *d, int slot);
 
 /* Between two hosts alone, in this direction, in place of what lies between their regions. Before the first des_run. */

@@ -96,7 +96,7 @@ struct des {
     uint32_t middle_count; /* bottlenecks: hosts without a node, after the others */
     struct map by_address;
     struct map latency_pairs; /* of two hosts, from << 32 | to */
-    uint64_t partitions;  /* bit i: partition i is in force */
+    uint64_t cut_out, cut_in; /* bit i: partition i loses what its members send; what others send them */
     struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
@@ -133,7 +133,7 @@ void path_init(struct des *d);
 void path_deinit(struct des *d);
 void path_host_init(struct host *h, const struct des_host_config *config);
 void path_host_deinit(struct host *h);
-bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
 /* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of

@@ -87,7 +87,7 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
 /* An action of the scenario: part of the digest. */
 void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail);
 
-/* The same, where a node does it. */
+/* What the scenario does to one node: part of that node's digest, so that the order among nodes does not matter. */
 void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail);
 
 /* All bytes of the node's TCP streams since its start, which no trace tells. The last call for a node counts. */

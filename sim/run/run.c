@@ -307,11 +307,15 @@ static void open_residences(struct run *run)
 /* Nodes go before their world, and silently: the run is over. */
 static void dismantle(struct run *run)
 {
-    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++)
-        if (run->residents[i].node) {
-            node_free(run->residents[i].node);
-            run->residents[i].node = NULL;
-        }
+    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+
+        if (r->node)
+            node_free(r->node);
+        if (r->asleep)
+            node_free(r->asleep);
+        r->node = r->asleep = NULL;
+    }
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);

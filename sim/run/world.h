@@ -41,7 +41,8 @@ struct world_ops {
     void (*place)(void *world, uint32_t node, const struct backend_app *app, void *ctx);
     void (*schedule)(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
     void (*schedule_global)(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
-    int (*partition)(void *world, const bool *member); /* a slot, or a negative err */
+    /* A slot, or a negative err. */
+    int (*partition)(void *world, const bool *member, enum scenario_direction direction);
     void (*heal)(void *world, int slot);
     int (*advance)(void *world, uint64_t until_ns); /* runs until then; 0 or a negative err */
     uint64_t (*now_ns)(const void *world);

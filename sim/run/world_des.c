@@ -98,9 +98,12 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     des_schedule_global(world, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
-    return des_partition(world, member);
+    static const enum des_cut cuts[] = {
+        [SCENARIO_BOTH] = DES_CUT_BOTH, [SCENARIO_OUT] = DES_CUT_OUT, [SCENARIO_IN] = DES_CUT_IN};
+
+    return des_partition(world, member, cuts[direction]);
 }
 
 static void heal(void *world, int slot)

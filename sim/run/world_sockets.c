@@ -94,10 +94,11 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     sockets_schedule(((struct world *)world)->sockets, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
     (void)world;
     (void)member;
+    (void)direction;
     UNREACHABLE(); /* refused before the run */
 }
 
