@@ -315,6 +315,42 @@ def a_reset_ends_its_stream_only():
     assert not a.has("disconnected") and not b.has("disconnected")
 
 
+def peak_memory(node):
+    """Bytes of memory that the process had at its largest."""
+    with open(f"/proc/{node.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
+
+
+def a_slow_reader_holds_its_peer_back():
+    """The sink of one and the receiving of the other rest after each MiB; neither side hoards."""
+    a = Node("--sink-pause", "20ms")
+    b = Node("--dial", a.address)
+    b.wait("identified", peer=a.peer)
+    a.wait("identified", peer=b.peer)
+    before = peak_memory(a), peak_memory(b)
+    for kind, extra in (("send", {}), ("receive", {"pause": "20ms"}), ("perf", {"pause": "20ms"})):
+        b.do(**{kind: {"peer": a.peer, "size": "64 MiB", **extra}})
+        got = b.wait("transfer", kind=kind)
+        equal((got["result"], got["acknowledged"]), ("ok", 64 << 20))
+        assert got["duration_us"] > 63 * 20000, got
+    b.do(receive={"peer": a.peer, "size": "3 MiB", "streams": 100, "pause": "1ms"})
+    for _ in range(100):
+        equal(b.wait("transfer", kind="receive")["result"], "ok")
+    b.do(receive={"peer": a.peer, "size": 5, "pause": "1h"})  # nothing to rest after
+    equal(b.wait("transfer", kind="receive")["result"], "ok")
+    for node, had in zip((a, b), before):
+        grown = peak_memory(node) - had
+        assert grown < 32 << 20, f"grew by {grown >> 20} MiB"
+
+
+def a_slow_reader_can_lose_its_connection():
+    a, b = pair()
+    b.do(receive={"peer": a.peer, "size": "64 MiB", "pause": "1h"})
+    time.sleep(0.3)
+    a.stop(signal.SIGKILL)
+    assert b.wait("transfer", kind="receive")["result"] in ("closed", "connection reset")
+
+
 def transfers_end_with_their_connection():
     a, b = pair()
     b.do(receive={"peer": a.peer, "size": "1000 GiB"})
@@ -351,6 +387,24 @@ COMMANDS = [
     ('{"send": {"peer": "PEER", "size": 1}}', "send", "not connected to this peer"),
     ('{"send": {"peer": "PEER"}}', "send", 'needs "size"'),
     ('{"send": {"peer": "PEER", "size": 1, "streams": 300}}', "send", '"streams" is 1 to 256'),
+    ('{"send": {"peer": "PEER", "size": 1, "pause": "1s"}}', "send", '"pause" is for what reads (receive, perf)'),
+    ('{"receive": {"peer": "PEER", "size": 1, "pause": 5}}', "receive", '"pause" is not allowed here'),
+    ('{"receive": {"peer": "PEER", "size": 1, "pause": "5"}}', "receive", '"pause": 5 has no unit'),
+    ('{"serve": 1}', "serve", "needs the name of a protocol"),
+    ('{"serve": "name"}', "serve", "a protocol is a slash and up to 127 printable characters"),
+    ('{"serve": "/"}', "serve", "a protocol is a slash and up to 127 printable characters"),
+    ('{"serve": "/a b"}', "serve", "a protocol is a slash and up to 127 printable characters"),
+    ('{"serve": "/' + 128 * "x" + '"}', "serve", "a protocol is a slash and up to 127 printable characters"),
+    ('{"serve": "/ipfs/ping/1.0.0"}', "serve", "this protocol is served already"),
+    ('{"serve": "/hearsay/echo/1.0.0"}', "serve", "this protocol is served already"),
+    ('{"announce": "/ip4/1.2.3.4/tcp/1"}', "announce", "takes a list of up to 16 addresses"),
+    ('{"announce": [1]}', "announce", "takes a list of up to 16 addresses"),
+    ('{"announce": [' + ", ".join(17 * ['"/ip4/1.2.3.4/tcp/1"']) + "]}", "announce", "takes a list of up to 16 addresses"),
+    ('{"announce": ["nowhere"]}', "announce", "nowhere is no address"),
+    ('{"announce": ["/ip4/0.0.0.0/tcp/1"]}', "announce", "/ip4/0.0.0.0/tcp/1 is nowhere"),
+    ('{"announce": ["/ip4/1.2.3.4/tcp/0"]}', "announce", "/ip4/1.2.3.4/tcp/0 is nowhere"),
+    ('{"announce": ["/ip4/1.2.3.4/tcp/1/p2p/PEER"]}', "announce",
+     "/ip4/1.2.3.4/tcp/1/p2p/PEER: leave out /p2p/ID"),
     ('{"subscribe": ""}', "subscribe", "invalid argument"),
     ('{"quit": false}', "quit", "takes true"),
 ]
@@ -361,7 +415,7 @@ def wrong_commands_are_told_and_survived():
     for line, command, message in COMMANDS:
         a.write(line.replace("PEER", a.peer) + "\n")
         got = a.wait("error")
-        assert got["message"].startswith(message), (line, got)
+        assert got["message"].startswith(message.replace("PEER", a.peer)), (line, got)
         equal(got.get("command"), command)
     a.write("x" * (9 << 20) + "\n")
     equal(a.wait("error")["message"], "a line of input is too long (8 MiB)")
@@ -414,6 +468,7 @@ OPTIONS = [
     (["--algorand", ""], "--algorand: a genesis id has 1 to 128 bytes, as mainnet-v1.0"),
     (["--flood-publish", "maybe"], "--flood-publish maybe: on or off is needed"),
     (["--validation", "5"], "--validation 5: has no unit (ns, us, ms, s, m, h, d)"),
+    (["--sink-pause", "5"], "--sink-pause 5: has no unit (ns, us, ms, s, m, h, d)"),
     (["--for", "soon"], None),
     (["--events", "graft,craft"], '--events: there is no event "craft"'),
     (["--set", "D"], "--set D: NAME=VALUE is needed"),
@@ -588,6 +643,30 @@ def captures_follow_streams_and_decrypt():
     status, out, err = run("decrypt", "--pcap", pcap, "--keylog", keys)
     equal(status, 1)
     assert "1 directions not decrypted" in err, err
+
+
+def what_is_served_later_is_pushed():
+    a, b = pair()
+    for i in range(4):
+        a.do(serve=f"/later/{i}")
+        if i == 0:
+            a.do(serve="/later/0")
+            equal(a.wait("error", command="serve")["message"], "this protocol is served already")
+        while f"/later/{i}" not in b.wait("identified", peer=a.peer, pushed=True)["protocols"]:
+            pass
+    a.do(serve="/later/4")
+    equal(a.wait("error", command="serve")["message"], "at most 4 protocols can be added")
+
+
+def what_is_announced_later_is_pushed():
+    a, b = pair()
+    there = ["/ip4/10.1.2.3/tcp/4001", "/ip6/fd00::1/tcp/4002"]
+    a.do(announce=there)
+    while b.wait("identified", peer=a.peer, pushed=True)["addresses"] != there:
+        pass
+    a.do(announce=[])
+    while b.wait("identified", peer=a.peer, pushed=True)["addresses"] != []:
+        pass
 
 
 def announced_addresses_are_pushed():
