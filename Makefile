@@ -103,7 +103,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
-$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+$(BUILD)/tests/test_hostile_% $(BUILD)/tests/test_event: LDFLAGS += $(METER_LDFLAGS)
 
 # A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \

@@ -335,6 +335,11 @@ struct des_counts des_counts(const struct des *d)
     return d->counts;
 }
 
+size_t des_calendar_size(const struct des *d)
+{
+    return d->queue.size;
+}
+
 uint64_t des_now_ns(const struct des *d)
 {
     return d->now_ns;

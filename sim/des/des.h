@@ -66,5 +66,6 @@ void des_heal(struct des *d, int slot);
 bool des_run(struct des *d, uint64_t until_ns);
 struct des_counts des_counts(const struct des *d);
 uint64_t des_now_ns(const struct des *d);
+size_t des_calendar_size(const struct des *d); /* bytes that waiting events take, without what they carry */
 
 #endif
