@@ -260,6 +260,15 @@ struct des_counts des_counts(const struct des *d)
     return sum;
 }
 
+size_t des_calendar_size(const struct des *d)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < d->lane_count; i++)
+        size += event_queue_size(&d->lanes[i]->queue);
+    return size;
+}
+
 uint64_t des_now_ns(const struct des *d)
 {
     return d->now_ns;

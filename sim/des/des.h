@@ -127,5 +127,6 @@ void des_bottleneck_add(struct des *d, const struct des_bottleneck *config);
 bool des_run(struct des *d, uint64_t until_ns);
 struct des_counts des_counts(const struct des *d);
 uint64_t des_now_ns(const struct des *d);
+size_t des_calendar_size(const struct des *d); /* bytes that waiting events take, without what they carry */
 
 #endif

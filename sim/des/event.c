@@ -126,6 +126,15 @@ static void place(struct event_queue *q, const struct event *e)
     }
 }
 
+size_t event_queue_size(const struct event_queue *q)
+{
+    size_t events = (size_t)q->near.capacity + q->late.capacity + q->far.capacity;
+
+    for (uint32_t i = 0; q->days && i < DAYS; i++)
+        events += q->days[i].capacity;
+    return events * sizeof(struct event) + (q->days ? DAYS * sizeof *q->days : 0);
+}
+
 /* Those of the far future that the year now reaches. */
 static void take_far(struct event_queue *q)
 {
