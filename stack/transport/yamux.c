@@ -6,7 +6,7 @@
 #include "stack/transport/yamux_session.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define HEADROOM 2 /* spare bytes before a header, where the layer below may put its length */
+#define HEADROOM 18 /* spare bytes before a header, where the layer below may put its own: NOISE_HEADROOM */
 #define ID_LAST (UINT32_MAX - 1)
 
 struct yamux_config yamux_config_default(void)
