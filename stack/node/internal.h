@@ -101,6 +101,7 @@ struct node { /* what every event needs comes first */
     const struct backend_ops *ops;
     void *host;
     struct conn *dirty, **dirty_end, *buried;
+    struct app_stream *app_due; /* streams of the owner with something put off */
     uint64_t wake_ns; /* what the backend was told */
     struct timers timers;
     struct timer gossip_timer, algorand_timer, dial_timer;
@@ -119,7 +120,6 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
-    struct app_stream *app_due; /* streams of the owner with something put off */
     struct app_binding **app_bindings;
     uint32_t app_binding_count;
     struct endpoint *announced; /* what identify tells */
