@@ -125,4 +125,4 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
 
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts};
+                                    advance,  now_ns,          counts,    NULL};
