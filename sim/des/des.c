@@ -6,7 +6,9 @@
 #include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
-#define PARTITIONS_MAX 64
+#define QUEUE_SIZE_MIN (16 * 1024) /* what a model may send as one event has to fit */
+
+static const struct des_transport *const transports[] = {[DES_TCP_IDEAL] = &transport_ideal, [DES_TCP_PACKET] = &transport_packet};
 
 struct des *des_new(const struct des_config *config)
 {
@@ -19,49 +21,37 @@ struct des *des_new(const struct des_config *config)
     memcpy(d->latency_ns, config->latency_ns, cells * sizeof *d->latency_ns);
     for (size_t i = 0; i < cells; i++)
         CHECK(d->latency_ns[i] > 0);
-    event_queue_init(&d->queue);
+    d->lane.des = d;
+    event_queue_init(&d->lane.queue);
     map_init(&d->by_address, config->seed);
-    if (config->tcp == DES_TCP_PACKET)
-        packet_init(d);
+    d->transport = transports[config->tcp];
+    if (d->transport->start)
+        d->transport->start(d);
     return d;
 }
 
-static void drop_event(const struct event *e)
+static void drop_event(struct des *d, const struct event *e)
 {
-    switch ((enum event_kind)e->kind) {
-    case EVENT_PACKET:
-    case EVENT_DELIVER:
-    case EVENT_RESUME:
-        packet_free(e->object);
-        break;
-    case EVENT_CALL:
+    if (e->kind >= EVENT_TRANSPORT)
+        d->transport->drop(e);
+    else if (e->kind == EVENT_CALL)
         mem_free(e->object);
-        break;
-    case EVENT_SEGMENT:
-    case EVENT_SEGMENT_THROUGH:
-        packet_drop(e->object);
-        break;
-    case EVENT_WAKE:
-    case EVENT_ROOM:
-    case EVENT_DRAINED:
-    case EVENT_TIMER:
-        break;
-    }
 }
 
 void des_free(struct des *d)
 {
     struct event e;
 
-    while (event_queue_pop(&d->queue, &e))
-        drop_event(&e);
-    event_queue_deinit(&d->queue);
-    if (d->transport)
-        d->transport->free(d);
+    while (event_queue_pop(&d->lane.queue, &e))
+        drop_event(d, &e);
+    event_queue_deinit(&d->lane.queue);
     for (uint32_t i = 0; i < d->host_count; i++) {
-        conns_deinit(d->hosts[i]);
+        if (d->transport->host_stop)
+            d->transport->host_stop(d->hosts[i]);
         mem_free(d->hosts[i]);
     }
+    if (d->transport->stop)
+        d->transport->stop(d);
     mem_free(d->hosts);
     mem_free(d->latency_ns);
     mem_free(d->globals);
@@ -71,16 +61,16 @@ void des_free(struct des *d)
 
 static void link_init(struct link *l, const struct des_config *config, uint64_t bps)
 {
-    uint64_t size = config->queue_size ? config->queue_size : QUEUE_SIZE_DEFAULT;
+    uint64_t size = config->queue_size ? config->queue_size : LINK_QUEUE_SIZE_DEFAULT;
 
     if (config->queue_ns && bps)
         size = mul_div(config->queue_ns, bps, 8ull * 1000000000u);
-    *l = (struct link){.bps = bps, .queue_size_max = size < TRAIN_SIZE_MAX ? TRAIN_SIZE_MAX : size};
+    *l = (struct link){.bps = bps, .queue_size_max = size < QUEUE_SIZE_MIN ? QUEUE_SIZE_MIN : size};
 }
 
 uint32_t des_host_add(struct des *d, const struct des_host_config *config)
 {
-    struct host *h = mem_zalloc(sizeof *h);
+    struct host *h = mem_zalloc(sizeof *h + d->transport->host_size);
     bool fresh;
 
     CHECK(config->region < d->config.region_count);
@@ -89,6 +79,7 @@ uint32_t des_host_add(struct des *d, const struct des_host_config *config)
         d->hosts = mem_grow(d->hosts, d->host_capacity, sizeof *d->hosts);
     }
     h->des = d;
+    h->lane = &d->lane;
     h->index = d->host_count++;
     h->region = config->region;
     h->address = config->address;
@@ -98,6 +89,8 @@ uint32_t des_host_add(struct des *d, const struct des_host_config *config)
     h->wake_ns = h->wake_posted_ns = TIME_NEVER;
     rng_init(&h->jitter, rng_derive(d->config.seed, "host", h->index), "jitter");
     rng_init(&h->random, rng_derive(d->config.seed, "host", h->index), "random");
+    if (d->transport->host_start)
+        d->transport->host_start(h);
     d->hosts[h->index] = h;
     *map_insert(&d->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
     CHECK(fresh);
@@ -108,10 +101,10 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 {
     struct host *h = d->hosts[host];
 
-    if (!app && d->transport)
+    if (!app) {
         d->transport->reset_all(h);
-    if (!app)
-        conn_reset_all(h);
+        h->listen_port = 0;
+    }
     h->app = app;
     h->app_ctx = ctx;
     h->wake_ns = TIME_NEVER;
@@ -123,7 +116,7 @@ void *des_host(struct des *d, uint32_t host)
     return d->hosts[host];
 }
 
-void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind kind, void *object)
+void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object)
 {
     struct event e = {.time_ns = at_ns,
                       .node = to,
@@ -132,8 +125,8 @@ void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind ki
                       .kind = kind,
                       .object = object};
 
-    CHECK(at_ns >= from->des->now_ns);
-    event_queue_push(&from->des->queue, &e);
+    CHECK(at_ns >= from->lane->now_ns);
+    event_queue_push(&from->des->hosts[to]->lane->queue, &e);
 }
 
 void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
@@ -142,7 +135,7 @@ void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void 
 
     call->fn = fn;
     call->arg = arg;
-    des_post(d->hosts[host], host, at_ns < d->now_ns ? d->now_ns : at_ns, EVENT_CALL, call);
+    des_post(d->hosts[host], host, at_ns < d->lane.now_ns ? d->lane.now_ns : at_ns, EVENT_CALL, call);
 }
 
 void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
@@ -158,46 +151,6 @@ void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, ui
     memmove(d->globals + at + 1, d->globals + at, (d->global_count - at) * sizeof *d->globals);
     d->globals[at] = (struct call){fn, arg, at_ns, d->global_sequence++};
     d->global_count++;
-}
-
-bool des_cut(const struct host *a, const struct host *b)
-{
-    uint64_t partitions = a->des->partitions;
-
-    return partitions && ((a->sides ^ b->sides) & partitions) != 0;
-}
-
-uint64_t des_path_ns(struct host *from, uint32_t to_region)
-{
-    const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
-    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
-
-    return most ? base + rng_below(&from->jitter, most + 1) : base;
-}
-
-int des_partition(struct des *d, const bool *member)
-{
-    int slot = 0;
-
-    while (slot < PARTITIONS_MAX && (d->partitions >> slot & 1))
-        slot++;
-    if (slot == PARTITIONS_MAX)
-        return ERR_LIMIT;
-    for (uint32_t i = 0; i < d->host_count; i++) {
-        d->hosts[i]->sides &= ~(1ull << slot);
-        d->hosts[i]->sides |= (uint64_t)member[i] << slot;
-    }
-    d->partitions |= 1ull << slot;
-    return slot;
-}
-
-void des_heal(struct des *d, int slot)
-{
-    CHECK(slot >= 0 && slot < PARTITIONS_MAX && (d->partitions >> slot & 1));
-    d->partitions &= ~(1ull << slot);
-    for (uint32_t i = 0; i < d->host_count; i++)
-        conn_healed(d->hosts[i]);
 }
 
 static void wake(struct host *h, uint64_t time_ns)
@@ -225,48 +178,26 @@ static void call(struct call *c, uint64_t now_ns)
 
 static void dispatch(struct host *h, const struct event *e)
 {
-    switch ((enum event_kind)e->kind) {
+    switch (e->kind) {
     case EVENT_WAKE:
         wake(h, e->time_ns);
         break;
     case EVENT_CALL:
         call(e->object, e->time_ns);
         break;
-    case EVENT_PACKET:
-        conn_packet(h, e->object);
-        break;
-    case EVENT_DELIVER:
-        conn_deliver(h, e->object);
-        break;
-    case EVENT_ROOM:
-        conn_room(h);
-        break;
-    case EVENT_DRAINED:
-        conn_drained(h);
-        break;
-    case EVENT_RESUME:
-        conn_resume(h, e->object);
-        break;
-    case EVENT_SEGMENT:
-        packet_arrive(h, e->object);
-        break;
-    case EVENT_SEGMENT_THROUGH:
-        packet_through(h, e->object);
-        break;
-    case EVENT_TIMER:
-        packet_timer(h, e->time_ns);
+    default:
+        h->des->transport->event(h, e);
         break;
     }
 }
 
 /* Fetches what the events to come will touch. Their memory is cold as a rule: a run is far larger than any cache, and what
  * happens next has nothing to do with what happened last. A pointer is followed some events after it was fetched. */
-static void look_ahead(const struct des *d)
+static void look_ahead(const struct lane *l)
 {
     enum { FIRST = 19, STRIDE = 3 };
-    const struct event *e = event_queue_ahead(&d->queue, FIRST);
-    const struct packet *p;
-    const struct host *h;
+    const struct des *d = l->des;
+    const struct event *e = event_queue_ahead(&l->queue, FIRST);
 
     if (e) {
         __builtin_prefetch(e->object);
@@ -276,19 +207,13 @@ static void look_ahead(const struct des *d)
             d->config.expect(d->config.trace_ctx, e->node, 0);
     }
     for (uint32_t step = 0; step <= BACKEND_EXPECT_STEPS; step++) {
-        e = event_queue_ahead(&d->queue, FIRST - STRIDE * (step + 1));
-        if (!e || (e->kind != EVENT_PACKET && e->kind != EVENT_DELIVER))
+        e = event_queue_ahead(&l->queue, FIRST - STRIDE * (step + 1));
+        if (!e || e->kind < EVENT_TRANSPORT)
             continue;
-        p = e->object;
-        h = d->hosts[e->node];
-        if (step == 0)
-            conn_fetch(h, p);
+        if (d->transport->ahead)
+            d->transport->ahead(d->hosts[e->node], e, step);
         if (step == 1 && d->config.expect)
             d->config.expect(d->config.trace_ctx, e->node, 1);
-        if (step == 1 && p->bytes.count)
-            __builtin_prefetch(chain_front(&p->bytes).data);
-        if (step > 0 && p->bytes.size && h->app && h->app->expect)
-            h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
     }
 }
 
@@ -300,42 +225,43 @@ static bool run_global(struct des *d, uint64_t until_ns)
     if (d->global_count == 0)
         return false;
     c = d->globals[d->global_count - 1];
-    if (c.at_ns > until_ns || c.at_ns > event_queue_next_ns(&d->queue))
+    if (c.at_ns > until_ns || c.at_ns > event_queue_next_ns(&d->lane.queue))
         return false;
     d->global_count--;
-    if (c.at_ns > d->now_ns)
-        d->now_ns = c.at_ns;
-    c.fn(c.arg, d->now_ns);
+    if (c.at_ns > d->lane.now_ns)
+        d->lane.now_ns = c.at_ns;
+    c.fn(c.arg, d->lane.now_ns);
     return true;
 }
 
 bool des_run(struct des *d, uint64_t until_ns)
 {
+    struct lane *l = &d->lane;
     struct event e;
 
     for (;;) {
         while (run_global(d, until_ns))
             ;
-        if (event_queue_next_ns(&d->queue) > until_ns)
+        if (event_queue_next_ns(&l->queue) > until_ns)
             break;
-        event_queue_pop(&d->queue, &e);
-        CHECK(e.time_ns >= d->now_ns);
-        d->now_ns = e.time_ns;
-        d->counts.events++;
-        look_ahead(d);
+        event_queue_pop(&l->queue, &e);
+        CHECK(e.time_ns >= l->now_ns);
+        l->now_ns = e.time_ns;
+        l->counts.events++;
+        look_ahead(l);
         dispatch(d->hosts[e.node], &e);
     }
-    if (until_ns > d->now_ns)
-        d->now_ns = until_ns;
-    return d->queue.count > 0 || d->global_count > 0;
+    if (until_ns > l->now_ns)
+        l->now_ns = until_ns;
+    return l->queue.count > 0 || d->global_count > 0;
 }
 
 struct des_counts des_counts(const struct des *d)
 {
-    return d->counts;
+    return d->lane.counts;
 }
 
 uint64_t des_now_ns(const struct des *d)
 {
-    return d->now_ns;
+    return d->lane.now_ns;
 }

@@ -15,6 +15,12 @@
 
 #define NO_HANDLE UINT32_MAX
 
+enum packet_event {
+    EVENT_SEGMENT = EVENT_TRANSPORT, /* object: struct segment_packet that reached the far end of the path */
+    EVENT_SEGMENT_THROUGH,           /* object: struct segment_packet that left the downlink's queue */
+    EVENT_TIMER                      /* of the host's TCP endpoints */
+};
+
 struct socket_id {
     uint32_t index, generation; /* of a SYN: the port, 0 */
 };
@@ -56,35 +62,9 @@ struct packet_host {
     uint64_t posted_ns; /* of the earliest timer event on its way */
 };
 
-struct packet_world {
-    struct tcp_config config;
-    struct packet_host *hosts;
-    uint32_t host_count;
-};
-
-static struct packet_world *world_of(const struct host *h)
-{
-    return h->des->transport_state;
-}
-
-static void packet_host_init(struct packet_host *ph)
-{
-    *ph = (struct packet_host){.posted_ns = TIME_NEVER};
-    timers_init(&ph->timers);
-}
-
 static struct packet_host *packet_host(const struct host *h)
 {
-    struct packet_world *w = world_of(h);
-
-    if (h->index >= w->host_count) {
-        uint32_t count = h->des->host_count;
-
-        w->hosts = mem_grow(w->hosts, count, sizeof *w->hosts);
-        for (; w->host_count < count; w->host_count++)
-            packet_host_init(&w->hosts[w->host_count]);
-    }
-    return &w->hosts[h->index];
+    return transport_state(h);
 }
 
 /* ---- numbers, sockets, handles ---- */
@@ -121,7 +101,7 @@ static struct socket *socket_new(struct host *h, uint32_t peer_host)
     if (fresh)
         ph->generations[index] = 1;
     ph->sockets[index] = k;
-    k->tcp = tcp_new(&world_of(h)->config);
+    k->tcp = tcp_new(h->des->transport_world);
     k->host = h;
     k->self = (struct socket_id){index, ph->generations[index]};
     k->peer_host = peer_host;
@@ -195,7 +175,7 @@ static struct socket *handle_get(struct host *h, struct backend_conn handle)
 
 /* ---- packets ---- */
 
-void packet_drop(struct segment_packet *p)
+static void lose(struct segment_packet *p)
 {
     tcp_segment_free(&p->segment);
     mem_free(p);
@@ -218,13 +198,13 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
 
     p->source = h->index;
     p->size = tcp_segment_size(&p->segment);
-    if (des_cut(h, peer) || !pass_link(&h->up, h->des->now_ns, p->size, &arrival)) {
-        h->des->counts.dropped++;
-        packet_drop(p);
+    if (path_cut(h, peer) || !pass_link(&h->up, h->lane->now_ns, p->size, &arrival)) {
+        h->lane->counts.dropped++;
+        lose(p);
         return;
     }
-    h->des->counts.bytes += p->size;
-    arrival += des_path_ns(h, peer->region);
+    h->lane->counts.bytes += p->size;
+    arrival += path_delay_ns(h, peer->region);
     if (arrival < *last_ns)
         arrival = *last_ns;
     *last_ns = arrival;
@@ -257,7 +237,7 @@ static void post_timer(struct host *h)
     if (next >= ph->posted_ns)
         return; /* the event that is queued comes first and moves the rest on */
     ph->posted_ns = next;
-    des_post(h, h->index, next > h->des->now_ns ? next : h->des->now_ns, EVENT_TIMER, NULL);
+    des_post(h, h->index, next > h->lane->now_ns ? next : h->lane->now_ns, EVENT_TIMER, NULL);
 }
 
 /* Deadlines mostly move away: the timer stays where it is and is moved on when it fires. */
@@ -266,7 +246,7 @@ static void arm(struct socket *k)
     uint64_t due = tcp_deadline_ns(k->tcp);
 
     if (k->resuming)
-        due = k->host->des->now_ns;
+        due = k->host->lane->now_ns;
     if (due == TIME_NEVER || (timer_armed(&k->timer) && k->timer.deadline_ns <= due))
         return;
     timer_arm(&packet_host(k->host)->timers, &k->timer, due);
@@ -278,7 +258,7 @@ static void flush(struct socket *k)
     struct host *h = k->host;
     struct tcp_segment s;
 
-    while (tcp_output(k->tcp, h->des->now_ns, &s)) {
+    while (tcp_output(k->tcp, h->lane->now_ns, &s)) {
         struct segment_packet *p = mem_alloc(sizeof *p);
 
         p->segment = s;
@@ -295,12 +275,12 @@ static void tell_connected(struct socket *k)
     k->connected = true;
     if (k->dialled) {
         if (k->handle != NO_HANDLE)
-            h->app->dialled(h->app_ctx, h->des->now_ns, handle_of(k), ERR_OK);
+            h->app->dialled(h->app_ctx, h->lane->now_ns, handle_of(k), ERR_OK);
         return;
     }
-    h->des->counts.connections++;
+    h->lane->counts.connections++;
     handle_take(k);
-    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(k),
+    h->app->accepted(h->app_ctx, h->lane->now_ns, handle_of(k),
                      &h->des->hosts[k->peer_host]->address);
 }
 
@@ -312,17 +292,17 @@ static void tell_data(struct socket *k)
     if (k->handle == NO_HANDLE || k->paused)
         return;
     chain_init(&bytes);
-    tcp_read(k->tcp, h->des->now_ns, &bytes);
+    tcp_read(k->tcp, h->lane->now_ns, &bytes);
     if (bytes.size)
-        h->app->data(h->app_ctx, h->des->now_ns, handle_of(k), &bytes);
+        h->app->data(h->app_ctx, h->lane->now_ns, handle_of(k), &bytes);
     CHECK(bytes.size == 0);
     chain_deinit(&bytes);
     if (k->finished && k->handle != NO_HANDLE && !k->paused) {
         struct backend_conn handle = handle_of(k);
 
         handle_release(k);
-        tcp_finish(k->tcp, h->des->now_ns, true);
-        h->app->closed(h->app_ctx, h->des->now_ns, handle, ERR_CLOSED);
+        tcp_finish(k->tcp, h->lane->now_ns, true);
+        h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_CLOSED);
     }
 }
 
@@ -337,9 +317,9 @@ static void tell_failed(struct socket *k)
     handle = handle_of(k);
     handle_release(k);
     if (k->connected)
-        h->app->closed(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+        h->app->closed(h->app_ctx, h->lane->now_ns, handle, tcp_error(k->tcp));
     else
-        h->app->dialled(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+        h->app->dialled(h->app_ctx, h->lane->now_ns, handle, tcp_error(k->tcp));
 }
 
 /* Tells the node what happened, sends what follows from it, until nothing more does. */
@@ -360,7 +340,7 @@ static void serve(struct socket *k)
         if (events & TCP_FAILED)
             tell_failed(k);
         if ((events & TCP_WRITABLE) && k->handle != NO_HANDLE)
-            h->app->writable(h->app_ctx, h->des->now_ns, handle_of(k));
+            h->app->writable(h->app_ctx, h->lane->now_ns, handle_of(k));
         if (events & TCP_DONE)
             k->over = true;
         flush(k);
@@ -382,7 +362,7 @@ static void socket_fire(struct timer *t, uint64_t now_ns)
 
 /* ---- events ---- */
 
-void packet_timer(struct host *h, uint64_t now_ns)
+static void fire(struct host *h, uint64_t now_ns)
 {
     struct packet_host *ph = packet_host(h);
 
@@ -394,7 +374,6 @@ void packet_timer(struct host *h, uint64_t now_ns)
 
         timer_disarm(&ph->timers, t);
         t->fire(t, now_ns);
-        ph = packet_host(h);
     }
     post_timer(h);
 }
@@ -422,7 +401,7 @@ static struct socket *receive_syn(struct host *h, const struct segment_packet *p
         return k;
     k = socket_new(h, p->source);
     k->peer = p->from;
-    tcp_accept(k->tcp, h->des->now_ns, &p->segment);
+    tcp_accept(k->tcp, h->lane->now_ns, &p->segment);
     return k;
 }
 
@@ -434,21 +413,21 @@ static void receive(struct host *h, struct segment_packet *p)
     if (k) {
         if (k->dialled && (p->segment.flags & TCP_SYN))
             k->peer = p->from;
-        tcp_input(k->tcp, h->des->now_ns, &p->segment);
+        tcp_input(k->tcp, h->lane->now_ns, &p->segment);
         serve(k);
     } else {
         refuse(h, p);
     }
-    packet_drop(p);
+    lose(p);
 }
 
-void packet_arrive(struct host *h, struct segment_packet *p)
+static void arrive(struct host *h, struct segment_packet *p)
 {
-    uint64_t now = h->des->now_ns, through;
+    uint64_t now = h->lane->now_ns, through;
 
     if (!pass_link(&h->down, now, p->size, &through)) {
-        h->des->counts.dropped++;
-        packet_drop(p);
+        h->lane->counts.dropped++;
+        lose(p);
     } else if (through > now) {
         des_post(h, h->index, through, EVENT_SEGMENT_THROUGH, p);
     } else {
@@ -456,22 +435,17 @@ void packet_arrive(struct host *h, struct segment_packet *p)
     }
 }
 
-void packet_through(struct host *h, struct segment_packet *p)
-{
-    receive(h, p);
-}
-
 /* ---- downcalls ---- */
 
-static int packet_dial(struct host *h, uint32_t to, uint16_t port, struct backend_conn *conn)
+static int packet_dial(struct host *h, struct host *to, uint16_t port, struct backend_conn *conn)
 {
-    struct socket *k = socket_new(h, to);
+    struct socket *k = socket_new(h, to->index);
 
     k->dialled = true;
     k->peer.index = port; /* until the SYN-ACK tells the far socket */
     handle_take(k);
     *conn = handle_of(k);
-    tcp_connect(k->tcp, h->des->now_ns);
+    tcp_connect(k->tcp, h->lane->now_ns);
     flush(k);
     arm(k);
     return ERR_OK;
@@ -484,7 +458,7 @@ static size_t packet_send(struct host *h, struct backend_conn handle, struct cha
 
     if (!k)
         return 0;
-    sent = tcp_write(k->tcp, h->des->now_ns, bytes);
+    sent = tcp_write(k->tcp, h->lane->now_ns, bytes);
     flush(k);
     arm(k);
     return sent;
@@ -510,9 +484,9 @@ static void packet_close(struct host *h, struct backend_conn handle, enum backen
     handle_release(k);
     k->resuming = false;
     if (how == BACKEND_CLOSE_FIN)
-        tcp_finish(k->tcp, h->des->now_ns, true);
+        tcp_finish(k->tcp, h->lane->now_ns, true);
     else
-        tcp_abort(k->tcp, h->des->now_ns);
+        tcp_abort(k->tcp, h->lane->now_ns);
     if (!k->serving)
         serve(k); /* without a handle there is nobody to call */
 }
@@ -529,44 +503,83 @@ static void packet_reset_all(struct host *h)
         CHECK(!k->serving);
         if (k->handle != NO_HANDLE)
             handle_release(k);
-        tcp_abort(k->tcp, h->des->now_ns);
+        tcp_abort(k->tcp, h->lane->now_ns);
         flush(k);
         socket_free(k);
     }
 }
 
-static void packet_free_world(struct des *d)
+static void packet_host_start(struct host *h)
 {
-    struct packet_world *w = d->transport_state;
+    struct packet_host *ph = packet_host(h);
 
-    for (uint32_t i = 0; i < w->host_count; i++) {
-        struct packet_host *ph = &w->hosts[i];
+    ph->posted_ns = TIME_NEVER;
+    timers_init(&ph->timers);
+}
 
-        timers_deinit(&ph->timers);
-        for (uint32_t j = 0; j < ph->socket_numbers.count; j++)
-            if (ph->sockets[j]) {
-                tcp_free(ph->sockets[j]->tcp);
-                mem_free(ph->sockets[j]);
-            }
-        mem_free(ph->sockets);
-        mem_free(ph->generations);
-        mem_free(ph->handles);
-        mem_free(ph->socket_numbers.free);
-        mem_free(ph->handle_numbers.free);
+static void packet_host_stop(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+
+    timers_deinit(&ph->timers);
+    for (uint32_t i = 0; i < ph->socket_numbers.count; i++)
+        if (ph->sockets[i]) {
+            tcp_free(ph->sockets[i]->tcp);
+            mem_free(ph->sockets[i]);
+        }
+    mem_free(ph->sockets);
+    mem_free(ph->generations);
+    mem_free(ph->handles);
+    mem_free(ph->socket_numbers.free);
+    mem_free(ph->handle_numbers.free);
+}
+
+static void packet_start(struct des *d)
+{
+    struct tcp_config *config = mem_alloc(sizeof *config);
+
+    *config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();
+    CHECK(tcp_config_problem(config) == NULL);
+    d->transport_world = config;
+}
+
+static void packet_stop(struct des *d)
+{
+    mem_free(d->transport_world);
+}
+
+static void packet_event(struct host *h, const struct event *e)
+{
+    switch ((enum packet_event)e->kind) {
+    case EVENT_SEGMENT:
+        arrive(h, e->object);
+        break;
+    case EVENT_SEGMENT_THROUGH:
+        receive(h, e->object);
+        break;
+    case EVENT_TIMER:
+        fire(h, e->time_ns);
+        break;
     }
-    mem_free(w->hosts);
-    mem_free(w);
 }
 
-void packet_init(struct des *d)
+static void packet_drop(const struct event *e)
 {
-    static const struct des_transport transport = {
-        packet_dial, packet_send, packet_pause, packet_close, packet_reset_all, packet_free_world};
-    struct packet_world *w = mem_zalloc(sizeof *w);
-
-    w->config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();
-    CHECK(tcp_config_problem(&w->config) == NULL);
-    d->config.tcp_config = NULL; /* the caller's */
-    d->transport = &transport;
-    d->transport_state = w;
+    if (e->object)
+        lose(e->object);
 }
+
+const struct des_transport transport_packet = {
+    .host_size = sizeof(struct packet_host),
+    .start = packet_start,
+    .stop = packet_stop,
+    .host_start = packet_host_start,
+    .host_stop = packet_host_stop,
+    .dial = packet_dial,
+    .send = packet_send,
+    .pause = packet_pause,
+    .close = packet_close,
+    .reset_all = packet_reset_all,
+    .event = packet_event,
+    .drop = packet_drop,
+};
