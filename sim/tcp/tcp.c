@@ -128,7 +128,7 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->w.cubic = &t->cubic;
     t->reordering = config->dupthresh;
     t->force_resend = RECORD_NONE;
-    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
+    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_echo_ns = TIME_NEVER;
     t->send_buffer =
         (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
     t->end = 1;
@@ -239,6 +239,7 @@ size_t tcp_write(struct tcp *t, uint64_t now_ns, struct chain *bytes)
     else
         chain_move(&t->queue, bytes, size);
     t->end += size;
+    t->crowded |= t->queue.size > send_comfort(t);
     return size;
 }
 
