@@ -26,12 +26,12 @@ struct cell {
  * last byte of the flow that was done first, and of the one that was done last. */
 struct phase_times {
     uint64_t first_ns, last_ns;
+    uint64_t late_ns; /* kernel: how late the carrier wrote a packet of this phase or an earlier one, at most */
 };
 
 struct cell_result {
     struct phase_times phases[PHASE_COUNT];
-    bool done;        /* false: the transfers did not end, or a connection failed */
-    uint64_t late_ns; /* kernel: how late the carrier wrote a packet of it, at most */
+    uint32_t done; /* so many phases ended; less than PHASE_COUNT: a connection failed, or patience did */
 };
 
 uint32_t cell_host_count(const struct cell *c);

@@ -208,9 +208,8 @@ static void end_phase(struct exchange *x, uint64_t now_ns)
         t->first_ns = first_ns < t->first_ns ? first_ns : t->first_ns;
         t->last_ns = last_ns > t->last_ns ? last_ns : t->last_ns;
     }
-    x->phase++;
+    x->result.done = ++x->phase;
     if (x->phase == PHASE_COUNT) {
-        x->result.done = true;
         x->state = EXCHANGE_OVER;
     } else if (x->phase == PHASE_IDLE) {
         x->state = EXCHANGE_PAUSING;

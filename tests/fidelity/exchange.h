@@ -29,6 +29,6 @@ struct exchange *exchange_new(const struct cell *cell, const struct exchange_wor
 void exchange_free(struct exchange *x); /* takes its programs off their hosts */
 /* False when it is over; then exchange_result. */
 bool exchange_step(struct exchange *x, uint64_t now_ns);
-struct cell_result exchange_result(const struct exchange *x);
+struct cell_result exchange_result(const struct exchange *x); /* also while it runs */
 
 #endif

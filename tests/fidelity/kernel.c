@@ -19,6 +19,8 @@ struct job {
     uint32_t host_first;
     uint64_t load_bps;
     struct exchange *exchange; /* NULL: not begun, or over */
+    uint64_t late_ns[PHASE_COUNT];
+    uint32_t done; /* phases */
 };
 
 struct lab {
@@ -111,7 +113,7 @@ static bool build(struct lab *lab, const struct cell *cells, struct cell_result 
     return netns_start(lab->netns, error, error_size);
 }
 
-static uint64_t lateness(const struct lab *lab, const struct job *job)
+static uint64_t lateness(const struct lab *lab, const struct job *job) /* since the last call */
 {
     uint64_t worst = 0;
 
@@ -131,10 +133,26 @@ static void begin_job(struct lab *lab, struct job *job)
     job->exchange = exchange_new(job->cell, &world);
 }
 
-static void end_job(struct lab *lab, struct job *job)
+/* What delays one phase may also change the next ones: it counts for all of them. */
+static void note_lateness(struct lab *lab, struct job *job)
+{
+    uint32_t done = exchange_result(job->exchange).done;
+    uint64_t late_ns;
+
+    if (done == job->done)
+        return;
+    late_ns = lateness(lab, job);
+    for (uint32_t i = job->done; i < PHASE_COUNT; i++)
+        if (late_ns > job->late_ns[i])
+            job->late_ns[i] = late_ns;
+    job->done = done;
+}
+
+static void end_job(struct job *job)
 {
     *job->result = exchange_result(job->exchange);
-    job->result->late_ns = lateness(lab, job);
+    for (uint32_t i = 0; i < PHASE_COUNT; i++)
+        job->result->phases[i].late_ns = job->late_ns[i];
     exchange_free(job->exchange);
     job->exchange = NULL;
 }
@@ -155,10 +173,13 @@ static void run_jobs(struct lab *lab)
         }
         for (uint32_t i = 0; i < next; i++) {
             struct job *job = &lab->jobs[i];
+            bool runs = job->exchange && exchange_step(job->exchange, now_ns);
 
-            if (!job->exchange || exchange_step(job->exchange, now_ns))
+            if (job->exchange)
+                note_lateness(lab, job);
+            if (runs || !job->exchange)
                 continue;
-            end_job(lab, job);
+            end_job(job);
             load_bps -= job->load_bps;
             active--;
         }

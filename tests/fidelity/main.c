@@ -9,8 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#define LATE_NS 1000000ull /* a run whose packets were later is done again */
-#define ATTEMPTS 3
+/* A run whose packets were later than this and a share of the round trip is done again. */
+#define LATE_NS 250000ull
+#define LATE_SHARE 50
+#define ATTEMPTS 4
 
 struct options {
     bool full;
@@ -51,15 +53,18 @@ static void plan(struct table *t, const struct options *o)
 
 /* ---- kernel ---- */
 
-static bool is_bad(const struct cell_result *r)
+static bool is_bad(const struct cell *c, const struct cell_result *r)
 {
-    return !r->done || r->late_ns > LATE_NS;
+    return r->done < PHASE_COUNT || r->phases[PHASE_IDLE].late_ns > LATE_NS + c->rtt_ns / LATE_SHARE;
 }
 
 static void keep_better(struct cell_result *old, const struct cell_result *fresh)
 {
-    if (!old->done || (fresh->done && fresh->late_ns < old->late_ns))
-        *old = *fresh;
+    for (uint32_t p = 0; p < fresh->done; p++)
+        if (old->done <= p || fresh->phases[p].late_ns < old->phases[p].late_ns)
+            old->phases[p] = fresh->phases[p];
+    if (fresh->done > old->done)
+        old->done = fresh->done;
 }
 
 static bool run_batch(struct table *t, const struct debt *debts, uint32_t count)
@@ -87,7 +92,7 @@ static uint32_t list_debts(const struct table *t, struct debt *out)
 
     for (uint32_t r = 0; r < TABLE_REPEATS_MAX; r++) /* a repetition of each before the next of any */
         for (uint32_t i = 0; i < t->row_count; i++)
-            if (r < t->rows[i].repeats && is_bad(&t->rows[i].kernel[r]))
+            if (r < t->rows[i].repeats && is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
                 out[count++] = (struct debt){i, r};
     return count;
 }
@@ -173,7 +178,8 @@ int main(int argc, char **argv)
     bool able;
 
     if (!read_options(&o, argc, argv) || !choose_models(&t, o.models)) {
-        fprintf(stderr, "usage: fidelity [--full] [--models NAME,...] [--repeats 1..25] [--loss-repeats 1..25] [--tsv FILE]\n");
+        fprintf(stderr, "usage: fidelity [--full] [--models NAME,...] [--repeats 1..25] [--loss-repeats 1..25] "
+                        "[--tsv FILE]\n");
         return 2;
     }
     plan(&t, &o);

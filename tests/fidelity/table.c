@@ -34,7 +34,7 @@ static uint32_t sorted(const struct table_row *row, int model, enum phase phase,
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < row->repeats; i++)
-        if (results[i].done)
+        if (results[i].done > (uint32_t)phase)
             out[count++] = first ? results[i].phases[phase].first_ns : results[i].phases[phase].last_ns;
     qsort(out, count, sizeof *out, by_value);
     return count;
@@ -220,12 +220,12 @@ static void write_row(const struct table *t, const struct table_row *row, enum p
         for (int m = -1; m < (int)t->model_count; m++) {
             const struct cell_result *r = &results_of(row, m)[i];
 
-            if (r->done)
+            if (r->done > (uint32_t)phase)
                 fprintf(f, "%s\t%llu\t%llu\t%llu\t%u\t%s\t%u\t%s\t%llu\t%llu\t%llu\n", patterns[c->pattern],
                         (unsigned long long)c->size, (unsigned long long)c->rtt_ns, (unsigned long long)c->rate_bps,
                         c->loss_ppm, phase_text(phase), i, m < 0 ? "kernel" : t->models[m]->name,
                         (unsigned long long)r->phases[phase].first_ns, (unsigned long long)r->phases[phase].last_ns,
-                        (unsigned long long)r->late_ns);
+                        (unsigned long long)r->phases[phase].late_ns);
         }
 }
 
