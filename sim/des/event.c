@@ -26,7 +26,7 @@ static bool before(const struct event *a, const struct event *b)
 
 /* ---- lists and heaps ---- */
 
-static void append(struct event_list *l, const struct event *e)
+void event_list_append(struct event_list *l, const struct event *e)
 {
     if (l->count == l->capacity) {
         CHECK(l->capacity < UINT32_MAX / 2);
@@ -36,7 +36,7 @@ static void append(struct event_list *l, const struct event *e)
     l->items[l->count++] = *e;
 }
 
-static void list_deinit(struct event_list *l)
+void event_list_deinit(struct event_list *l)
 {
     mem_free(l->items);
     *l = (struct event_list){0};
@@ -46,7 +46,7 @@ static void heap_push(struct event_list *h, const struct event *e)
 {
     uint32_t at = h->count;
 
-    append(h, e);
+    event_list_append(h, e);
     while (at > 0) {
         uint32_t parent = (at - 1) / ARITY;
 
@@ -99,11 +99,11 @@ void event_queue_init(struct event_queue *q)
 void event_queue_deinit(struct event_queue *q)
 {
     for (uint32_t i = 0; q->days && i < DAYS; i++)
-        list_deinit(&q->days[i]);
+        event_list_deinit(&q->days[i]);
     mem_free(q->days);
-    list_deinit(&q->near);
-    list_deinit(&q->late);
-    list_deinit(&q->far);
+    event_list_deinit(&q->near);
+    event_list_deinit(&q->late);
+    event_list_deinit(&q->far);
     event_queue_init(q);
 }
 
@@ -119,11 +119,20 @@ static void place(struct event_queue *q, const struct event *e)
     if (day < q->today) {
         heap_push(&q->late, e);
     } else if (day - q->today < DAYS) {
-        append(&q->days[day % DAYS], e);
+        event_list_append(&q->days[day % DAYS], e);
         q->in_days++;
     } else {
         heap_push(&q->far, e);
     }
+}
+
+size_t event_queue_size(const struct event_queue *q)
+{
+    size_t events = (size_t)q->near.capacity + q->late.capacity + q->far.capacity;
+
+    for (uint32_t i = 0; q->days && i < DAYS; i++)
+        events += q->days[i].capacity;
+    return events * sizeof(struct event) + (q->days ? DAYS * sizeof *q->days : 0);
 }
 
 /* Those of the far future that the year now reaches. */
@@ -167,7 +176,7 @@ static void reform(struct event_queue *q, uint32_t day_bits)
     for (uint32_t i = 0; i < DAYS; i++) {
         for (uint32_t k = 0; k < old[i].count; k++)
             place(q, &old[i].items[k]);
-        list_deinit(&old[i]);
+        event_list_deinit(&old[i]);
     }
     mem_free(old);
     take_far(q);
@@ -206,12 +215,12 @@ static void next_day(struct event_queue *q)
     }
     first = near->count;
     for (uint32_t i = 0; i < day->count; i++)
-        append(near, &day->items[i]);
+        event_list_append(near, &day->items[i]);
     if (day->count) /* there may be no array yet, and NULL has no offset */
         sort(near->items + first, day->count);
     q->in_days -= day->count;
     q->year_events += day->count;
-    list_deinit(day); /* an empty day owns no memory: there are many */
+    event_list_deinit(day); /* an empty day owns no memory: there are many */
     q->today++;
     take_far(q);
     if (q->today >= q->year_ends)

@@ -27,6 +27,10 @@ struct event_list {
     uint32_t count, capacity;
 };
 
+/* A zeroed list is empty. */
+void event_list_append(struct event_list *l, const struct event *e);
+void event_list_deinit(struct event_list *l);
+
 struct event_queue {
     struct event_list near; /* sorted; those before near_at are over */
     uint32_t near_at, day_bits;
@@ -41,6 +45,7 @@ struct event_queue {
 
 void event_queue_init(struct event_queue *q);
 void event_queue_deinit(struct event_queue *q);
+size_t event_queue_size(const struct event_queue *q); /* bytes that it holds, without what events carry; walks it */
 void event_queue_push(struct event_queue *q, const struct event *e);
 bool event_queue_pop(struct event_queue *q, struct event *e); /* false when empty */
 uint64_t event_queue_next_ns(struct event_queue *q);          /* UINT64_MAX when empty */

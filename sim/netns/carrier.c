@@ -53,7 +53,8 @@ struct host {
     struct stage up, down;
     struct element exit;  /* after the downlink: writes */
     struct path **paths;  /* by the number of the far host; NULL until the first packet */
-    atomic_uint_fast64_t sides, late_max_ns;
+    atomic_uint_fast64_t sides; /* bit i: a member of cut i */
+    atomic_uint_fast64_t late_max_ns;
 };
 
 struct carrier {
@@ -65,6 +66,7 @@ struct carrier {
     struct carrier_counts counts;
     struct histogram lateness;
     uint64_t cuts;       /* slots in use */
+    atomic_uint_fast64_t cuts_out, cuts_in; /* what members send, what they are sent */
     uint64_t span_ns, slept_ns, slept_before_ns; /* start of this span; slept in it, and in the one before */
     int epoll_fd, stop_fd;
     pthread_t thread;
@@ -203,8 +205,11 @@ static bool address_packet(const struct carrier *c, struct packet *p)
 
 static bool is_cut(const struct carrier *c, const struct packet *p)
 {
-    return atomic_load_explicit(&c->hosts[p->from]->sides, memory_order_relaxed) !=
-           atomic_load_explicit(&c->hosts[p->to]->sides, memory_order_relaxed);
+    uint64_t from = atomic_load_explicit(&c->hosts[p->from]->sides, memory_order_relaxed);
+    uint64_t to = atomic_load_explicit(&c->hosts[p->to]->sides, memory_order_relaxed);
+
+    return (from & ~to & atomic_load_explicit(&c->cuts_out, memory_order_relaxed)) ||
+           (to & ~from & atomic_load_explicit(&c->cuts_in, memory_order_relaxed));
 }
 
 static void take_packet(struct carrier *c, struct packet *p, uint64_t now_ns)
@@ -419,7 +424,7 @@ void carrier_free(struct carrier *c)
     mem_free(c);
 }
 
-int carrier_cut(struct carrier *c, const bool *member)
+int carrier_cut(struct carrier *c, const bool *member, bool out, bool in)
 {
     int slot = 0;
 
@@ -431,12 +436,16 @@ int carrier_cut(struct carrier *c, const bool *member)
     for (uint32_t i = 0; i < c->host_count; i++)
         if (member[i])
             atomic_fetch_or(&c->hosts[i]->sides, 1ull << slot);
+    atomic_fetch_or(&c->cuts_out, (uint64_t)out << slot);
+    atomic_fetch_or(&c->cuts_in, (uint64_t)in << slot);
     return slot;
 }
 
 void carrier_heal(struct carrier *c, int slot)
 {
     c->cuts &= ~(1ull << slot);
+    atomic_fetch_and(&c->cuts_out, ~(1ull << slot));
+    atomic_fetch_and(&c->cuts_in, ~(1ull << slot));
     for (uint32_t i = 0; i < c->host_count; i++)
         atomic_fetch_and(&c->hosts[i]->sides, ~(1ull << slot));
 }

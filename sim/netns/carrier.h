@@ -56,8 +56,9 @@ uint32_t carrier_host_add(struct carrier *c, int fd, const struct carrier_access
 bool carrier_start(struct carrier *c); /* false and errno */
 void carrier_stop(struct carrier *c);
 
-/* Drops what hosts with member[i] and the others send each other from now on. A slot for carrier_heal, or ERR_LIMIT. */
-int carrier_cut(struct carrier *c, const bool *member);
+/* Drops from now on what hosts with member[i] send the others (out), or the others them (in), or both. A slot for
+ * carrier_heal, or ERR_LIMIT. */
+int carrier_cut(struct carrier *c, const bool *member, bool out, bool in);
 void carrier_heal(struct carrier *c, int slot);
 
 /* The largest delay of a packet for the host since this was last asked. */

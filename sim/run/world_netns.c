@@ -102,9 +102,10 @@ static void close_world(void *world)
     mem_free(w);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
-    return carrier_cut(netns_carrier(((struct world *)world)->netns), member);
+    return carrier_cut(netns_carrier(((struct world *)world)->netns), member, direction != SCENARIO_IN,
+                       direction != SCENARIO_OUT);
 }
 
 static void heal(void *world, int slot)
@@ -147,4 +148,5 @@ const struct world_ops world_netns = {"netns",
                                       world_sockets_advance,
                                       world_sockets_now_ns,
                                       world_sockets_counts,
+                                      NULL,
                                       finish};

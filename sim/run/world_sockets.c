@@ -102,10 +102,11 @@ void world_sockets_schedule_global(void *world, uint64_t at_ns, void (*fn)(void 
     sockets_schedule(((struct world_of_sockets *)world)->sockets, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
     (void)world;
     (void)member;
+    (void)direction;
     UNREACHABLE(); /* refused before the run */
 }
 
@@ -150,4 +151,5 @@ const struct world_ops world_sockets = {"sockets",
                                         world_sockets_advance,
                                         world_sockets_now_ns,
                                         world_sockets_counts,
+                                        NULL,
                                         NULL};

@@ -251,7 +251,7 @@ static void a_cut_parts_the_hosts_until_it_heals(void **state)
 
     (void)state;
     net_open(&n, &path, 0, 0);
-    slot = carrier_cut(n.carrier, first);
+    slot = carrier_cut(n.carrier, first, true, true);
     assert_true(slot >= 0);
     put(&n, 0, FIRST_IP + 1, 1, 100);
     put(&n, 1, FIRST_IP + 2, 2, 100); /* on the same side */
@@ -261,10 +261,32 @@ static void a_cut_parts_the_hosts_until_it_heals(void **state)
     put(&n, 0, FIRST_IP + 1, 3, 100);
     get(&n, 1, 3);
     for (int i = 0; i < 64; i++)
-        assert_int_equal(carrier_cut(n.carrier, first), i);
-    assert_int_equal(carrier_cut(n.carrier, first), ERR_LIMIT);
+        assert_int_equal(carrier_cut(n.carrier, first, true, true), i);
+    assert_int_equal(carrier_cut(n.carrier, first, true, true), ERR_LIMIT);
     counts = counts_after(&n, 0);
     assert_int_equal(counts.cut, 1);
+    net_close(&n);
+}
+
+static void a_cut_of_one_direction_lets_the_other_through(void **state)
+{
+    struct carrier_path path = {.delay_ns = MS};
+    bool first[HOSTS] = {true};
+    uint32_t number;
+    struct net n;
+
+    (void)state;
+    net_open(&n, &path, 0, 0);
+    for (int out = 0; out < 2; out++) {
+        int slot = carrier_cut(n.carrier, first, out, !out);
+        uint32_t deaf = out ? 1 : 0; /* it hears nothing of the other one */
+
+        put(&n, 1 - deaf, FIRST_IP + deaf, 1, 100);
+        put(&n, deaf, FIRST_IP + 1 - deaf, 2, 100);
+        get(&n, 1 - deaf, 2);
+        assert_false(comes(&n, deaf, 20, &number));
+        carrier_heal(n.carrier, slot);
+    }
     net_close(&n);
 }
 
@@ -291,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_path_loses_the_packets_of_its_list),
         cmocka_unit_test(what_has_nowhere_to_go_is_dropped_and_counted),
         cmocka_unit_test(a_cut_parts_the_hosts_until_it_heals),
+        cmocka_unit_test(a_cut_of_one_direction_lets_the_other_through),
         cmocka_unit_test(packets_under_way_are_freed_with_the_carrier),
     };
 
