@@ -36,6 +36,9 @@ struct des_config {
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
+    /* Events of several lanes (des_divide) are about to happen at once, or no longer do; may be NULL. Called on the thread
+     * of des_run. In between, `trace` and scheduled calls come on the threads of their hosts' lanes, one at a time a lane. */
+    void (*window)(void *ctx, bool open);
     /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */
     void (*expect)(void *ctx, uint32_t host, unsigned step);
 };
@@ -70,6 +73,7 @@ struct des_counts {
     uint64_t bytes;            /* handed to links */
     uint64_t dropped;          /* packets that queues and partitions swallowed */
     uint64_t lost;             /* packets lost on the way */
+    uint64_t windows;          /* that several lanes ran at once */
 };
 
 bool des_tcp_honours(enum des_tcp tcp, enum des_feature feature); /* else it must not be asked for */
@@ -84,14 +88,27 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 void *des_host(struct des *d, uint32_t host); /* the `host` of backend_ops */
 extern const struct backend_ops des_ops;
 
+/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own: hosts
+ * that weigh the same in each, as far from those of other lanes as can be (divide.h). Once, after the last host was added and
+ * before anything is scheduled; weights[host] > 0 is the work that it will make. What happens does not depend on it. 0, or ERR_SYSTEM: no
+ * more threads to be had. */
+#define DES_LANES_MAX 256
+int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights);
+uint32_t des_lane_count(const struct des *d);
+uint32_t des_lane(const struct des *d, uint32_t host);
+uint64_t des_lookahead_ns(const struct des *d); /* how long lanes run without hearing of each other; UINT64_MAX: for ever */
+
 /* Calls fn at `at_ns` as an event of the host. For what a scenario does to a node. */
 void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
-/* Calls fn between events, before those of that time: for what concerns several hosts at once. */
+/* Calls fn between events, before those of that time: for what concerns several hosts at once. Not to be called by an event. */
 void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
 
-/* Cuts the hosts with member[i] off from the others: a slot for des_heal, or ERR_LIMIT (64 at the same time). Bytes on
- * the way still arrive; what follows waits for the heal, as retransmission would make it. Only from a global call. */
-int des_partition(struct des *d, const bool *member);
+enum des_cut { DES_CUT_OUT = 1, DES_CUT_IN = 2, DES_CUT_BOTH = 3 }; /* what members send; what others send them */
+
+/* Cuts the hosts with member[i] off from the others, one way or both: a slot for des_heal, or ERR_LIMIT (64 at the same
+ * time). Bytes on the way still arrive; what follows waits for the heal, as retransmission would make it. Only from a
+ * global call. */
+int des_partition(struct des *d, const bool *member, enum des_cut cut);
 void des_heal(struct des *d, int slot);
 
 /* Between two hosts alone, in this direction, in place of what lies between their regions. Before the first des_run. */
@@ -110,5 +127,6 @@ void des_bottleneck_add(struct des *d, const struct des_bottleneck *config);
 bool des_run(struct des *d, uint64_t until_ns);
 struct des_counts des_counts(const struct des *d);
 uint64_t des_now_ns(const struct des *d);
+size_t des_calendar_size(const struct des *d); /* bytes that waiting events take, without what they carry */
 
 #endif

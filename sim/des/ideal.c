@@ -556,6 +556,8 @@ static void ideal_healed(struct host *h)
             send_control(h, c, PACKET_FIN);
             conn_free(h, c);
         } else if (c->state == CONN_OPEN) {
+            if (!h->down.waking)
+                restart_sender(h, c); /* what stopped it may have passed while nobody could say so */
             tell_writable(h, c);
         }
     }

@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/crew.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
 #include "sim/des/link.h"
@@ -27,6 +28,9 @@ struct lane {
     struct event_queue queue;
     uint64_t now_ns;
     struct des_counts counts;
+    uint32_t index;
+    struct event_list *mail[2]; /* by window, in turns; events for each lane */
+    uint64_t mailed_ns;         /* the earliest of this window's mail; UINT64_MAX: none */
 };
 
 /* A host's state is touched by its own events and by global calls only. The TCP model's part follows the struct. */
@@ -82,13 +86,18 @@ struct des {
     struct gilbert *loss;            /* NULL: none */
     uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
     uint64_t *pair_least_ns;         /* with bottlenecks: between regions, whatever single hosts have */
-    struct lane lane;
+    struct lane **lanes;
+    uint32_t lane_count, turn; /* turn: which of a pair's mail this window fills */
+    uint64_t lookahead_ns, window_ends_ns;
+    struct crew *crew; /* NULL: one lane */
+    bool running;      /* events happen, as against global calls and those between runs */
+    uint64_t now_ns;   /* while none happen */
     struct host **hosts;
     uint32_t host_count, host_capacity;
     uint32_t middle_count; /* bottlenecks: hosts without a node, after the others */
     struct map by_address;
     struct map latency_pairs; /* of two hosts, from << 32 | to */
-    uint64_t partitions;  /* bit i: partition i is in force */
+    uint64_t cut_out, cut_in; /* bit i: partition i loses what its members send; what others send them */
     struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
@@ -101,18 +110,31 @@ static inline void *transport_state(const struct host *h)
     return (void *)(uintptr_t)(h + 1);
 }
 
-/* des.c: an event of `to`, caused by `from`. */
+/* des.c */
+void des_drop(struct des *d, const struct event *e); /* an event that will not happen */
+/* An event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
-/* des.c: a host after the others, without an address. */
+/* A host after the others, without an address. */
 struct host *host_new(struct des *d, const struct des_host_config *config);
+
+/* lane.c */
+struct lane *lane_new(struct des *d, uint32_t index, uint32_t lane_count);
+void lane_free(struct lane *l, uint32_t lane_count);
+void lane_run(struct lane *l, uint64_t until_ns); /* its events up to and including then */
+void lane_mail(struct lane *from, uint32_t to, const struct event *e);
+void lane_fetch(struct lane *l); /* takes in what others sent during the window before */
+
+/* window.c */
+void windows_run(struct des *d, uint64_t until_ns); /* events of all lanes, up to and including then */
+uint64_t windows_next_ns(struct des *d);            /* of the earliest event; UINT64_MAX: there is none */
 
 /* path.c */
 void path_init(struct des *d);
 void path_deinit(struct des *d);
 void path_host_init(struct host *h, const struct des_host_config *config);
 void path_host_deinit(struct host *h);
-bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
 /* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of

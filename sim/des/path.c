@@ -16,11 +16,13 @@ struct host_loss {
     bool *bad; /* by region of the receivers; NULL: not needed yet */
 };
 
-bool path_cut(const struct host *a, const struct host *b)
+bool path_cut(const struct host *from, const struct host *to)
 {
-    uint64_t partitions = a->des->partitions;
+    const struct des *d = from->des;
 
-    return partitions && ((a->sides ^ b->sides) & partitions) != 0;
+    if (!(d->cut_out | d->cut_in))
+        return false;
+    return ((from->sides & ~to->sides & d->cut_out) | (to->sides & ~from->sides & d->cut_in)) != 0;
 }
 
 static size_t pair_of(const struct des *d, uint32_t from_region, uint32_t to_region)
@@ -270,11 +272,12 @@ uint64_t path_losses_down(struct host *to, unsigned count)
 
 /* ---- partitions ---- */
 
-int des_partition(struct des *d, const bool *member)
+int des_partition(struct des *d, const bool *member, enum des_cut cut)
 {
+    uint64_t taken = d->cut_out | d->cut_in;
     int slot = 0;
 
-    while (slot < PARTITIONS_MAX && (d->partitions >> slot & 1))
+    while (slot < PARTITIONS_MAX && (taken >> slot & 1))
         slot++;
     if (slot == PARTITIONS_MAX)
         return ERR_LIMIT;
@@ -282,14 +285,16 @@ int des_partition(struct des *d, const bool *member)
         d->hosts[i]->sides &= ~(1ull << slot);
         d->hosts[i]->sides |= (uint64_t)member[i] << slot;
     }
-    d->partitions |= 1ull << slot;
+    d->cut_out |= (uint64_t)((cut & DES_CUT_OUT) != 0) << slot;
+    d->cut_in |= (uint64_t)((cut & DES_CUT_IN) != 0) << slot;
     return slot;
 }
 
 void des_heal(struct des *d, int slot)
 {
-    CHECK(slot >= 0 && slot < PARTITIONS_MAX && (d->partitions >> slot & 1));
-    d->partitions &= ~(1ull << slot);
+    CHECK(slot >= 0 && slot < PARTITIONS_MAX && ((d->cut_out | d->cut_in) >> slot & 1));
+    d->cut_out &= ~(1ull << slot);
+    d->cut_in &= ~(1ull << slot);
     for (uint32_t i = 0; d->transport->healed && i < d->host_count; i++)
         d->transport->healed(d->hosts[i]);
 }

@@ -1,5 +1,6 @@
 /* The discrete-event simulator as a world. */
 #include "sim/des/des.h"
+#include "sim/run/demands.h"
 #include "sim/run/world.h"
 #include "sim/tcp/tcp.h"
 #include "stack/base/check.h"
@@ -19,37 +20,21 @@ static enum des_tcp tcp_model(const struct scenario_network *n)
     return n->tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL;
 }
 
-/* The first setting that needs the feature, or NULL. */
-static const char *needs(const struct scenario *s, enum des_feature feature, char out[64])
-{
-    const struct scenario_network *n = &s->network;
-
-    if (feature == DES_LOSS && n->loss)
-        return "network: loss of packets";
-    if (feature == DES_BOTTLENECKS && n->bottleneck_count)
-        return "network.bottlenecks";
-    if (feature == DES_AQM && n->aqm.kind != QUEUE_DROP_TAIL)
-        return "network.aqm";
-    for (uint32_t i = 0; i < n->class_count; i++) {
-        const struct scenario_class *c = &n->classes[i];
-        bool loses = !gilbert_loses_nothing(&c->loss_up) || !gilbert_loses_nothing(&c->loss_down);
-
-        if ((feature == DES_LOSS && loses) || (feature == DES_AQM && c->aqm.kind != QUEUE_DROP_TAIL)) {
-            snprintf(out, 64, "network.classes.%u.%s", i, feature == DES_LOSS ? "loss" : "aqm");
-            return out;
-        }
-    }
-    for (uint32_t i = 0; feature == DES_LOSS && i < s->event_count; i++)
-        if (s->events[i].kind == SCENARIO_LOSS)
-            return "events: loss";
-    return NULL;
-}
+/* What a TCP model may be unable to honour. */
+static const struct {
+    enum demand demand;
+    enum des_feature feature;
+    const char *why;
+} limits[] = {
+    {DEMAND_PATH_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_LINK_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_CHANGES_OF_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_AQM, DES_AQM, "has drop-tail queues only"},
+    {DEMAND_BOTTLENECKS, DES_BOTTLENECKS, "has no links in the middle of paths"},
+};
 
 static const char *refuses(const struct scenario *s, char *out)
 {
-    static const char *const why[] = {[DES_LOSS] = "loses nothing", [DES_AQM] = "has drop-tail queues only",
-                                      [DES_BOTTLENECKS] = "has no links in the middle of paths"};
-
     if (s->network.tcp != SCENARIO_TCP_IDEAL && s->network.tcp != SCENARIO_TCP_PACKET) {
         snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal, packet)",
                  scenario_tcp_text(s->network.tcp));
@@ -60,12 +45,13 @@ static const char *refuses(const struct scenario *s, char *out)
                  s->network.send_buffer_size ? "send" : "receive");
         return out;
     }
-    for (enum des_feature f = DES_LOSS; f <= DES_BOTTLENECKS; f++) {
-        char name[64];
-        const char *setting = needs(s, f, name);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char name[DEMAND_NAME_SIZE];
+        const char *setting = demand_of(s, limits[i].demand, name);
 
-        if (setting && !des_tcp_honours(tcp_model(&s->network), f)) {
-            snprintf(out, 256, "%s: the \"%s\" TCP %s (tcp: packet)", setting, scenario_tcp_text(s->network.tcp), why[f]);
+        if (setting && !des_tcp_honours(tcp_model(&s->network), limits[i].feature)) {
+            snprintf(out, 256, "%s: the \"%s\" TCP %s (tcp: packet)", setting, scenario_tcp_text(s->network.tcp),
+                     limits[i].why);
             return out;
         }
     }
@@ -177,18 +163,23 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .tcp_config = &tcp,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
+                             .window = config->window,
                              .expect = config->expect};
     struct world *w = mem_zalloc(sizeof *w);
     struct des *d = des_new(&des);
 
-    (void)error;
-    (void)error_size;
     _Static_assert(SCENARIO_JITTER_COMMON == DES_JITTER_COMMON, "one mark for both");
     for (uint32_t i = 0; i < s->node_count; i++)
         add_host(d, config, i);
     add_bottlenecks(d, n);
     for (uint32_t i = 0; i < n->node_latency_count; i++)
         des_latency_pair(d, n->node_latencies[i].from, n->node_latencies[i].to, n->node_latencies[i].latency_ns);
+    if (des_divide(d, config->threads, config->weights) != ERR_OK) {
+        snprintf(error, error_size, "cannot start %u threads", config->threads);
+        des_free(d);
+        mem_free(w);
+        return NULL;
+    }
     *w = (struct world){d, config->timeline, 0};
     walk(w, 0);
     return w;
@@ -228,9 +219,12 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     des_schedule_global(des_of(world), at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
-    return des_partition(des_of(world), member);
+    static const enum des_cut cuts[] = {
+        [SCENARIO_BOTH] = DES_CUT_BOTH, [SCENARIO_OUT] = DES_CUT_OUT, [SCENARIO_IN] = DES_CUT_IN};
+
+    return des_partition(des_of(world), member, cuts[direction]);
 }
 
 static void heal(void *world, int slot)
@@ -257,6 +251,23 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
     *connections = c.connections;
 }
 
+static uint32_t lane_count(const void *world)
+{
+    return des_lane_count(des_of(world));
+}
+
+static uint32_t lane_of(const void *world, uint32_t node)
+{
+    return des_lane(des_of(world), node);
+}
+
+static uint64_t lookahead_ns(const void *world)
+{
+    return des_lookahead_ns(des_of(world));
+}
+
+static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
+
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts};
+                                    advance,  now_ns,          counts,    &lanes,  NULL};

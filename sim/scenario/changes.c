@@ -68,7 +68,8 @@ static void bandwidth_change_read(struct reader *r, const struct tree *t, const 
     reader_fields(r, t, FIELDS(fields), e);
     if (!r->failed && !e->factor_ppm == !(e->up_bps || e->down_bps))
         reader_fail(r, t, "must have factor, or up and down (one of them will do)");
-    selector_lists_read(r, t, s, &e->who);
+    if (!r->failed)
+        selector_finish(r, t, s, &e->who);
 }
 
 void change_read(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e)

@@ -38,9 +38,9 @@ void csv_cell(struct reader *r, struct csv *c)
     while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
         stop--;
     size = (size_t)(stop - start);
-    if (size >= CELL_MAX) {
+    if (size >= CSV_CELL_SIZE) {
         reader_fail(r, &c->place, "a cell is longer than 79 characters");
-        size = CELL_MAX - 1;
+        size = CSV_CELL_SIZE - 1;
     }
     memcpy(c->cell, start, size);
     c->cell[size] = '\0';
@@ -66,7 +66,7 @@ bool csv_over(const struct csv *c)
     return at == c->end;
 }
 
-bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CELL_MAX], struct tree *places, uint32_t count)
+bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CSV_CELL_SIZE], struct tree *places, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && c->line_end)
@@ -74,7 +74,7 @@ bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CELL_MAX], struct 
         if (r->failed)
             return false;
         csv_cell(r, c);
-        memcpy(cells[i], c->cell, CELL_MAX);
+        memcpy(cells[i], c->cell, CSV_CELL_SIZE);
         places[i] = c->place;
         places[i].kind = TREE_SCALAR;
         places[i].text = cells[i];
@@ -86,7 +86,7 @@ bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CELL_MAX], struct 
 
 uint64_t csv_latency(struct reader *r, const struct tree *at)
 {
-    char text[CELL_MAX + 2];
+    char text[CSV_CELL_SIZE + 2];
     size_t size = strlen(at->text);
     const char *wrong;
     uint64_t ns = 0;

@@ -4,13 +4,13 @@
 
 #include "sim/scenario/reader.h"
 
-#define CELL_MAX 80u
+#define CSV_CELL_SIZE 80u
 
 struct csv {
     const char *at, *end;
     struct tree place; /* of the cell last read */
     const char *line_start;
-    char cell[CELL_MAX];
+    char cell[CSV_CELL_SIZE];
     bool line_end; /* the cell was the last of its line */
 };
 
@@ -20,7 +20,7 @@ void csv_cell(struct reader *r, struct csv *c); /* the next one, without the bla
 void csv_line(struct csv *c);                   /* goes on to the next line */
 bool csv_over(const struct csv *c);             /* only blanks are left */
 /* The cells of a line must be exactly these; false when the reader has failed. */
-bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CELL_MAX], struct tree *places, uint32_t count);
+bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CSV_CELL_SIZE], struct tree *places, uint32_t count);
 /* The cell as a latency: milliseconds, or with its unit. */
 uint64_t csv_latency(struct reader *r, const struct tree *at);
 

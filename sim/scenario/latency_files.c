@@ -50,7 +50,7 @@ static bool next_row(struct reader *r, struct csv *c)
 
 static void read_node_row(struct reader *r, struct csv *c, const struct scenario *s, struct scenario_node_latency *row)
 {
-    char cells[3][CELL_MAX];
+    char cells[3][CSV_CELL_SIZE];
     struct tree at[3];
 
     if (!csv_cells(r, c, cells, at, 3))
@@ -129,7 +129,7 @@ static void read_time_row(struct reader *r, struct csv *c, const struct scenario
 {
     const struct field at_field = {"at", FIELD_DURATION, true, FIELD(scenario_latency_row, at_ns),
                                    0,    s->duration_ns, NULL};
-    char cells[4][CELL_MAX];
+    char cells[4][CSV_CELL_SIZE];
     struct tree at[4];
 
     if (!csv_cells(r, c, cells, at, 4))

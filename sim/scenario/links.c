@@ -101,7 +101,7 @@ static void check_distribution(struct reader *r, const struct tree *t, enum jitt
         reader_fail_key(r, shape, "excludes deviation");
 }
 
-static void distribution_read(struct reader *r, const struct tree *t, struct jitter_config *j)
+static void jitter_map_read(struct reader *r, const struct tree *t, struct jitter_config *j)
 {
     static const struct field fields[] = {
         {"distribution", FIELD_CHOICE, true, FIELD(jitter_config, kind), 0, 0, distribution_names},
@@ -141,7 +141,7 @@ void jitter_read(struct reader *r, const struct tree *t, struct scenario_network
         amount_read(r, t, 100, &n->jitter_ns, &n->jitter_ppm);
         return;
     }
-    distribution_read(r, t, j);
+    jitter_map_read(r, t, j);
     if (j->kind == JITTER_UNIFORM) {
         n->jitter_ns = j->max_ns;
         n->jitter_ppm = j->max_ppm;
