@@ -7,9 +7,21 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+#define WINDOW_EVENTS 30 /* of a lane: beside them, waiting for the others is little */
+
 static uint64_t least_ns(const void *ctx, uint32_t from, uint32_t to)
 {
     return path_least_ns(ctx, from, to);
+}
+
+/* In which each lane has so much to do. */
+static uint64_t enough_ns(const struct des *d, uint32_t lanes, const uint32_t *weights)
+{
+    uint64_t events_per_s = 0;
+
+    for (uint32_t i = 0; i < d->host_count; i++)
+        events_per_s += weights[i];
+    return WINDOW_EVENTS * (uint64_t)1000000000 * lanes / events_per_s;
 }
 
 int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
@@ -37,6 +49,7 @@ int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
     for (uint32_t i = 0; i < d->host_count; i++)
         regions[i] = d->hosts[i]->region;
     p.regions = regions;
+    p.enough_ns = enough_ns(d, p.lane_count, weights);
     d->lookahead_ns = divide(&p, lane_of);
     for (uint32_t i = 0; i < d->host_count; i++)
         d->hosts[i]->lane = d->lanes[lane_of[i]];

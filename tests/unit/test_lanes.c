@@ -31,10 +31,11 @@ static uint64_t least_ns(const void *ctx, uint32_t from, uint32_t to)
 }
 
 /* Regions of `each` hosts of weight 1. */
-static uint64_t divide_equal(const struct map_of_regions *m, uint32_t each, uint32_t lane_count, uint32_t *lanes)
+static uint64_t divide_equal(const struct map_of_regions *m, uint32_t each, uint32_t lane_count, uint64_t enough_ns,
+                             uint32_t *lanes)
 {
     uint32_t regions[HOSTS_MAX], weights[HOSTS_MAX];
-    struct divide_problem p = {m->count * each, m->count, lane_count, regions, weights, least_ns, m};
+    struct divide_problem p = {m->count * each, m->count, lane_count, regions, weights, least_ns, m, enough_ns};
 
     assert_true(p.host_count <= HOSTS_MAX);
     for (uint32_t i = 0; i < p.host_count; i++) {
@@ -52,7 +53,7 @@ static void regions_that_are_near_share_a_lane(void **state)
     uint32_t lanes[HOSTS_MAX];
 
     (void)state;
-    assert_int_equal(divide_equal(&m, 5, 2, lanes), 60);
+    assert_int_equal(divide_equal(&m, 5, 2, UINT64_MAX, lanes), 60);
     for (uint32_t i = 0; i < 20; i++)
         assert_int_equal(lanes[i], lanes[i % 2]);
     assert_int_not_equal(lanes[0], lanes[1]);
@@ -65,12 +66,32 @@ static void a_region_is_cut_up_only_when_lanes_would_be_uneven(void **state)
     uint32_t lanes[HOSTS_MAX], counts[3] = {0};
 
     (void)state;
-    assert_int_equal(divide_equal(&m, 6, 2, lanes), 50);
-    assert_int_equal(divide_equal(&m, 6, 3, lanes), 2); /* three lanes of four: neither region can stay whole */
+    assert_int_equal(divide_equal(&m, 6, 2, UINT64_MAX, lanes), 50);
+    assert_int_equal(divide_equal(&m, 6, 3, UINT64_MAX, lanes), 2); /* three lanes of four: neither region can stay whole */
     for (uint32_t i = 0; i < 12; i++)
         counts[lanes[i]]++;
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(counts[i], 4);
+}
+
+/* As fine as the lookahead that is asked for allows: single hosts, then regions, then neighbours. */
+static void hosts_are_dealt_out_as_finely_as_the_lookahead_allows(void **state)
+{
+    const uint64_t latency[] = {2, 50, 9, 50, 50, 2, 50, 9, 9, 50, 2, 50, 50, 9, 50, 2};
+    const struct map_of_regions m = {4, latency};
+    uint32_t lanes[HOSTS_MAX];
+
+    (void)state;
+    assert_int_equal(divide_equal(&m, 8, 2, 1, lanes), 2);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(lanes[i], i / 4 % 2); /* each region in both */
+    assert_int_equal(divide_equal(&m, 8, 4, 3, lanes), 9);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(lanes[i], i % 4);
+    assert_int_equal(divide_equal(&m, 8, 2, 10, lanes), 50);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(lanes[i], lanes[i % 2]);
+    assert_int_equal(divide_equal(&m, 8, 3, 3, lanes), 2); /* four regions do not go into three lanes */
 }
 
 static void the_lookahead_is_the_shorter_way_of_a_lopsided_pair(void **state)
@@ -80,8 +101,8 @@ static void the_lookahead_is_the_shorter_way_of_a_lopsided_pair(void **state)
     uint32_t lanes[HOSTS_MAX];
 
     (void)state;
-    assert_int_equal(divide_equal(&m, 3, 2, lanes), 20);
-    assert_int_equal(divide_equal(&m, 3, 1, lanes), UINT64_MAX);
+    assert_int_equal(divide_equal(&m, 3, 2, UINT64_MAX, lanes), 20);
+    assert_int_equal(divide_equal(&m, 3, 1, UINT64_MAX, lanes), UINT64_MAX);
 }
 
 /* Whatever the map: every host has a lane, lanes differ by no more than is allowed or than one host weighs, and the
@@ -97,7 +118,7 @@ static void a_division_is_even_and_its_lookahead_true(void **state)
         uint64_t latency[36], loads[8] = {0}, total = 0, least = UINT64_MAX;
         struct map_of_regions m = {1 + (uint32_t)rng_below(&r, 6), latency};
         struct divide_problem p = {1 + (uint32_t)rng_below(&r, HOSTS_MAX), m.count, 1 + (uint32_t)rng_below(&r, 8),
-                                   regions, weights, least_ns, &m};
+                                   regions, weights, least_ns, &m, 1 + rng_below(&r, 150)};
         uint32_t heaviest = 0;
 
         for (uint32_t i = 0; i < m.count * m.count; i++)
@@ -515,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(regions_that_are_near_share_a_lane),
         cmocka_unit_test(a_region_is_cut_up_only_when_lanes_would_be_uneven),
+        cmocka_unit_test(hosts_are_dealt_out_as_finely_as_the_lookahead_allows),
         cmocka_unit_test(the_lookahead_is_the_shorter_way_of_a_lopsided_pair),
         cmocka_unit_test(a_division_is_even_and_its_lookahead_true),
         cmocka_unit_test(every_member_works_once_a_round_and_sees_what_was_before),
