@@ -265,7 +265,7 @@ size_t des_calendar_size(const struct des *d)
     size_t size = 0;
 
     for (uint32_t i = 0; i < d->lane_count; i++)
-        size += event_queue_size(&d->lanes[i]->queue);
+        size += d->lanes[i]->queue.size;
     return size;
 }
 

@@ -41,11 +41,11 @@ struct event_queue {
     uint64_t in_days, year_ends; /* events; day */
     uint64_t year_events;        /* that were sorted this year */
     uint64_t count;              /* of all */
+    size_t size;                 /* bytes that it holds, without what events carry */
 };
 
 void event_queue_init(struct event_queue *q);
 void event_queue_deinit(struct event_queue *q);
-size_t event_queue_size(const struct event_queue *q); /* bytes that it holds, without what events carry; walks it */
 void event_queue_push(struct event_queue *q, const struct event *e);
 bool event_queue_pop(struct event_queue *q, struct event *e); /* false when empty */
 uint64_t event_queue_next_ns(struct event_queue *q);          /* UINT64_MAX when empty */
