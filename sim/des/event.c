@@ -26,24 +26,38 @@ static bool before(const struct event *a, const struct event *b)
 
 /* ---- lists and heaps ---- */
 
-static void append(struct event_queue *q, struct event_list *l, const struct event *e)
+static uint32_t grown(const struct event_list *l)
+{
+    return l->capacity ? l->capacity * 2 : 8;
+}
+
+void event_list_append(struct event_list *l, const struct event *e)
 {
     if (l->count == l->capacity) {
-        uint32_t more = l->capacity ? l->capacity : 8;
-
         CHECK(l->capacity < UINT32_MAX / 2);
-        l->capacity += more;
-        q->size += more * sizeof *l->items;
+        l->capacity = grown(l);
         l->items = mem_grow(l->items, l->capacity, sizeof *l->items);
     }
     l->items[l->count++] = *e;
 }
 
-static void list_deinit(struct event_queue *q, struct event_list *l)
+void event_list_deinit(struct event_list *l)
 {
     mem_free(l->items);
-    q->size -= l->capacity * sizeof *l->items;
     *l = (struct event_list){0};
+}
+
+static void append(struct event_queue *q, struct event_list *l, const struct event *e)
+{
+    if (l->count == l->capacity)
+        q->size += (grown(l) - l->capacity) * sizeof *l->items;
+    event_list_append(l, e);
+}
+
+static void list_deinit(struct event_queue *q, struct event_list *l)
+{
+    q->size -= l->capacity * sizeof *l->items;
+    event_list_deinit(l);
 }
 
 static void heap_push(struct event_queue *q, struct event_list *h, const struct event *e)

@@ -295,7 +295,7 @@ static void a_partition_longer_than_the_keepalive_ends_connections_and_heals(voi
     swarm_init(&s, 2, &c);
     swarm_connect(&s, 0, 1);
     swarm_run(&s, 10 * SWARM_SECOND);
-    slot = des_partition(s.des, member);
+    slot = des_partition(s.des, member, DES_CUT_BOTH);
     swarm_run(&s, 100 * SWARM_SECOND);
     assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
     assert_int_equal(s.nodes[0].last_error, ERR_TIMEOUT);
