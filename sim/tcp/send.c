@@ -26,7 +26,7 @@ static void append_views(const struct tcp *t, struct chain *out, uint32_t *index
                          uint64_t at, size_t size)
 {
     while (size > 0) {
-        const struct span *span = &t->queue.spans[t->queue.head + *index];
+        const struct span *span = chain_span(&t->queue, *index);
         size_t offset = (size_t)(at - *start);
         size_t part = span->size - offset < size ? span->size - offset : size;
 
@@ -46,8 +46,8 @@ static void view_again(const struct tcp *t, struct chain *out, uint64_t seq, siz
     uint64_t start = t->una;
     uint32_t index = 0;
 
-    while (size && start + t->queue.spans[t->queue.head + index].size <= seq)
-        start += t->queue.spans[t->queue.head + index++].size;
+    while (size && start + chain_span(&t->queue, index)->size <= seq)
+        start += chain_span(&t->queue, index++)->size;
     append_views(t, out, &index, &start, seq, size);
 }
 

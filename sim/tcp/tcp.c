@@ -647,14 +647,14 @@ struct tcp_info tcp_info(const struct tcp *t)
 
 size_t tcp_memory(const struct tcp *t)
 {
-    size_t size = sizeof *t + (t->queue.capacity + t->inbox.capacity) * sizeof(struct span);
+    size_t size = sizeof *t + chain_memory(&t->queue) + chain_memory(&t->inbox);
 
     if (t->flight)
         size += sizeof *t->flight + t->flight->capacity * sizeof(struct record);
     if (t->early) {
         size += sizeof *t->early + t->early->capacity * sizeof(struct island);
         for (uint32_t i = 0; i < t->early->count; i++)
-            size += t->early->islands[i].bytes.capacity * sizeof(struct span);
+            size += chain_memory(&t->early->islands[i].bytes);
     }
     return size;
 }

@@ -130,7 +130,7 @@ def a_run_prints_json_with_the_documented_keys(tmp):
     same(status, 0, err)
     result = json.loads(out)
     wanted = ("scenario backend seed digest nodes connections messages deliveries delivery_ratio propagation_ms "
-              "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes").split()
+              "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes threads").split()
     same(list(result), wanted)
     same(list(result["propagation_ms"]), ["p50", "p90", "p99", "max"])
     same(list(result["bytes"]), ["payload", "control", "total"])

@@ -493,7 +493,7 @@ static void a_killed_run_leaves_a_file_that_opens_and_says_so(void **state)
     assert_true(child >= 0);
     if (child == 0)
         record_for_ever(&f);
-    while (try_query("SELECT count(*) FROM event WHERE kind = 'tick'") <= 0 && tries++ < 1000) /* of a live run */
+    while (try_query("SELECT count(*) FROM event WHERE kind = 'tick'") <= 0 && tries++ < 12000) /* of a live run */
         usleep(5000);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
