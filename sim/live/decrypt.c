@@ -250,7 +250,7 @@ static void direction_start(struct direction *dir, uint32_t sequence)
     dir->sequence = sequence;
     dir->phase = PHASE_SECURITY;
     dir->handshake_left = dir->handshake_size;
-    consume(&dir->wire, dir->wire.size);
+    buf_clear(&dir->wire);
 }
 
 /* A connection that never used its keys was none, or the same SYN comes again: the keys are for the one that starts now.
