@@ -36,7 +36,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
+.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -176,6 +176,15 @@ compilers: $(BUILD)/hearsay
 bench: $(BUILD)/hearsay $(BENCHES)
 	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
 	$(Q)for program in $(BENCHES); do $$program || exit 1; done
+
+# The comparison of the simulator's TCP with the kernel's.
+$(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LTO) $(OPT) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+## make fidelity    the simulator's TCP against the kernel's, in network namespaces (root; FULL=1: the whole grid)
+fidelity: $(BUILD)/fidelity
+	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --tsv $(BUILD)/fidelity.tsv
 
 ## make clean       remove the build folder
 clean:

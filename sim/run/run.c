@@ -329,6 +329,17 @@ static void dismantle(struct run *run)
     mem_free(run->residents);
 }
 
+static void finish_world(struct run *run, struct run_result *result)
+{
+    char text[256];
+
+    if (!run->ops->finish)
+        return;
+    if (run->ops->finish(run->world, text))
+        snprintf(result->warning, sizeof result->warning, "%s", text);
+    recorder_event(run->recorder, run->scenario->duration_ns, run->ops->name, text);
+}
+
 /* What a finished run comes to: totals, judgement, the last rows. */
 static enum run_status conclude(struct run *run, double start_s, double running_s,
                                 void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
@@ -341,6 +352,7 @@ static enum run_status conclude(struct run *run, double start_s, double running_
     const struct run_behaviour *behaviour = run->options->behaviour;
     struct record_summary summary;
 
+    finish_world(run, result);
     residents_bytes(run);
     run->ops->counts(run->world, &totals.events, &totals.connections);
     if (run->ops->lanes) {

@@ -48,10 +48,13 @@ struct world_ops {
     uint64_t (*now_ns)(const void *world);
     void (*counts)(const void *world, uint64_t *events, uint64_t *connections);
     const struct world_lanes *lanes; /* NULL: it runs on one thread */
+    /* The run is over; `out` (256 bytes) takes what the record should know of the backend. True: the user should be warned.
+     * NULL: nothing to say. */
+    bool (*finish)(void *world, char *out);
 };
 
-extern const struct world_ops world_des, world_sockets;
+extern const struct world_ops world_des, world_sockets, world_netns;
 const struct world_ops *world_find(const char *name); /* NULL when there is none */
-extern const char *const world_names;                 /* "des, sockets" */
+extern const char *const world_names;                 /* "des, sockets, netns" */
 
 #endif

@@ -149,4 +149,4 @@ static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
 
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts,    &lanes};
+                                    advance,  now_ns,          counts,    &lanes,  NULL};

@@ -474,7 +474,9 @@ static void record_for_ever(const struct flood *f)
     struct recorder *r = open_for(f, file);
 
     flood_feed_all(f, r);
-    for (uint64_t now_ns = 20 * RECORD_YOUNG_NS;; now_ns++) {
+    recorder_event(r, 20 * RECORD_YOUNG_NS, "quiet", ""); /* time has passed: the flush settles all messages, ... */
+    recorder_flush(r);
+    for (uint64_t now_ns = 20 * RECORD_YOUNG_NS + 1;; now_ns++) { /* ... whose rows come before these */
         recorder_event(r, now_ns, "tick", "tock");
         if (now_ns % 1000 == 0)
             recorder_flush(r);
