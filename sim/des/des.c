@@ -12,20 +12,17 @@ static const struct des_transport *const transports[] = {[DES_TCP_IDEAL] = &tran
 
 struct des *des_new(const struct des_config *config)
 {
-    size_t cells = (size_t)config->region_count * config->region_count;
     struct des *d = mem_zalloc(sizeof *d);
 
     CHECK(config->region_count > 0);
     d->config = *config;
-    d->latency_ns = mem_grow(NULL, cells, sizeof *d->latency_ns);
-    memcpy(d->latency_ns, config->latency_ns, cells * sizeof *d->latency_ns);
-    for (size_t i = 0; i < cells; i++)
-        CHECK(d->latency_ns[i] > 0);
+    path_init(d);
     d->lanes = mem_zalloc(sizeof *d->lanes);
     d->lanes[0] = lane_new(d, 0, 1);
     d->lane_count = 1;
     map_init(&d->by_address, config->seed);
     d->transport = transports[config->tcp];
+    CHECK(!config->loss || des_tcp_honours(config->tcp, DES_LOSS));
     if (d->transport->start)
         d->transport->start(d);
     return d;
@@ -45,57 +42,98 @@ void des_free(struct des *d)
     for (uint32_t i = 0; i < d->lane_count; i++)
         lane_free(d->lanes[i], d->lane_count);
     mem_free(d->lanes);
-    for (uint32_t i = 0; i < d->host_count; i++) {
+    for (uint32_t i = 0; i < d->host_count + d->middle_count; i++) {
         if (d->transport->host_stop)
             d->transport->host_stop(d->hosts[i]);
+        path_host_deinit(d->hosts[i]);
         mem_free(d->hosts[i]);
     }
     if (d->transport->stop)
         d->transport->stop(d);
     mem_free(d->hosts);
-    mem_free(d->latency_ns);
     mem_free(d->globals);
     map_deinit(&d->by_address);
+    path_deinit(d);
     mem_free(d);
 }
 
-static void link_init(struct link *l, const struct des_config *config, uint64_t bps)
+/* What is waiting already keeps its time: it leaves at the old rate. */
+static void link_set(struct link *l, const struct host *h, uint64_t bps)
 {
-    uint64_t size = config->queue_size ? config->queue_size : LINK_QUEUE_SIZE_DEFAULT;
-
-    if (config->queue_ns && bps)
-        size = mul_div(config->queue_ns, bps, 8ull * 1000000000u);
-    *l = (struct link){.bps = bps, .queue_size_max = size < QUEUE_SIZE_MIN ? QUEUE_SIZE_MIN : size};
+    l->bps = bps;
+    if (h->queue_ns && bps)
+        l->queue_size_max = mul_div(h->queue_ns, bps, 8ull * 1000000000u);
+    if (l->queue_size_max < QUEUE_SIZE_MIN)
+        l->queue_size_max = QUEUE_SIZE_MIN;
 }
 
-uint32_t des_host_add(struct des *d, const struct des_host_config *config)
+static void links_init(struct host *h, const struct des_host_config *config)
+{
+    bool own = config->queue_size || config->queue_ns;
+    uint64_t size = own ? config->queue_size : h->des->config.queue_size;
+
+    h->queue_ns = own ? config->queue_ns : h->des->config.queue_ns;
+    h->up.queue_size_max = h->down.queue_size_max = size ? size : LINK_QUEUE_SIZE_DEFAULT;
+    link_set(&h->up, h, config->up_bps);
+    link_set(&h->down, h, config->down_bps);
+}
+
+struct host *host_new(struct des *d, const struct des_host_config *config)
 {
     struct host *h = mem_zalloc(sizeof *h + d->transport->host_size);
-    bool fresh;
 
     CHECK(config->region < d->config.region_count);
-    if (d->host_count == d->host_capacity) {
+    CHECK(config->aqm.kind == QUEUE_DROP_TAIL || des_tcp_honours(d->config.tcp, DES_AQM));
+    if (d->host_count + d->middle_count == d->host_capacity) {
         d->host_capacity = d->host_capacity ? d->host_capacity * 2 : 64;
         d->hosts = mem_grow(d->hosts, d->host_capacity, sizeof *d->hosts);
     }
     h->des = d;
     CHECK(d->lane_count == 1); /* des_divide comes after the last one */
     h->lane = d->lanes[0];
-    h->index = d->host_count++;
+    h->index = d->host_count + d->middle_count;
     h->region = config->region;
     h->address = config->address;
     h->address.port = 0;
-    link_init(&h->up, &d->config, config->up_bps);
-    link_init(&h->down, &d->config, config->down_bps);
+    h->aqm = config->aqm;
+    h->unreachable = config->unreachable;
+    links_init(h, config);
     h->wake_ns = h->wake_posted_ns = TIME_NEVER;
     rng_init(&h->jitter, rng_derive(d->config.seed, "host", h->index), "jitter");
     rng_init(&h->random, rng_derive(d->config.seed, "host", h->index), "random");
+    path_host_init(h, config);
+    CHECK(!h->loss || des_tcp_honours(d->config.tcp, DES_LOSS));
     if (d->transport->host_start)
         d->transport->host_start(h);
     d->hosts[h->index] = h;
+    return h;
+}
+
+uint32_t des_host_add(struct des *d, const struct des_host_config *config)
+{
+    struct host *h;
+    bool fresh;
+
+    CHECK(d->middle_count == 0);
+    h = host_new(d, config);
+    d->host_count++;
     *map_insert(&d->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
     CHECK(fresh);
     return h->index;
+}
+
+void des_bandwidth_set(struct des *d, uint32_t host, uint64_t up_bps, uint64_t down_bps)
+{
+    struct host *h = d->hosts[host];
+
+    CHECK(host < d->host_count);
+    link_set(&h->up, h, up_bps);
+    link_set(&h->down, h, down_bps);
+}
+
+bool des_tcp_honours(enum des_tcp tcp, enum des_feature feature)
+{
+    return transports[tcp]->honours >> feature & 1;
 }
 
 void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, void *ctx)
@@ -216,9 +254,19 @@ struct des_counts des_counts(const struct des *d)
         sum.connections += c->connections;
         sum.bytes += c->bytes;
         sum.dropped += c->dropped;
+        sum.lost += c->lost;
         sum.windows += c->windows;
     }
     return sum;
+}
+
+size_t des_calendar_size(const struct des *d)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < d->lane_count; i++)
+        size += d->lanes[i]->queue.size;
+    return size;
 }
 
 uint64_t des_now_ns(const struct des *d)

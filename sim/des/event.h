@@ -41,6 +41,7 @@ struct event_queue {
     uint64_t in_days, year_ends; /* events; day */
     uint64_t year_events;        /* that were sorted this year */
     uint64_t count;              /* of all */
+    size_t size;                 /* bytes that it holds, without what events carry */
 };
 
 void event_queue_init(struct event_queue *q);

@@ -15,24 +15,24 @@ static uint64_t least_ns(const void *ctx, uint32_t from, uint32_t to)
 }
 
 /* In which each lane has so much to do. */
-static uint64_t enough_ns(const struct des *d, uint32_t lanes, const uint32_t *weights)
+static uint64_t enough_ns(const struct divide_problem *p)
 {
     uint64_t events_per_s = 0;
 
-    for (uint32_t i = 0; i < d->host_count; i++)
-        events_per_s += weights[i];
-    return WINDOW_EVENTS * (uint64_t)1000000000 * lanes / events_per_s;
+    for (uint32_t i = 0; i < p->host_count; i++)
+        events_per_s += p->weights[i];
+    return WINDOW_EVENTS * (uint64_t)1000000000 * p->lane_count / events_per_s;
 }
 
 int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
 {
-    struct divide_problem p = {.host_count = d->host_count,
+    uint32_t count = d->host_count + d->middle_count;
+    struct divide_problem p = {.host_count = count,
                                .region_count = d->config.region_count,
                                .lane_count = lanes < d->host_count ? lanes : d->host_count,
-                               .weights = weights,
                                .least_ns = least_ns,
                                .ctx = d};
-    uint32_t *regions, *lane_of;
+    uint32_t *regions, *lane_of, *loads;
 
     CHECK(lanes > 0 && lanes <= DES_LANES_MAX && d->lane_count == 1 && d->lanes[0]->queue.count == 0);
     if (p.lane_count <= 1)
@@ -44,16 +44,21 @@ int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
     d->lanes = mem_grow(d->lanes, p.lane_count, sizeof(struct lane *));
     for (d->lane_count = 0; d->lane_count < p.lane_count; d->lane_count++)
         d->lanes[d->lane_count] = lane_new(d, d->lane_count, p.lane_count);
-    regions = mem_grow(NULL, d->host_count, sizeof *regions);
-    lane_of = mem_grow(NULL, d->host_count, sizeof *lane_of);
-    for (uint32_t i = 0; i < d->host_count; i++)
+    regions = mem_grow(NULL, count, sizeof *regions);
+    lane_of = mem_grow(NULL, count, sizeof *lane_of);
+    loads = mem_grow(NULL, count, sizeof *loads);
+    for (uint32_t i = 0; i < count; i++) {
         regions[i] = d->hosts[i]->region;
+        loads[i] = weights && i < d->host_count ? weights[i] : 1; /* a bottleneck only hands packets on */
+    }
     p.regions = regions;
-    p.enough_ns = enough_ns(d, p.lane_count, weights);
+    p.weights = loads;
+    p.enough_ns = enough_ns(&p);
     d->lookahead_ns = divide(&p, lane_of);
-    for (uint32_t i = 0; i < d->host_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         d->hosts[i]->lane = d->lanes[lane_of[i]];
     mem_free(regions);
+    mem_free(loads);
     mem_free(lane_of);
     return ERR_OK;
 }

@@ -436,12 +436,10 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const st
     }
 }
 
-static void take_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+static void write_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
 {
     uint64_t *row;
 
-    pass_time(r, now_ns);
-    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
     if (!r->writer)
         return;
     row = writer_row(r->writer, ROW_EVENT);
@@ -450,16 +448,26 @@ static void take_event(struct recorder *r, uint64_t now_ns, const char *kind, co
     row[2] = row_text(detail);
 }
 
+/* Its part in the digest is the node's. */
+static void take_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+{
+    pass_time(r, now_ns);
+    write_event(r, now_ns, kind, detail);
+}
+
 void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
 {
     CHECK(!r->ended);
     recorder_settle(r);
-    take_event(r, now_ns, kind, detail);
+    pass_time(r, now_ns);
+    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
+    write_event(r, now_ns, kind, detail);
 }
 
 void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail)
 {
     CHECK(node < r->run.node_count && !r->ended);
+    digest_lane_add_text(&r->fronts[node].lane, now_ns, slice_text(kind), slice_text(detail));
     if (waits(r)) {
         const struct feed_report report = {.kind = FEED_EVENT,
                                            .now_ns = now_ns,

@@ -4,7 +4,7 @@
  * events and node states in order of (time, node); totals of bytes; summarize and expectations;
  * finish or abort; free. One thread at a time, except within a window (recorder_window).
  *
- * Memory: about 150 bytes a node and 250 a message, plus 40 bytes a receiver (and, for hops, 70 a
+ * Memory: about 150 bytes a node and 250 a message, plus 34 bytes a receiver (and, for hops, 70 a
  * copy) of a message that was active within the last 30 s (at most RECORD_LIVE_BYTES_MAX; then the
  * oldest messages are settled early). A settled message still counts what comes late, but no longer
  * knows hops. */
@@ -87,7 +87,7 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
 /* An action of the scenario: part of the digest. */
 void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail);
 
-/* The same, where a node does it. */
+/* What the scenario does to one node: part of that node's digest, so that the order among nodes does not matter. */
 void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail);
 
 /* All bytes of the node's TCP streams since its start, which no trace tells. The last call for a node counts. */

@@ -28,7 +28,8 @@ void schedule_free(struct schedule *schedule);
 /* A place for a node: the node itself comes and goes. Touched by the node's events and between windows only. */
 struct resident {
     struct run *run;
-    struct node *node; /* NULL while down */
+    struct node *node;   /* NULL while down */
+    struct node *asleep; /* while suspended */
     uint32_t index;
     uint32_t dial_next;              /* in run->topology.dials */
     uint32_t publication_next;
@@ -58,6 +59,11 @@ struct run {
 void resident_start(struct resident *r, uint64_t now_ns);
 void resident_stop(struct resident *r, uint64_t now_ns);  /* orderly */
 void resident_crash(struct resident *r, uint64_t now_ns);
+/* As a crash, but the process lives on and goes on with what it knows at the next resident_start. */
+void resident_suspend(struct resident *r, uint64_t now_ns);
+/* Records that the event hits this node; resident_turn: that it starts because of it, and starts it. */
+void resident_tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind);
+void resident_turn(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind);
 void resident_identity(const struct run *run, uint32_t index, uint8_t seed[static 32]);
 void residents_schedule(struct run *run); /* starts and publications */
 void residents_bytes(struct run *run);

@@ -307,11 +307,15 @@ static void open_residences(struct run *run)
 /* Nodes go before their world, and silently: the run is over. */
 static void dismantle(struct run *run)
 {
-    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++)
-        if (run->residents[i].node) {
-            node_free(run->residents[i].node);
-            run->residents[i].node = NULL;
-        }
+    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+
+        if (r->node)
+            node_free(r->node);
+        if (r->asleep)
+            node_free(r->asleep);
+        r->node = r->asleep = NULL;
+    }
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
@@ -323,6 +327,17 @@ static void dismantle(struct run *run)
     if (run->planned)
         topology_free(&run->topology);
     mem_free(run->residents);
+}
+
+static void finish_world(struct run *run, struct run_result *result)
+{
+    char text[256];
+
+    if (!run->ops->finish)
+        return;
+    if (run->ops->finish(run->world, text))
+        snprintf(result->warning, sizeof result->warning, "%s", text);
+    recorder_event(run->recorder, run->scenario->duration_ns, run->ops->name, text);
 }
 
 /* What a finished run comes to: totals, judgement, the last rows. */
@@ -337,6 +352,7 @@ static enum run_status conclude(struct run *run, double start_s, double running_
     const struct run_behaviour *behaviour = run->options->behaviour;
     struct record_summary summary;
 
+    finish_world(run, result);
     residents_bytes(run);
     run->ops->counts(run->world, &totals.events, &totals.connections);
     if (run->ops->lanes) {

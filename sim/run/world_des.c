@@ -98,9 +98,12 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     des_schedule_global(world, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
-    return des_partition(world, member);
+    static const enum des_cut cuts[] = {
+        [SCENARIO_BOTH] = DES_CUT_BOTH, [SCENARIO_OUT] = DES_CUT_OUT, [SCENARIO_IN] = DES_CUT_IN};
+
+    return des_partition(world, member, cuts[direction]);
 }
 
 static void heal(void *world, int slot)
@@ -146,4 +149,4 @@ static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
 
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts,    &lanes};
+                                    advance,  now_ns,          counts,    &lanes,  NULL};

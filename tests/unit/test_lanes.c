@@ -397,7 +397,7 @@ static void interfere(void *arg, uint64_t now_ns)
         remember(&seen, w->hosts[i].memory, w->hosts[i].notes);
     remember(&w->global_memory, now_ns, seen); /* all that was before, and nothing that comes after */
     if (w->slot < 0) {
-        w->slot = des_partition(w->d, w->member);
+        w->slot = des_partition(w->d, w->member, (enum des_cut)(1 + now_ns / MS % 3));
     } else {
         des_heal(w->d, w->slot);
         w->slot = -1;
