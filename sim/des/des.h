@@ -119,7 +119,7 @@ void des_loss_set(struct des *d, uint32_t from_region, uint32_t to_region, const
 /* What is queued already leaves at the old rate. */
 void des_bandwidth_set(struct des *d, uint32_t host, uint64_t up_bps, uint64_t down_bps);
 
-/* After the last host, before the first des_run; latencies of pairs of hosts come before it. */
+/* After the last host, before the first des_run; latencies of pairs of hosts come after it. */
 void des_bottleneck_add(struct des *d, const struct des_bottleneck *config);
 
 /* Runs all events up to and including until_ns. False when nothing is left to do at all. */

@@ -411,6 +411,21 @@ struct outcome {
     uint64_t memory[HOSTS_MAX], global_memory, events, connections, bytes, windows, notes, now_ns;
 };
 
+/* Losses, latencies of single pairs, and something narrow that lies between regions. */
+static void complicate(struct des *d, const struct des_config *config, uint32_t host_count, struct rng *r)
+{
+    const struct gilbert loss = {.good_loss_ppm = 20000};
+    const struct des_pair pair = {0, config->region_count - 1};
+    const struct des_bottleneck narrow = {.pairs = &pair, .pair_count = 1, .bps = 5000000};
+
+    if (rng_chance(r, 1, 2) && des_tcp_honours(config->tcp, DES_LOSS))
+        des_loss_set(d, 0, config->region_count - 1, &loss);
+    else if (des_tcp_honours(config->tcp, DES_BOTTLENECKS))
+        des_bottleneck_add(d, &narrow);
+    if (rng_chance(r, 1, 2))
+        des_latency_pair(d, 0, host_count - 1, 30000 + rng_below(r, MS));
+}
+
 static void chatter(uint64_t seed, uint32_t lanes, struct outcome *out)
 {
     struct world *w = mem_zalloc(sizeof *w);
@@ -438,6 +453,7 @@ static void chatter(uint64_t seed, uint32_t lanes, struct outcome *out)
         weights[i] = 1 + (uint32_t)rng_below(&r, 5);
         des_host_add(w->d, &host);
     }
+    complicate(w->d, &config, w->host_count, &r);
     assert_int_equal(des_divide(w->d, lanes, weights), ERR_OK);
     assert_int_equal(des_lane_count(w->d), lanes < w->host_count ? lanes : w->host_count);
     for (uint32_t i = 0; i < w->host_count; i++) {
