@@ -184,7 +184,7 @@ $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$
 
 ## make fidelity    the simulator's TCP against the kernel's, in network namespaces (root; FULL=1: the whole grid)
 fidelity: $(BUILD)/fidelity
-	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --tsv $(BUILD)/fidelity.tsv
+	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --gossip tests/fidelity/gossip.yaml --tsv $(BUILD)/fidelity.tsv
 
 ## make clean       remove the build folder
 clean:
