@@ -13,11 +13,11 @@
 #include <memory>
 #include <vector>
 
-#include "ns3/core-module.h"
-#include "ns3/internet-module.h"
-#include "ns3/network-module.h"
-#include "ns3/simple-channel.h"
-#include "ns3/simple-net-device.h"
+#include <ns3/core-module.h>
+#include <ns3/internet-module.h>
+#include <ns3/network-module.h>
+#include <ns3/simple-channel.h>
+#include <ns3/simple-net-device.h>
 
 #include "tests/bench/flood_plan.h"
 
