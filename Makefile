@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
+.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize scale suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -183,6 +183,11 @@ compilers: $(BUILD)/hearsay
 bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
 	$(Q)python3 scripts/bench.py $(BUILD)/hearsay $(BUILD)/bench/bench_flood $(NS3_FLOOD)
 	$(Q)for program in $(filter-out %/bench_flood,$(BENCHES)); do $$program || exit 1; done
+
+## make scale       what a delivery costs from 1,000 to 100,000 nodes, with a figure (SCALE= chooses the numbers)
+SCALE ?= 1000 3000 10000 30000 100000
+scale: $(BUILD)/hearsay
+	$(Q)python3 scripts/scale.py $(BUILD)/hearsay results/scale $(SCALE)
 
 ## make clean       remove the build folder
 clean:
