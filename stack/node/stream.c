@@ -217,9 +217,11 @@ void stream_expire(struct conn *c)
         next = s->next;
         if (!s->opening)
             continue;
-        if (s->opening->deadline_ns <= now)
-            stream_reset(s, YAMUX_RESET_NEGOTIATION);
-        else if (s->opening->deadline_ns < c->deadline_ns)
+        if (s->opening->deadline_ns <= now) {
+            yamux_reset(c->yamux, s->mux, YAMUX_RESET_NEGOTIATION);
+            stream_end(s, ERR_TIMEOUT);
+        } else if (s->opening->deadline_ns < c->deadline_ns) {
             c->deadline_ns = s->opening->deadline_ns;
+        }
     }
 }
