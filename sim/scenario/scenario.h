@@ -90,6 +90,7 @@ struct scenario_group {
     uint64_t start_spread_ns;  /* plus uniform [0, this) */
     uint64_t dial_interval_ns; /* between two dials of a node */
     uint64_t keepalive_ns;     /* of yamux; 0: off */
+    uint64_t clock_offset_ns, clock_drift_ppb; /* each node's clock is uniform within +- these of the true one */
 };
 
 enum topology_kind {
@@ -208,6 +209,7 @@ struct scenario {
     struct scenario_network network;
     struct scenario_group *groups;
     uint32_t group_count, node_count;
+    uint64_t clocks_ahead_ns; /* of all nodes: the largest offset of a group, so that no clock begins before 0 */
     char **topics; /* of gossip traffic and subscriptions, in order of appearance */
     uint32_t topic_count;
     struct scenario_topology *topologies;

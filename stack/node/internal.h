@@ -85,10 +85,11 @@ struct dial {
 #define SERVED_MAX 24
 
 struct node { /* what every event needs comes first */
-    uint64_t now_ns;
+    uint64_t now_ns;     /* as the node's own clock shows it: all below, and all callbacks, go by it */
+    uint64_t world_ns;   /* as the world tells it */
     struct conn **conns; /* by slot; NULL where free */
     uint32_t conn_capacity;
-    bool busy, stopped, suspended, silent /* being freed */, dials_waiting;
+    bool busy, stopped, suspended, silent /* being freed */, dials_waiting, own_clock;
     struct gossipsub *gossipsub;
     struct algorand *algorand;
     uint64_t bytes_sent, bytes_received;
