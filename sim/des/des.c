@@ -21,6 +21,8 @@ struct des *des_new(const struct des_config *config)
     memcpy(d->latency_ns, config->latency_ns, cells * sizeof *d->latency_ns);
     for (size_t i = 0; i < cells; i++)
         CHECK(d->latency_ns[i] > 0);
+    if (config->costs)
+        memcpy(d->costs, config->costs, sizeof d->costs);
     d->lane.des = d;
     event_queue_init(&d->lane.queue);
     map_init(&d->by_address, config->seed);
@@ -46,6 +48,7 @@ void des_free(struct des *d)
         drop_event(d, &e);
     event_queue_deinit(&d->lane.queue);
     for (uint32_t i = 0; i < d->host_count; i++) {
+        loop_free(d->hosts[i]->loop);
         if (d->transport->host_stop)
             d->transport->host_stop(d->hosts[i]);
         mem_free(d->hosts[i]);
@@ -73,7 +76,7 @@ uint32_t des_host_add(struct des *d, const struct des_host_config *config)
     struct host *h = mem_zalloc(sizeof *h + d->transport->host_size);
     bool fresh;
 
-    CHECK(config->region < d->config.region_count);
+    CHECK(config->region < d->config.region_count && (!config->cores || d->config.costs));
     if (d->host_count == d->host_capacity) {
         d->host_capacity = d->host_capacity ? d->host_capacity * 2 : 64;
         d->hosts = mem_grow(d->hosts, d->host_capacity, sizeof *d->hosts);
@@ -86,6 +89,8 @@ uint32_t des_host_add(struct des *d, const struct des_host_config *config)
     h->address.port = 0;
     link_init(&h->up, &d->config, config->up_bps);
     link_init(&h->down, &d->config, config->down_bps);
+    if (config->cores)
+        h->loop = loop_new(h, d->costs, config->cores, config->speed_ppm);
     h->wake_ns = h->wake_posted_ns = TIME_NEVER;
     rng_init(&h->jitter, rng_derive(d->config.seed, "host", h->index), "jitter");
     rng_init(&h->random, rng_derive(d->config.seed, "host", h->index), "random");
@@ -105,8 +110,10 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
         d->transport->reset_all(h);
         h->listen_port = 0;
     }
-    h->app = app;
-    h->app_ctx = ctx;
+    h->app = app && h->loop ? &loop_app : app;
+    h->app_ctx = h->loop ? h->loop : ctx;
+    if (h->loop)
+        loop_place(h->loop, app, ctx);
     h->wake_ns = TIME_NEVER;
 }
 
@@ -184,6 +191,9 @@ static void dispatch(struct host *h, const struct event *e)
         break;
     case EVENT_CALL:
         call(e->object, e->time_ns);
+        break;
+    case EVENT_LOOP:
+        loop_event(h->loop, e->time_ns);
         break;
     default:
         h->des->transport->event(h, e);

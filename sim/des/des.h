@@ -7,6 +7,7 @@
 #define SIM_DES_DES_H
 
 #include "stack/backend/backend.h"
+#include "stack/base/work.h"
 
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
@@ -23,6 +24,7 @@ struct des_config {
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct work_cost *costs; /* WORK_KINDS of them, copied; NULL: no host has cores */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
     /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */
@@ -33,6 +35,7 @@ struct des_host_config {
     struct endpoint address; /* port ignored */
     uint32_t region;
     uint64_t up_bps, down_bps; /* bits per second; 0: unlimited */
+    uint32_t cores, speed_ppm; /* of its CPU; 0 cores: work takes no time */
 };
 
 struct des_counts {

@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/cpu.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
 #include "sim/des/link.h"
@@ -12,6 +13,7 @@
 enum event_kind {
     EVENT_WAKE, /* the node's timer */
     EVENT_CALL, /* object: struct call */
+    EVENT_LOOP, /* the host's event loop is free again */
     EVENT_TRANSPORT /* this and what follows belong to the TCP model */
 };
 
@@ -35,6 +37,7 @@ struct host { /* what every packet needs comes first */
     struct lane *lane;
     const struct backend_app *app; /* NULL: no node here */
     void *app_ctx;
+    struct loop *loop; /* where work takes time: then `app` is the loop's; else NULL */
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
     uint64_t sides;       /* bit i: inside partition i */
@@ -69,6 +72,7 @@ extern const struct des_transport transport_ideal, transport_packet;
 struct des {
     struct des_config config;
     uint64_t *latency_ns;
+    struct work_cost costs[WORK_KINDS];
     struct lane lane;
     struct host **hosts;
     uint32_t host_count, host_capacity;
@@ -88,6 +92,17 @@ static inline void *transport_state(const struct host *h)
 
 /* des.c: an event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
+
+/* loop.c: between the TCP model and a node whose work takes time */
+extern const struct backend_app loop_app; /* its ctx is the loop */
+struct loop *loop_new(struct host *h, const struct work_cost *costs, uint32_t core_count, uint32_t speed_ppm);
+void loop_free(struct loop *l); /* NULL is fine */
+void loop_place(struct loop *l, const struct backend_app *app, void *ctx); /* a node on an idle machine; NULL: none */
+void loop_event(struct loop *l, uint64_t time_ns);
+uint64_t loop_charge(struct loop *l, unsigned works, uint64_t bytes);
+bool loop_holds(struct loop *l, struct backend_conn conn); /* a send has to wait; `writable` will come */
+void loop_pause(struct loop *l, struct backend_conn conn, bool paused);
+void loop_forget(struct loop *l, struct backend_conn conn); /* the node closes it */
 
 /* path.c */
 bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */

@@ -61,6 +61,7 @@ static struct node_config config_of(const struct resident *r)
     resident_identity(r->run, r->index, c.identity_seed);
     c.encryption = r->run->encryption;
     c.clock = clock_of(r);
+    c.charges_work = r->run->scenario->cpu.present;
     c.listens = true;
     c.listen = r->run->addresses[r->index];
     c.yamux.keepalive_ns = g->keepalive_ns;

@@ -144,6 +144,10 @@ static enum run_status plan(struct run *run, struct run_result *result)
 
     if (refused)
         return fail(result, RUN_USAGE, refused);
+    if (s->cpu.present && !run->ops->backend->charge) {
+        snprintf(refusal, sizeof refusal, "cpu: the %s backend runs on a real CPU (des)", run->ops->name);
+        return fail(result, RUN_USAGE, refusal);
+    }
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);

@@ -31,10 +31,20 @@ struct scenario_region {
     uint64_t up_bps, down_bps; /* of nodes there that have no class; 0: no limit */
 };
 
+/* What CPUs are like, and what work costs. */
+struct scenario_cpu {
+    bool present; /* false: work takes no time */
+    uint32_t cores, speed_ppm; /* of nodes whose class does not say */
+    char *table;    /* name of the built-in table or file; NULL: only the costs of the section */
+    char *measured; /* what the file says about the machine; NULL: nothing */
+    struct work_cost costs[WORK_KINDS];
+};
+
 struct scenario_class {
     char *name;
     uint64_t weight;
     uint64_t up_bps, down_bps; /* 0: no limit */
+    uint32_t cores, speed_ppm; /* of the CPU; 0: those of the `cpu` section */
 };
 
 enum scenario_tcp { SCENARIO_TCP_IDEAL, SCENARIO_TCP_FLIGHT, SCENARIO_TCP_PACKET };
@@ -207,6 +217,7 @@ struct scenario {
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
     struct scenario_network network;
+    struct scenario_cpu cpu;
     struct scenario_group *groups;
     uint32_t group_count, node_count;
     uint64_t clocks_ahead_ns; /* of all nodes: the largest offset of a group, so that no clock begins before 0 */

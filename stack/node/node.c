@@ -61,6 +61,8 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->ops = ops;
     n->host = host;
     n->own_clock = !clock_is_true(&config->clock);
+    n->charges_work = config->charges_work;
+    CHECK(!n->charges_work || ops->charge);
     n->modelled.mode = NOISE_MODELLED;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
@@ -123,6 +125,13 @@ void node_trace(struct node *n, const struct trace_event *event)
 {
     if (!n->silent)
         n->ops->trace(n->host, n->world_ns, event);
+}
+
+uint64_t node_charge_slowly(struct node *n, unsigned works, uint64_t bytes)
+{
+    uint64_t done_ns = n->ops->charge(n->host, works, bytes);
+
+    return n->own_clock ? clock_local_ns(&n->config.clock, done_ns) : done_ns;
 }
 
 struct conn *node_conn(const struct node *n, uint32_t slot)

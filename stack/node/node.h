@@ -22,6 +22,7 @@ struct node_config {
     struct endpoint listen;     /* also what identify announces, unless unspecified */
     struct yamux_config yamux;
     uint32_t connections_max, dials_max;
+    bool charges_work; /* tells the backend what work it does; needs backend_ops.charge */
     struct clock clock; /* timers and callbacks go by it; traces and the `now` of calls are the world's time */
 
     bool gossipsub_on;
