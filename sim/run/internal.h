@@ -25,7 +25,7 @@ struct schedule {
 int schedule_build(const struct scenario *s, struct schedule *out, char *error, size_t error_size);
 void schedule_free(struct schedule *schedule);
 
-/* A place for a node: the node itself comes and goes. */
+/* A place for a node: the node itself comes and goes. Touched by the node's events and between windows only. */
 struct resident {
     struct run *run;
     struct node *node;   /* NULL while down */
@@ -34,6 +34,7 @@ struct resident {
     uint32_t dial_next;              /* in run->topology.dials */
     uint32_t publication_next;
     bool dialling;      /* a call for the next dial is under way */
+    uint32_t skipped;   /* publications while it was down */
     uint64_t total_sent, total_received; /* of earlier lives */
 };
 
@@ -49,7 +50,6 @@ struct run {
     struct schedule schedule;
     struct recorder *recorder;
     enum noise_mode encryption;
-    uint32_t skipped;
     struct topology topology; /* when planned */
     bool planned;
     struct fault *faults;

@@ -116,7 +116,7 @@ static void report(struct run *run, uint64_t now_ns, const char *kind, uint32_t 
     char name[SCENARIO_NODE_NAME_SIZE], detail[160];
 
     snprintf(detail, sizeof detail, "%s: %s", scenario_node_name(run->scenario, node, name), what);
-    recorder_event(run->recorder, now_ns, kind, detail);
+    recorder_node_event(run->recorder, node, now_ns, kind, detail);
 }
 
 static void wake_up(struct resident *r, uint64_t now_ns)
@@ -159,7 +159,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
     if (behaviour) {
-        behaviour->started(behaviour->ctx, r->run, r->index, now_ns, r->node);
+        behaviour->started(behaviour->ctx, r->index, now_ns, r->node);
         return;
     }
     for (uint32_t i = 0; i < g->topic_count; i++)
@@ -282,7 +282,7 @@ static void publish_next(void *arg, uint64_t now_ns)
             err = node_broadcast(r->node, now_ns, t->label, data);
         span_unref(data);
     } else {
-        r->run->skipped++;
+        r->skipped++;
     }
     if (err)
         report(r->run, now_ns, "publish-failed", r->index, err_text(err));
