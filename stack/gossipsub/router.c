@@ -78,11 +78,11 @@ static uint64_t charge(const struct gossipsub *g, uint64_t now_ns, unsigned work
 }
 
 /* What it takes to read a message and to know whether it is a new one. */
-static unsigned reading(const struct gossipsub *g)
+static void charge_reading(const struct gossipsub *g, size_t size)
 {
     bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256;
 
-    return WORK_PARSE | (hashed ? WORK_HASH : 0);
+    g->env.charge(g->env.ctx, WORK_PARSE | (hashed ? WORK_HASH : 0), size);
 }
 
 static unsigned judging(const struct gossipsub *g)
@@ -274,7 +274,8 @@ static bool is_memoised_copy(struct gossipsub *g, uint64_t now_ns, uint32_t slot
 
     if (!p || p->seen_until <= seen_tick(&g->seen, now_ns))
         return false;
-    charge(g, now_ns, reading(g), frame->size); /* a shortcut of ours, not of who we stand for */
+    if (g->env.charge)
+        charge_reading(g, frame->size); /* the shortcut is ours, not that of whom we stand for */
     if (p->topic->joined)
         trace_post(g, now_ns, TRACE_DUPLICATE, slot, p);
     return true;
@@ -411,7 +412,8 @@ static int receive_rpc(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
     peer_subscriptions(g, slot, rpc);
     charge(g, now_ns, WORK_PARSE, s.publishes ? 0 : rpc.size);
     while (s.publishes && rpc_next_publish(&w, &message)) {
-        charge(g, now_ns, reading(g), message.size);
+        if (g->env.charge)
+            charge_reading(g, message.size);
         CHECK(receive_message(g, now_ns, slot, message, NULL) == ERR_OK);
     }
     if (s.has_control)
@@ -425,7 +427,8 @@ static int receive_frame(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
     struct slice rpc = slice_of(frame->data + prefix, frame->size - prefix), message;
 
     if (rpc_sole_publish(rpc, &message)) {
-        charge(g, now_ns, reading(g), frame->size);
+        if (g->env.charge)
+            charge_reading(g, frame->size);
         return receive_message(g, now_ns, slot, message, frame);
     }
     return receive_rpc(g, now_ns, slot, rpc);

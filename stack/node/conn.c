@@ -308,7 +308,7 @@ static int step_ready(struct conn *c)
     int err = noise_open(c->session, &c->wire_in, &c->plain_in);
     int more = 0;
 
-    if (c->wire_in.size < sealed)
+    if (c->node->charges_work && c->wire_in.size < sealed)
         node_charge(c->node, WORK_AEAD, sealed - c->wire_in.size);
 
     while (!c->doomed && (more = yamux_read(c->yamux, c->node->now_ns, &c->plain_in, &ev)) > 0) {

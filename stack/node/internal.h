@@ -92,7 +92,6 @@ struct dial {
 
 struct node { /* what every event needs comes first */
     uint64_t now_ns;     /* as the node's own clock shows it: all below, and all callbacks, go by it */
-    uint64_t world_ns;   /* as the world tells it */
     struct conn **conns; /* by slot; NULL where free */
     uint32_t conn_capacity;
     bool busy, stopped, suspended, silent /* being freed */, dials_waiting, own_clock, charges_work;
@@ -106,6 +105,7 @@ struct node { /* what every event needs comes first */
     uint64_t wake_ns; /* what the backend was told */
     struct timers timers;
     struct timer gossip_timer, algorand_timer, dial_timer;
+    uint64_t world_ns; /* with a clock of its own: as the world tells it */
     uint32_t ready_count, open_count;
     struct node_config config;
     struct node_events events;

@@ -124,7 +124,7 @@ void node_free(struct node *n)
 void node_trace(struct node *n, const struct trace_event *event)
 {
     if (!n->silent)
-        n->ops->trace(n->host, n->world_ns, event);
+        n->ops->trace(n->host, n->own_clock ? n->world_ns : n->now_ns, event);
 }
 
 uint64_t node_charge_slowly(struct node *n, unsigned works, uint64_t bytes)
@@ -148,14 +148,23 @@ static struct conn *conn_of(const struct node *n, struct backend_conn handle)
 
 /* ---- the frame around every call into the node ---- */
 
+/* What the node's own clock shows. */
+static uint64_t read_clock(struct node *n, uint64_t world_ns)
+{
+    CHECK(world_ns >= n->world_ns);
+    n->world_ns = world_ns;
+    return clock_local_ns(&n->config.clock, world_ns);
+}
+
 bool node_enter(struct node *n, uint64_t now_ns)
 {
     if (n->busy)
         return false; /* a callback of ours called back: the outer call finishes the work */
-    CHECK(now_ns >= n->world_ns);
+    if (n->own_clock)
+        now_ns = read_clock(n, now_ns);
+    CHECK(now_ns >= n->now_ns);
     n->busy = true;
-    n->world_ns = now_ns;
-    n->now_ns = n->own_clock ? clock_local_ns(&n->config.clock, now_ns) : now_ns;
+    n->now_ns = now_ns;
     return true;
 }
 
