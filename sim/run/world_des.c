@@ -109,6 +109,8 @@ static void add_host(struct des *d, const struct world_config *config, uint32_t 
                                    .region = node->region,
                                    .up_bps = node->up_bps,
                                    .down_bps = node->down_bps,
+                                   .cores = node->cores,
+                                   .speed_ppm = node->speed_ppm,
                                    .aqm = s->network.aqm,
                                    .unreachable = s->groups[node->group].reach == SCENARIO_UNREACHABLE};
 
@@ -161,6 +163,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .queue_ns = n->queue_ns,
                              .tcp = tcp_model(n),
                              .tcp_config = &tcp,
+                             .costs = s->cpu.present ? s->cpu.costs : NULL,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
                              .window = config->window,

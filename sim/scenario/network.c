@@ -64,6 +64,8 @@ static void read_class(struct reader *r, const struct tree *t, struct scenario_n
         {"queue", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"aqm", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"loss", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"cores", FIELD_U32, false, FIELD(scenario_class, cores), 1, WORK_CORES_MAX, NULL},
+        {"speed", FIELD_PPM, false, FIELD(scenario_class, speed_ppm), CPU_SPEED_MIN_PPM, CPU_SPEED_MAX_PPM, NULL},
     };
     struct scenario_class *c = &n->classes[n->class_count];
     const struct tree *at;

@@ -24,6 +24,7 @@ struct scenario_class {
     uint64_t queue_size, queue_ns; /* of its links; both 0: the network's */
     struct queue_config aqm;       /* of its links */
     struct gilbert loss_up, loss_down;
+    uint32_t cores, speed_ppm; /* of the CPU; 0: those of the `cpu` section */
 };
 
 struct scenario_pair {

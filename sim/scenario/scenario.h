@@ -24,6 +24,15 @@
 #define SCENARIO_NAME_MAX 64u /* characters of a name of a group, class, region, node group */
 #define SCENARIO_NODE_NAME_SIZE (SCENARIO_NAME_MAX + 12)
 
+/* What CPUs are like, and what work costs. */
+struct scenario_cpu {
+    bool present; /* false: work takes no time */
+    uint32_t cores, speed_ppm; /* of nodes whose class does not say */
+    char *table;    /* name of the built-in table or file; NULL: only the costs of the section */
+    char *measured; /* what the file says about the machine; NULL: nothing */
+    struct work_cost costs[WORK_KINDS];
+};
+
 enum scenario_message_id {
     SCENARIO_ID_DEFAULT,
     SCENARIO_ID_SHA256,
@@ -55,6 +64,7 @@ struct scenario_group {
     uint64_t start_spread_ns;  /* plus uniform [0, this) */
     uint64_t dial_interval_ns; /* between two dials of a node */
     uint64_t keepalive_ns;     /* of yamux; 0: off */
+    uint64_t clock_offset_ns, clock_drift_ppb; /* each node's clock is uniform within +- these of the true one */
 };
 
 enum topology_kind {
@@ -180,8 +190,10 @@ struct scenario {
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
     struct scenario_network network;
+    struct scenario_cpu cpu;
     struct scenario_group *groups;
     uint32_t group_count, node_count;
+    uint64_t clocks_ahead_ns; /* of all nodes: the largest offset of a group, so that no clock begins before 0 */
     char **topics; /* of gossip traffic and subscriptions, in order of appearance */
     uint32_t topic_count;
     struct scenario_topology *topologies;
