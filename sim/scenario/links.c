@@ -338,7 +338,7 @@ void losses_between_read(struct reader *r, const struct tree *t, struct scenario
         struct gilbert loss;
         uint32_t count;
 
-        reader_fields(r, c, FIELDS(fields), NULL);
+        reader_fields(r, c, FIELDS(fields), &loss);
         if (r->failed)
             return;
         loss_read(r, tree_find(c, "loss"), &loss);
