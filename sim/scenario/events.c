@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define EVENTS_MAX 10000u
-#define PAIRS_MAX 4000000u /* of regions, of all events together */
+#define CHANGES_MAX 20000000u /* links and pairs of regions that all events together change */
 #define CHURN_SPAN_MAX_NS (366 * 86400 * NS_PER_S)
 
 static const char *const kind_names[SCENARIO_EVENT_KIND_COUNT] = {
@@ -272,9 +272,19 @@ static void sort(struct scenario *s)
     }
 }
 
+/* At the most. */
+static uint32_t change_count(const struct scenario *s, const struct scenario_event *e)
+{
+    bool some = e->who.node_count && !e->who.region_count && !e->who.group_count && !e->who.class_count;
+
+    if (e->kind == SCENARIO_BANDWIDTH)
+        return some ? e->who.node_count : s->node_count;
+    return e->pair_count;
+}
+
 void events_read(struct reader *r, const struct tree *t, struct scenario *s)
 {
-    uint64_t pairs = 0;
+    uint64_t changes = 0;
 
     if (!t || !reader_is(r, t, TREE_LIST, EVENTS_MAX))
         return;
@@ -282,9 +292,9 @@ void events_read(struct reader *r, const struct tree *t, struct scenario *s)
     for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
         read_one(r, c, s);
         if (!r->failed)
-            pairs += s->events[s->event_count - 1].pair_count;
-        if (pairs > PAIRS_MAX)
-            reader_fail(r, c, "the events are about more than %u pairs of regions", PAIRS_MAX);
+            changes += change_count(s, &s->events[s->event_count - 1]);
+        if (changes > CHANGES_MAX)
+            reader_fail(r, c, "the events change more than %u links and pairs of regions", CHANGES_MAX);
     }
     sort(s);
 }

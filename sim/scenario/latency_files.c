@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHANGES_MAX 20000000u
 #define FACTOR_PPM_MIN 1000u /* a thousandth to a thousandfold */
 #define FACTOR_PPM_MAX 1000000000u
 
@@ -148,6 +149,7 @@ static void read_time_row(struct reader *r, struct csv *c, const struct scenario
 void latency_rows_read(struct reader *r, const struct tree *t, struct scenario *s)
 {
     struct scenario_network *n = &s->network;
+    uint64_t changes = 0;
     struct csv c;
     bool factor;
 
@@ -155,8 +157,15 @@ void latency_rows_read(struct reader *r, const struct tree *t, struct scenario *
         return;
     n->latency_rows = arena_alloc(r->arena, count_lines(&c), sizeof *n->latency_rows);
     factor = read_header(r, &c, "at,from,to,latency", "at,from,to,factor");
-    while (next_row(r, &c))
-        read_time_row(r, &c, s, factor, &n->latency_rows[n->latency_row_count++]);
+    while (next_row(r, &c)) {
+        struct scenario_latency_row *row = &n->latency_rows[n->latency_row_count++];
+
+        read_time_row(r, &c, s, factor, row);
+        changes += (row->from == SCENARIO_NONE ? (uint64_t)n->region_count : 1) *
+                   (row->to == SCENARIO_NONE ? n->region_count : 1);
+        if (changes > CHANGES_MAX)
+            reader_fail(r, &c.place, "the rows change more than %u latencies", CHANGES_MAX);
+    }
     if (!r->failed && n->latency_row_count == 0)
         reader_fail(r, &c.place, "there are no rows");
 }

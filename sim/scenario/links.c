@@ -205,6 +205,19 @@ struct gilbert *links_losses(struct reader *r, struct scenario_network *n)
     return n->loss;
 }
 
+void links_prune(struct scenario_network *n)
+{
+    bool common = n->jitter_ns || n->jitter_ppm || n->jitter.kind != JITTER_UNIFORM, loses = false, own = false;
+
+    for (size_t i = 0; i < (size_t)n->region_count * n->region_count; i++) {
+        loses |= n->loss && !gilbert_loses_nothing(&n->loss[i]);
+        if (n->jitter_pair_ns && n->jitter_pair_ns[i] != SCENARIO_JITTER_COMMON)
+            own |= common || n->jitter_pair_ns[i] > 0;
+    }
+    n->loss = loses ? n->loss : NULL;
+    n->jitter_pair_ns = own ? n->jitter_pair_ns : NULL;
+}
+
 /* ---- queues ---- */
 
 void queue_read(struct reader *r, const struct tree *t, uint64_t *size, uint64_t *ns)

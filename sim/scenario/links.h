@@ -18,6 +18,9 @@ struct scenario_pair *pairs_read(struct reader *r, const struct tree *t, const s
 struct gilbert *links_losses(struct reader *r, struct scenario_network *n);
 uint64_t *links_jitters(struct reader *r, struct scenario_network *n);
 
+/* Forgets what comes to nothing: zeros of GML edges, say. */
+void links_prune(struct scenario_network *n);
+
 void losses_between_read(struct reader *r, const struct tree *t, struct scenario *s);
 void bottlenecks_read(struct reader *r, const struct tree *t, struct scenario *s);
 

@@ -173,6 +173,7 @@ static void read_given(struct reader *r, const struct tree *t, struct scenario *
         links_losses(r, n);
     if (!r->failed && (at = tree_find(t, "loss_between")))
         losses_between_read(r, at, s);
+    links_prune(n);
     if (!r->failed && (at = tree_find(t, "bottlenecks")))
         bottlenecks_read(r, at, s);
     if (!r->failed && (at = tree_find(t, "latency_over_time")))

@@ -174,8 +174,7 @@ static void work_out_loss(struct builder *b, uint64_t at_ns, uint32_t pair)
 {
     struct timeline_step *step = pair_step_add(b, at_ns, TIMELINE_LOSS, pair);
 
-    if (b->s->network.loss)
-        step->loss = b->s->network.loss[pair];
+    step->loss = b->s->network.loss ? b->s->network.loss[pair] : (struct gilbert){0};
     for (uint32_t i = 0; i < b->held_count; i++)
         if (b->s->events[b->held[i]].kind == SCENARIO_LOSS && hits(b, b->held[i], pair))
             step->loss = b->s->events[b->held[i]].loss;

@@ -16,9 +16,13 @@ struct timeline_step {
     enum timeline_kind kind;
     uint32_t from, to; /* latency, loss: regions */
     uint32_t node;     /* bandwidth */
-    uint64_t latency_ns;
-    struct gilbert loss;
-    uint64_t up_bps, down_bps;
+    union {
+        uint64_t latency_ns;
+        struct gilbert loss;
+        struct {
+            uint64_t up_bps, down_bps;
+        };
+    };
 };
 
 struct timeline {

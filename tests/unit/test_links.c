@@ -2,6 +2,7 @@
 #include "tests/lib/test.h"
 
 #include "sim/des/des.h"
+#include "sim/des/link.h"
 #include "sim/tcp/tcp.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
@@ -413,6 +414,21 @@ static void a_rate_that_falls_slows_what_is_sent_afterwards(void **state)
     }
 }
 
+/* What still waits at the old rate is not overtaken, whatever the new one is: `ideal` relies on it. */
+static void a_limit_that_is_lifted_lets_nothing_overtake(void **state)
+{
+    struct link l = {.bps = 8000000, .queue_size_max = 1000000};
+    uint64_t last = link_enqueue(&l, SECOND, 100000);
+
+    (void)state;
+    assert_int_equal(last, SECOND + SECOND / 10);
+    l.bps = 0;
+    assert_int_equal(link_enqueue(&l, SECOND + 1, 1000), last);
+    assert_int_equal(link_enqueue(&l, last + 1, 1000), last + 1);
+    l.bps = 8000000000;
+    assert_int_equal(link_enqueue(&l, SECOND + 2, 1000), last + 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +441,7 @@ int main(void)
         cmocka_unit_test(nothing_gets_through_when_all_is_lost),
         cmocka_unit_test(an_unreachable_host_dials_but_is_not_dialled),
         cmocka_unit_test(a_rate_that_falls_slows_what_is_sent_afterwards),
+        cmocka_unit_test(a_limit_that_is_lifted_lets_nothing_overtake),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

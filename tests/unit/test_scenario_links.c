@@ -220,6 +220,25 @@ static void a_scenario_without_changes_has_no_steps(void **state)
     scenario_free(&s);
 }
 
+/* Shadow's graphs have zeros on every edge: they ask for nothing, so any TCP will do. */
+static void zeros_of_a_gml_file_ask_for_nothing(void **state)
+{
+    struct scenario_error err;
+    struct scenario s;
+
+    (void)state;
+    if (scenario_load("tests/scenarios/valid/files.yaml", (const char *[]){"network.jitter=0ms"}, 1, &s, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_null(s.network.loss);
+    assert_null(s.network.jitter_pair_ns);
+    scenario_free(&s);
+    if (scenario_load("tests/scenarios/valid/files.yaml", NULL, 0, &s, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(s.network.jitter_pair_ns[1], 0); /* 0 in place of the network's 2 ms */
+    assert_true(s.network.jitter_pair_ns[2] == SCENARIO_JITTER_COMMON);
+    scenario_free(&s);
+}
+
 static void no_factor_brings_a_latency_to_nothing(void **state)
 {
     struct scenario s;
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(latencies_follow_rows_and_events),
         cmocka_unit_test(losses_and_bandwidths_come_and_go),
         cmocka_unit_test(a_scenario_without_changes_has_no_steps),
+        cmocka_unit_test(zeros_of_a_gml_file_ask_for_nothing),
         cmocka_unit_test(no_factor_brings_a_latency_to_nothing),
         cmocka_unit_test(topologies_dial_the_right_way_round),
         cmocka_unit_test(links_that_cannot_be_made_are_told),
