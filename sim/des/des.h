@@ -11,7 +11,7 @@
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
 
-enum des_tcp { DES_TCP_IDEAL, DES_TCP_PACKET };
+enum des_tcp { DES_TCP_IDEAL, DES_TCP_FLIGHT, DES_TCP_PACKET };
 
 struct des_config {
     uint64_t seed;
@@ -22,7 +22,7 @@ struct des_config {
     uint64_t queue_size;        /* bytes that an access link may have waiting, each way; 0: default 256 KiB */
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
-    const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct tcp_config *tcp_config; /* flight, packet: NULL is the default; copied */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
     /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */
@@ -39,7 +39,7 @@ struct des_counts {
     uint64_t events;
     uint64_t connections;      /* established */
     uint64_t bytes;            /* handed to links */
-    uint64_t dropped;          /* packet: packets lost to full queues and partitions */
+    uint64_t dropped;          /* flight, packet: packets lost to full queues and partitions */
 };
 
 struct des *des_new(const struct des_config *config);

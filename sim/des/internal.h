@@ -64,7 +64,11 @@ struct des_transport {
     void (*ahead)(const struct host *h, const struct event *e, unsigned step);
 };
 
-extern const struct des_transport transport_ideal, transport_packet;
+extern const struct des_transport transport_ideal, transport_flight, transport_packet;
+
+/* packet.c: the settings of TCP as the world of the models that have any. */
+void tcp_world_start(struct des *d);
+void tcp_world_stop(struct des *d);
 
 struct des {
     struct des_config config;

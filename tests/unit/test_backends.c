@@ -200,8 +200,8 @@ static uint64_t des_exchange(enum des_tcp tcp, uint64_t bps, uint32_t jitter_ppm
 static void the_echo_node_works_in_the_simulator(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        enum des_tcp tcp = i ? DES_TCP_PACKET : DES_TCP_IDEAL;
+    for (int i = DES_TCP_IDEAL; i <= DES_TCP_PACKET; i++) {
+        enum des_tcp tcp = (enum des_tcp)i;
 
         des_exchange(tcp, 0, 0);
         des_exchange(tcp, 0, 500000);
@@ -213,10 +213,9 @@ static void the_echo_node_works_in_the_simulator(void **state)
 static void the_simulator_repeats_itself_to_the_nanosecond(void **state)
 {
     (void)state;
-    assert_int_equal(des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000),
-                     des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000));
-    assert_int_equal(des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000),
-                     des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000));
+    for (int i = DES_TCP_IDEAL; i <= DES_TCP_PACKET; i++)
+        assert_int_equal(des_exchange((enum des_tcp)i, 20 * 1000 * 1000, 100000),
+                         des_exchange((enum des_tcp)i, 20 * 1000 * 1000, 100000));
 }
 
 static void a_transfer_takes_latency_plus_serialisation(void **state)
@@ -341,8 +340,8 @@ static void running_out_of_descriptors_neither_spins_nor_loses_who_waits(void **
 static void a_partition_holds_bytes_back_until_it_heals(void **state)
 {
     (void)state;
-    cut_and_heal(DES_TCP_IDEAL);
-    cut_and_heal(DES_TCP_PACKET);
+    for (int i = DES_TCP_IDEAL; i <= DES_TCP_PACKET; i++)
+        cut_and_heal((enum des_tcp)i);
 }
 
 /* A reader that pauses stops the sender: what is held is the two buffers, not the whole transfer. */

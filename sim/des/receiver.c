@@ -1,0 +1,191 @@
+#include "sim/des/receiver.h"
+
+#include "stack/base/check.h"
+#include "stack/base/mem.h"
+
+/* Bytes that came out of order. */
+struct island {
+    uint64_t seq, end; /* FIN included */
+    struct chain bytes;
+    bool fin;
+};
+
+struct inbox {
+    struct space space;
+    uint64_t offered_end;
+    uint64_t early_size;
+    struct island *islands; /* by seq, not overlapping */
+    uint32_t count, capacity;
+    bool finished;
+    struct chain held;
+};
+
+void receiver_init(struct receiver *r)
+{
+    *r = (struct receiver){.received = 1};
+}
+
+void receiver_deinit(struct receiver *r)
+{
+    if (!r->box)
+        return;
+    for (uint32_t i = 0; i < r->box->count; i++)
+        chain_deinit(&r->box->islands[i].bytes);
+    chain_deinit(&r->box->held);
+    mem_free(r->box->islands);
+    mem_free(r->box);
+    r->box = NULL;
+}
+
+static struct inbox *box_get(struct receiver *r, const struct tcp_config *config)
+{
+    if (!r->box) {
+        r->box = mem_zalloc(sizeof *r->box);
+        space_init(config, &r->box->space, config->mss);
+        r->box->space.tune_seq = r->received;
+        r->box->offered_end = r->received + r->box->space.limit;
+    }
+    return r->box;
+}
+
+/* Appends to the last island where they touch: segments come in order as a rule. */
+static void island_add(struct inbox *b, uint64_t seq, struct chain *bytes, bool fin)
+{
+    uint32_t at = b->count;
+    struct island *i;
+
+    while (at > 0 && b->islands[at - 1].seq > seq)
+        at--;
+    b->early_size += bytes->size;
+    if (at > 0 && b->islands[at - 1].end == seq) {
+        i = &b->islands[at - 1];
+        i->end += bytes->size + (fin ? 1 : 0);
+        i->fin |= fin;
+        chain_move_all(&i->bytes, bytes);
+        return;
+    }
+    if (b->count == b->capacity) {
+        b->capacity = b->capacity ? b->capacity * 2 : 4;
+        b->islands = mem_grow(b->islands, b->capacity, sizeof *b->islands);
+    }
+    memmove(b->islands + at + 1, b->islands + at, (b->count - at) * sizeof *b->islands);
+    b->count++;
+    b->islands[at] = (struct island){.seq = seq, .end = seq + bytes->size + (fin ? 1 : 0), .fin = fin};
+    chain_move_all(&b->islands[at].bytes, bytes);
+}
+
+static void catch_up(struct receiver *r, struct chain *out)
+{
+    struct inbox *b = r->box;
+    uint32_t taken = 0;
+
+    for (; taken < b->count && b->islands[taken].seq <= r->received; taken++) {
+        struct island *i = &b->islands[taken];
+
+        CHECK(i->seq == r->received); /* a byte arrives once: only what was lost is sent again */
+        r->received = i->end;
+        b->early_size -= i->bytes.size;
+        b->finished |= i->fin;
+        chain_move_all(out, &i->bytes);
+        chain_deinit(&i->bytes);
+    }
+    b->count -= taken;
+    memmove(b->islands, b->islands + taken, b->count * sizeof *b->islands);
+}
+
+static void take_segments(struct receiver *r, struct train *t, struct chain *out)
+{
+    struct inbox *b = r->box;
+
+    for (uint32_t i = 0; i < t->segments; i++) {
+        uint64_t seq = train_segment_seq(t, i);
+        bool fin = t->fin && i + 1u == t->segments;
+        struct chain bytes;
+
+        if (t->lost >> i & 1)
+            continue;
+        chain_init(&bytes);
+        chain_move(&bytes, &t->bytes, train_segment_size(t, i));
+        CHECK(seq >= r->received);
+        if (seq > r->received) {
+            island_add(b, seq, &bytes, fin);
+        } else {
+            r->received += bytes.size + (fin ? 1 : 0);
+            b->finished |= fin;
+            chain_move_all(out, &bytes);
+        }
+        chain_deinit(&bytes);
+    }
+}
+
+bool receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, bool paused, struct train *t,
+                   struct chain *out)
+{
+    bool alarmed = (r->box && r->box->count) || t->lost || t->seq != r->received || t->fin || t->asks;
+    struct inbox *b;
+
+    if (!alarmed && !paused && !r->box) {
+        r->received += t->size;
+        chain_move_all(out, &t->bytes);
+        return false;
+    }
+    b = box_get(r, config);
+    if (t->probe)
+        return true;
+    b->space.rtt_us = t->rtt_us * 8;
+    if (t->seq == r->received && t->lost == 0) {
+        for (uint32_t i = 0; i < t->segments; i++)
+            space_open(&b->space, b->held.size + b->early_size, config->mss, train_segment_size(t, i));
+        r->received += t->size + (t->fin ? 1 : 0);
+        b->finished |= t->fin;
+        chain_move_all(out, &t->bytes);
+    } else {
+        take_segments(r, t, out);
+    }
+    if (b->count)
+        catch_up(r, out);
+    if (paused || b->held.size)
+        chain_move_all(&b->held, out);
+    space_tune(config, &b->space, now_ns, config->mss, r->received - b->held.size);
+    return alarmed || b->held.size;
+}
+
+bool receiver_finished(const struct receiver *r)
+{
+    return r->box && r->box->finished;
+}
+
+uint64_t receiver_held(const struct receiver *r)
+{
+    return r->box ? r->box->held.size + r->box->early_size : 0;
+}
+
+uint32_t receiver_window(struct receiver *r, const struct tcp_config *config)
+{
+    struct inbox *b = box_get(r, config);
+    uint64_t window = space_window(&b->space, b->held.size + b->early_size, config->mss);
+    uint64_t offered = b->offered_end > r->received ? b->offered_end - r->received : 0;
+
+    if (window < offered)
+        window = offered;
+    b->offered_end = r->received + window;
+    return (uint32_t)window;
+}
+
+bool receiver_release(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, struct chain *out)
+{
+    struct inbox *b = r->box;
+    uint64_t offered;
+
+    if (!b || b->held.size == 0)
+        return false;
+    chain_move_all(out, &b->held);
+    offered = b->offered_end > r->received ? b->offered_end - r->received : 0;
+    space_tune(config, &b->space, now_ns, config->mss, r->received);
+    return space_window(&b->space, b->early_size, config->mss) > offered;
+}
+
+size_t receiver_memory(const struct receiver *r)
+{
+    return r->box ? sizeof *r->box + r->box->capacity * sizeof *r->box->islands : 0;
+}
