@@ -23,6 +23,8 @@ struct des_config {
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
     const struct tcp_config *tcp_config; /* flight, packet: NULL is the default; copied */
+    bool (*lose)(void *ctx, uint32_t from, uint32_t to); /* for tests: whether the path loses the next segment; may be NULL */
+    void *lose_ctx;
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
     /* A hint that the host will trace something soon, in two steps some events apart; may be NULL. */

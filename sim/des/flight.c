@@ -212,13 +212,20 @@ static uint64_t travel_ns(struct host *h, struct train *t, uint32_t to_region)
     return last_ns;
 }
 
-/* Segments that the path loses, and when the others are through the uplink. */
-static uint16_t pass_uplink(struct host *h, struct train *t, const struct host *peer, uint64_t *through_ns)
+/* Segments that are lost before they arrive, and when the last one is through the uplink. All of what may lie between two
+ * hosts comes in here. */
+static uint16_t pass_path(struct host *h, struct train *t, const struct host *peer, uint64_t *through_ns)
 {
+    uint16_t lost;
+
     *through_ns = h->lane->now_ns;
     if (path_cut(h, peer))
         return (uint16_t)((1u << t->segments) - 1);
-    return train_pass(t, &h->up, h->lane->now_ns, header_size(h), through_ns);
+    lost = train_pass(t, &h->up, h->lane->now_ns, header_size(h), through_ns);
+    for (uint32_t i = 0; h->des->config.lose && i < t->segments; i++)
+        if (!(lost >> i & 1) && path_loses(h, peer->index))
+            lost |= (uint16_t)(1u << i);
+    return lost;
 }
 
 /* Puts the train on its way; when its last bit left the uplink. */
@@ -226,7 +233,7 @@ static uint64_t launch(struct host *h, uint32_t to, struct train *t, uint64_t *l
 {
     const struct host *peer = h->des->hosts[to];
     uint64_t through_ns, arrival_ns;
-    struct train *notice = train_lose(t, pass_uplink(h, t, peer, &through_ns));
+    struct train *notice = train_lose(t, pass_path(h, t, peer, &through_ns));
 
     if (train_live(t) == 0) {
         train_free(t);
@@ -270,6 +277,7 @@ static uint64_t emit(void *ctx, const struct burst *b, struct chain *bytes)
     struct host *h = e->h;
     struct conn *c = e->c;
     struct train *t = train_new(h, c, TRAIN_DATA);
+    uint64_t back_ns;
 
     t->segments = (uint8_t)b->segments;
     t->fin = b->fin;
@@ -280,10 +288,12 @@ static uint64_t emit(void *ctx, const struct burst *b, struct chain *bytes)
     t->size = b->size;
     t->sent_ns = b->sent_ns;
     t->spread_ns = b->spread_ns;
-    t->rtt_us = c->sender.w.srtt_us >> 3;
+    t->echo_ns = sender_heard_ns(&c->sender);
+    back_ns = latency_ns(h->des, c->peer_region, h->region);
+    t->echo_ns -= back_ns < t->echo_ns ? back_ns : t->echo_ns;
     chain_move_all(&t->bytes, bytes);
-    return launch(h, c->peer_host, t, &c->last_arrival_ns) + latency_ns(h->des, h->region, c->peer_region) +
-           latency_ns(h->des, c->peer_region, h->region) + jitter_ns(h, c);
+    return launch(h, c->peer_host, t, &c->last_arrival_ns) + latency_ns(h->des, h->region, c->peer_region) + back_ns +
+           jitter_ns(h, c);
 }
 
 static struct sender_out out_of(struct emission *e)
@@ -457,6 +467,7 @@ static void establish(struct host *h, struct conn *c)
     c->sender.retries = 0;
     c->retry = false;
     w->sent_ns = w->stamp_ns = h->lane->now_ns;
+    sender_heard(&c->sender, h->lane->now_ns);
 }
 
 static void receive_syn(struct host *h, const struct train *t)
@@ -642,6 +653,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
     if (c->state != CONN_OPEN)
         return;
     chain_init(&bytes);
+    sender_heard(&c->sender, h->lane->now_ns);
     if (receiver_take(&c->receiver, config_of(h), h->lane->now_ns, c->paused, t, &bytes))
         send_ack(h, c, t);
     else

@@ -95,6 +95,14 @@ void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, voi
 
 /* path.c */
 bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
+/* Whether the path loses the next segment, as a test wants it. */
+static inline bool path_loses(const struct host *from, uint32_t to)
+{
+    const struct des_config *config = &from->des->config;
+
+    return config->lose && config->lose(config->lose_ctx, from->index, to);
+}
+
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to_region);
 

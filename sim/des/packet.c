@@ -198,7 +198,7 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
 
     p->source = h->index;
     p->size = tcp_segment_size(&p->segment);
-    if (path_cut(h, peer) || !pass_link(&h->up, h->lane->now_ns, p->size, &arrival)) {
+    if (path_cut(h, peer) || !pass_link(&h->up, h->lane->now_ns, p->size, &arrival) || path_loses(h, to)) {
         h->lane->counts.dropped++;
         lose(p);
         return;

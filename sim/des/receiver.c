@@ -3,6 +3,8 @@
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
 
+#define ECHO_SEGMENTS 3 /* of a train share an ACK that let them go, more or less */
+
 /* Bytes that came out of order. */
 struct island {
     uint64_t seq, end; /* FIN included */
@@ -13,6 +15,7 @@ struct island {
 struct inbox {
     struct space space;
     uint64_t offered_end;
+    uint64_t echo_ns; /* of the latest round trip measured */
     uint64_t early_size;
     struct island *islands; /* by seq, not overlapping */
     uint32_t count, capacity;
@@ -118,6 +121,19 @@ static void take_segments(struct receiver *r, struct train *t, struct chain *out
     }
 }
 
+/* The round trip as a receiver sees it: from its latest word that the sender knew of to what the sender sent then. A
+ * train that was let go by one ACK event answers several ACKs. */
+static void measure_rtt(struct inbox *b, uint64_t now_ns, const struct train *t)
+{
+    uint32_t sample_us = rtt_of(t->echo_ns, now_ns);
+
+    if (t->echo_ns == b->echo_ns || t->size < t->mss)
+        return;
+    b->echo_ns = t->echo_ns;
+    for (uint32_t i = 0; i < t->segments; i += ECHO_SEGMENTS)
+        b->space.rtt_us = b->space.rtt_us ? b->space.rtt_us - b->space.rtt_us / 8 + sample_us : sample_us * 8;
+}
+
 bool receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, bool paused, struct train *t,
                    struct chain *out)
 {
@@ -132,7 +148,7 @@ bool receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t
     b = box_get(r, config);
     if (t->probe)
         return true;
-    b->space.rtt_us = t->rtt_us * 8;
+    measure_rtt(b, now_ns, t);
     if (t->seq == r->received && t->lost == 0) {
         for (uint32_t i = 0; i < t->segments; i++)
             space_open(&b->space, b->held.size + b->early_size, config->mss, train_segment_size(t, i));

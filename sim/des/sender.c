@@ -79,7 +79,7 @@ static struct outbox *box_get(struct sender *s)
 {
     if (!s->box) {
         s->box = mem_zalloc(sizeof *s->box);
-        s->box->acked_ns = s->w.sent_ns;
+        s->box->acked_ns = sender_heard_ns(s);
         s->box->alarm_ns = TIME_NEVER;
     }
     return s->box;
@@ -425,6 +425,7 @@ void sender_lost(struct sender *s, const struct tcp_config *config, uint64_t seq
     struct record *record;
     struct hole *hole;
 
+    CHECK(bytes->size == size && (size > 0 || fin));
     cubic_get(s, config);
     if (seq < s->w.una)
         take_back(s, seq);
@@ -868,6 +869,13 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
 }
 
 /* ---- asking ---- */
+
+uint64_t sender_heard_ns(const struct sender *s)
+{
+    uint64_t heard_ns = (uint64_t)s->heard_ms * NS_PER_MS;
+
+    return s->box && s->box->acked_ns > heard_ns ? s->box->acked_ns : heard_ns;
+}
 
 uint64_t *sender_alarm_ns(struct sender *s)
 {

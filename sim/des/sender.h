@@ -17,6 +17,7 @@ struct sender {
     uint32_t receive_window; /* bytes that may follow w.una */
     uint32_t send_buffer;
     struct outbox *box;
+    uint32_t heard_ms; /* when the far side was last heard of, rounded down */
     uint8_t burst_max; /* segments that may leave as one */
     uint8_t retries;   /* timeouts in a row */
     bool finishing : 1, finished : 1; /* FIN: wanted, sent */
@@ -65,9 +66,16 @@ uint64_t sender_deadline_ns(const struct sender *s, const struct tcp_config *con
 uint64_t *sender_alarm_ns(struct sender *s); /* the owner's to remember when it will look at the deadline; at first TIME_NEVER */
 /* There is room after a write that took less than all; clears it. */
 bool sender_writable(struct sender *s);
+/* When the far side was last heard of, as far as known: the owner says so whenever anything comes (sender_heard). */
+uint64_t sender_heard_ns(const struct sender *s);
 bool sender_done(const struct sender *s); /* everything, FIN included, is acknowledged */
 /* Gives back what only a busy sender needs, when it is not; false when it is. */
 bool sender_rest(struct sender *s, const struct sender_out *out);
+
+static inline void sender_heard(struct sender *s, uint64_t now_ns)
+{
+    s->heard_ms = (uint32_t)(now_ns / NS_PER_MS);
+}
 
 /* For tests. */
 struct sender_info {

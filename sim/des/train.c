@@ -10,9 +10,15 @@ void train_free(struct train *t)
     mem_free(t);
 }
 
+/* Also of the notice that some was lost. */
+static bool carries_bytes(const struct train *t)
+{
+    return (t->kind == TRAIN_NOTICE ? t->refused : t->kind) == TRAIN_DATA && !t->probe;
+}
+
 uint32_t train_segment_size(const struct train *t, uint32_t segment)
 {
-    if (t->kind != TRAIN_DATA || t->probe)
+    if (!carries_bytes(t))
         return t->probe ? t->mss : 0;
     return segment + 1 < t->segments ? t->mss : t->size - (t->segments - 1u) * t->mss;
 }
@@ -31,7 +37,7 @@ uint32_t train_wire_size(const struct train *t, uint32_t header_size)
 {
     uint32_t size = 0;
 
-    if (t->kind != TRAIN_DATA || t->probe)
+    if (!carries_bytes(t))
         return t->segments * (header_size + train_segment_size(t, 0));
     if (t->lost == 0)
         return t->size + t->segments * header_size;
@@ -116,7 +122,7 @@ struct train *train_lose(struct train *t, uint16_t segments)
     notice->lost = segments;
     chain_init(&notice->bytes);
     chain_init(&t->bytes);
-    for (uint32_t i = 0; i < t->segments && t->kind == TRAIN_DATA && !t->probe; i++) {
+    for (uint32_t i = 0; i < t->segments && carries_bytes(t); i++) {
         struct chain *to = segments >> i & 1 ? &notice->bytes : &t->bytes;
 
         if (!(t->lost >> i & 1))

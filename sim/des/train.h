@@ -42,7 +42,7 @@ struct train {
     uint64_t last_hop_ns; /* its last segment takes so long on the downlink */
     uint64_t ack;       /* ACK: all before it arrived */
     uint32_t window;    /* ACK: bytes that may follow */
-    uint32_t rtt_us;    /* data: the sender's round trip */
+    uint64_t echo_ns;   /* data: the receiver's latest word that the sender knew of was sent then */
     struct chain bytes;
 };
 
