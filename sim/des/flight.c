@@ -305,20 +305,18 @@ static struct sender_out out_of(struct emission *e)
                                .slack_ns = jitter_ns(e->h, e->c) / 2};
 }
 
-static void send_ack(struct host *h, struct conn *c, const struct train *answered)
+static void send_ack(struct host *h, struct conn *c, const struct train *answered, uint32_t packets)
 {
     struct train *t = train_new(h, c, TRAIN_ACK);
 
     if (answered) {
         t->seq = answered->seq;
         t->delivered = (uint8_t)(answered->probe ? 0 : train_live(answered));
-        t->segments = (uint8_t)((t->delivered + 1) / 2);
         t->sent_ns = answered->sent_ns;
         t->spread_ns = answered->spread_ns;
         t->resent = answered->resent;
-        if (t->segments == 0)
-            t->segments = 1;
     }
+    t->segments = (uint8_t)packets;
     t->ack = c->receiver.received;
     t->window = receiver_window(&c->receiver, config_of(h));
     launch(h, c->peer_host, t, &c->last_arrival_ns);
@@ -631,12 +629,13 @@ static void discard(struct host *h, struct conn *c, struct train *t)
 {
     c->receiver.received = t->seq + t->size + (t->fin ? 1 : 0);
     if (t->asks)
-        send_ack(h, c, t);
+        send_ack(h, c, t, 1);
 }
 
 static void receive_data(struct host *h, struct conn *c, struct train *t)
 {
     struct chain bytes;
+    uint32_t acks;
 
     if (c->state == CONN_ACCEPTING) {
         struct backend_conn handle = handle_of(c);
@@ -654,8 +653,9 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
         return;
     chain_init(&bytes);
     sender_heard(&c->sender, h->lane->now_ns);
-    if (receiver_take(&c->receiver, config_of(h), h->lane->now_ns, c->paused, t, &bytes))
-        send_ack(h, c, t);
+    acks = receiver_take(&c->receiver, config_of(h), h->lane->now_ns, c->paused, t, &bytes);
+    if (acks)
+        send_ack(h, c, t, acks);
     else
         charge_ack(h, c);
     tell_data(h, c, &bytes);
@@ -670,6 +670,7 @@ static void receive_ack(struct host *h, struct conn *c, const struct train *t)
                              .window = t->window,
                              .seq = t->seq,
                              .delivered = t->delivered,
+                             .packets = t->segments,
                              .sent_ns = t->sent_ns,
                              .spread_ns = t->spread_ns,
                              .resent = t->resent};
@@ -789,7 +790,7 @@ static void resume(struct host *h, struct conn *c)
         return;
     chain_init(&bytes);
     if (receiver_release(&c->receiver, config_of(h), h->lane->now_ns, &bytes))
-        send_ack(h, c, NULL);
+        send_ack(h, c, NULL, 1);
     tell_data(h, c, &bytes);
     chain_deinit(&bytes);
 }

@@ -19,6 +19,8 @@ struct inbox {
     uint64_t early_size;
     struct island *islands; /* by seq, not overlapping */
     uint32_t count, capacity;
+    uint32_t quick; /* segments to acknowledge at once */
+    uint64_t heard_ns;
     bool finished;
     struct chain held;
 };
@@ -121,6 +123,31 @@ static void take_segments(struct receiver *r, struct train *t, struct chain *out
     }
 }
 
+/* At first, and after a pause, each segment is acknowledged at once. */
+static void be_quick(struct inbox *b, uint64_t now_ns, const struct tcp_config *config)
+{
+    if (now_ns - b->heard_ns > b->space.rtt_us / 8 * NS_PER_US + config->rto_min_ns)
+        b->quick = config->quick_acks;
+    b->heard_ns = now_ns;
+}
+
+/* The ACKs of segments in order: every second, but each that opens the window further. */
+static uint32_t open_window(struct inbox *b, const struct tcp_config *config, const struct train *t)
+{
+    uint32_t acks = 0, waiting = 0;
+
+    for (uint32_t i = 0; i < t->segments; i++) {
+        bool opened = space_open(&b->space, b->held.size + b->early_size, config->mss, train_segment_size(t, i));
+
+        if (opened || b->quick || ++waiting == 2) {
+            acks++;
+            waiting = 0;
+        }
+        b->quick -= b->quick ? 1 : 0;
+    }
+    return acks + waiting;
+}
+
 /* The round trip as a receiver sees it: from its latest word that the sender knew of to what the sender sent then. A
  * train that was let go by one ACK event answers several ACKs. */
 static void measure_rtt(struct inbox *b, uint64_t now_ns, const struct train *t)
@@ -134,24 +161,25 @@ static void measure_rtt(struct inbox *b, uint64_t now_ns, const struct train *t)
         b->space.rtt_us = b->space.rtt_us ? b->space.rtt_us - b->space.rtt_us / 8 + sample_us : sample_us * 8;
 }
 
-bool receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, bool paused, struct train *t,
-                   struct chain *out)
+uint32_t receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, bool paused, struct train *t,
+                       struct chain *out)
 {
     bool alarmed = (r->box && r->box->count) || t->lost || t->seq != r->received || t->fin || t->asks;
     struct inbox *b;
+    uint32_t acks = train_live(t); /* each at once, while something is out of order */
 
     if (!alarmed && !paused && !r->box) {
         r->received += t->size;
         chain_move_all(out, &t->bytes);
-        return false;
+        return 0;
     }
     b = box_get(r, config);
     if (t->probe)
-        return true;
+        return 1;
+    be_quick(b, now_ns, config);
     measure_rtt(b, now_ns, t);
     if (t->seq == r->received && t->lost == 0) {
-        for (uint32_t i = 0; i < t->segments; i++)
-            space_open(&b->space, b->held.size + b->early_size, config->mss, train_segment_size(t, i));
+        acks = open_window(b, config, t);
         r->received += t->size + (t->fin ? 1 : 0);
         b->finished |= t->fin;
         chain_move_all(out, &t->bytes);
@@ -163,7 +191,7 @@ bool receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t
     if (paused || b->held.size)
         chain_move_all(&b->held, out);
     space_tune(config, &b->space, now_ns, config->mss, r->received - b->held.size);
-    return alarmed || b->held.size;
+    return alarmed || b->held.size ? acks : 0;
 }
 
 bool receiver_finished(const struct receiver *r)

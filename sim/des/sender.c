@@ -48,6 +48,7 @@ struct outbox {
     uint32_t out, pipe, sacked; /* segments */
     struct chain unsent;
     uint64_t acked_ns; /* w.una advanced */
+    uint64_t room_ns;  /* during the ACKs of that time: since when the application could write */
     uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
     bool open_fin;
     uint64_t open_first_ns;
@@ -80,7 +81,7 @@ static struct outbox *box_get(struct sender *s)
     if (!s->box) {
         s->box = mem_zalloc(sizeof *s->box);
         s->box->acked_ns = sender_heard_ns(s);
-        s->box->alarm_ns = TIME_NEVER;
+        s->box->alarm_ns = s->box->room_ns = TIME_NEVER;
     }
     return s->box;
 }
@@ -304,6 +305,21 @@ static void send_new(struct sender *s, const struct sender_out *out, uint64_t at
                         s->w.phase == TCP_PHASE_OPEN && !s->wants_room);
 }
 
+/* Bytes that could have come since room_ns leave over the time since. */
+static void send_written(struct sender *s, const struct sender_out *out)
+{
+    struct outbox *o = s->box;
+    uint64_t from_ns = o->acked_ns == out->now_ns && o->room_ns < out->now_ns ? o->room_ns : out->now_ns;
+    uint32_t segments = (o->unsent.size + out->config->mss - 1) / out->config->mss, room, step = 1;
+
+    room = s->w.cwnd > o->pipe ? s->w.cwnd - o->pipe : 0;
+    if (segments > room)
+        segments = room;
+    for (; from_ns < out->now_ns && step < segments; step++)
+        send_new(s, out, from_ns + (out->now_ns - from_ns) * step / segments, segments - step);
+    send_new(s, out, out->now_ns, 0);
+}
+
 size_t sender_write(struct sender *s, const struct sender_out *out, struct chain *bytes)
 {
     struct outbox *o = box_get(s);
@@ -324,7 +340,7 @@ size_t sender_write(struct sender *s, const struct sender_out *out, struct chain
         chain_move_all(&o->unsent, bytes);
     else
         chain_move(&o->unsent, bytes, size);
-    send_new(s, out, out->now_ns, 0);
+    send_written(s, out);
     close_burst(s, out);
     return size;
 }
@@ -518,12 +534,12 @@ static void begin_reduction(struct sender *s, const struct tcp_config *config)
 }
 
 /* Sends noticed holes again, those that follow each other within a burst together. */
-static void resend(struct sender *s, const struct sender_out *out, bool force)
+static void resend(struct sender *s, const struct sender_out *out, uint32_t arrived, bool force)
 {
     struct outbox *o = s->box;
     struct recovery *r = o->recovery;
 
-    while (r && r->lost && (force || o->pipe < s->w.cwnd)) {
+    while (r && r->lost && (force || o->pipe + arrived < s->w.cwnd)) {
         struct burst b = {.sent_ns = out->now_ns, .resent = true, .asks = true};
         struct chain bytes;
         struct record *record;
@@ -535,7 +551,8 @@ static void resend(struct sender *s, const struct sender_out *out, bool force)
         record = record_find(o, b.seq);
         CHECK(record);
         chain_init(&bytes);
-        while (at < r->count && b.segments < s->burst_max && (o->pipe < s->w.cwnd || (force && b.segments == 0))) {
+        while (at < r->count && b.segments < s->burst_max &&
+               (o->pipe + arrived < s->w.cwnd || (force && b.segments == 0))) {
             struct hole *hole = hole_at(r, at);
 
             if (!hole->noticed || hole->seq != b.seq + b.size || hole->seq >= record->end)
@@ -562,7 +579,7 @@ static void resend(struct sender *s, const struct sender_out *out, bool force)
 static void send_all(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t arrived)
 {
     if (s->box->recovery)
-        resend(s, out, false);
+        resend(s, out, arrived, false);
     send_new(s, out, at_ns, arrived);
 }
 
@@ -601,8 +618,29 @@ static void judge_probe(struct sender *s, const struct sender_out *out)
     r->probe_end = 0;
 }
 
-/* An ACK while something is lost. */
-static void recover(struct sender *s, const struct sender_out *out, uint32_t delivered, bool advanced)
+static uint32_t packets_of(const struct sender_ack *a, uint32_t segments)
+{
+    return a->packets == 0 ? 1 : a->packets < segments ? a->packets : segments ? segments : 1;
+}
+
+/* Each ACK lets go what it allows. */
+static void reduce(struct sender *s, const struct sender_out *out, uint32_t packets, uint32_t delivered, bool progress)
+{
+    struct outbox *o = s->box;
+
+    for (uint32_t i = 1, k = 0; i <= packets && s->w.phase == TCP_PHASE_RECOVERY; i++) {
+        uint32_t step = delivered * i / packets - k, in_flight;
+
+        k += step;
+        in_flight = o->pipe + (delivered - k);
+        s->w.cwnd = in_flight + window_reduce(&s->w, &o->recovery->reduction, in_flight, step, progress);
+        send_all(s, out, out->now_ns, delivered - k);
+    }
+}
+
+/* ACKs while something is lost. */
+static void recover(struct sender *s, const struct sender_out *out, const struct sender_ack *a, uint32_t delivered,
+                    bool advanced)
 {
     struct recovery *r = s->box->recovery;
     uint32_t lost;
@@ -617,7 +655,7 @@ static void recover(struct sender *s, const struct sender_out *out, uint32_t del
         enter_recovery(s, out);
     if (s->w.phase == TCP_PHASE_RECOVERY) {
         if (delivered)
-            s->w.cwnd = s->box->pipe + window_reduce(&s->w, &r->reduction, s->box->pipe, delivered, advanced && lost == 0);
+            reduce(s, out, packets_of(a, delivered), delivered, advanced && lost == 0);
     } else if (advanced) {
         window_cc(out->config)->avoid(out->config, &s->w, out->now_ns, delivered);
     }
@@ -625,16 +663,34 @@ static void recover(struct sender *s, const struct sender_out *out, uint32_t del
 
 /* ---- ACKs ---- */
 
-/* The ACKs of a burst one by one, as a receiver gives them: each two segments, and what they measure. Segment k of n was sent
+/* The buffer grows when it, not the window, is what limits; from at_ns on the application may write. */
+static void offer_room(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t arrived)
+{
+    struct outbox *o = s->box;
+    uint64_t want;
+
+    if (!s->wants_room)
+        return;
+    want = window_send_buffer(out->config, &s->w, out->config->mss);
+    if (out->config->send_buffer == 0 && want > s->send_buffer && o->pipe + arrived < s->w.cwnd) {
+        s->send_buffer = (uint32_t)want;
+        s->w.stamp_ns = at_ns;
+    }
+    if (o->room_ns == TIME_NEVER && o->unsent.size + (s->w.next - s->w.una) <= s->send_buffer / 3 * 2)
+        o->room_ns = at_ns;
+}
+
+/* The ACKs of a burst one by one, and what they measure. Segment k of n was sent
  * and acknowledged at its share of the spreads. */
 static void grow(struct sender *s, const struct sender_out *out, const struct record *r, const struct sender_ack *a,
                  uint32_t segments)
 {
     const struct tcp_config *config = out->config;
     uint64_t una = s->w.una, size = una - a->seq;
+    uint32_t packets = packets_of(a, segments);
 
-    for (uint32_t k = 0; k < segments;) {
-        uint32_t step = segments - k < 2 ? 1 : 2;
+    for (uint32_t i = 1, k = 0; i <= packets; i++) {
+        uint32_t step = segments * i / packets - k;
         uint64_t at_ns, sent_ns;
         uint32_t rtt_us;
 
@@ -648,16 +704,7 @@ static void grow(struct sender *s, const struct sender_out *out, const struct re
         window_cc(config)->sample(config, &s->w, at_ns, rtt_us);
         window_cc(config)->avoid(config, &s->w, at_ns, step);
         send_new(s, out, at_ns, segments - k);
-    }
-}
-
-static void offer_room(struct sender *s, const struct sender_out *out)
-{
-    uint64_t want = window_send_buffer(out->config, &s->w, out->config->mss);
-
-    if (s->wants_room && out->config->send_buffer == 0 && want > s->send_buffer && s->box->pipe < s->w.cwnd) {
-        s->send_buffer = (uint32_t)want;
-        s->w.stamp_ns = out->now_ns;
+        offer_room(s, out, at_ns, segments - k);
     }
 }
 
@@ -680,6 +727,7 @@ void sender_ack(struct sender *s, const struct sender_out *out, const struct sen
         return;
     }
     settle(s, out);
+    o->room_ns = TIME_NEVER;
     found = a->seq >= s->w.una && a->seq < s->w.next ? record_find(o, a->seq) : NULL;
     if (found) {
         uint16_t *counted = a->resent ? &found->resent : &found->left;
@@ -714,7 +762,7 @@ void sender_ack(struct sender *s, const struct sender_out *out, const struct sen
             o->recovery->rack_end = copy.end;
             o->recovery->rack_rtt_us = rtt_of(a->sent_ns, out->now_ns);
         }
-        recover(s, out, delivered + extra, advanced);
+        recover(s, out, a, delivered + extra, advanced);
         send_all(s, out, out->now_ns, 0);
     } else {
         if (extra)
@@ -726,7 +774,7 @@ void sender_ack(struct sender *s, const struct sender_out *out, const struct sen
     close_burst(s, out);
     if (o->recovery)
         recovery_release(s);
-    offer_room(s, out);
+    offer_room(s, out, out->now_ns, 0);
 }
 
 /* ---- time ---- */
@@ -797,7 +845,7 @@ static void probe_tail(struct sender *s, const struct sender_out *out)
             CHECK(!hole_at(r, i)->noticed);
         hole_notice(s, last);
         s->w.cwnd = o->pipe + 1;
-        resend(s, out, false);
+        resend(s, out, 0, false);
         s->w.cwnd = cwnd;
     } else {
         r->probe_end = s->w.next;
@@ -835,7 +883,7 @@ static void time_out(struct sender *s, const struct sender_out *out)
         s->w.backoff++;
     o->timeouts++;
     if (r->lost)
-        resend(s, out, true);
+        resend(s, out, 0, true);
     else
         send_probe(s, out);
 }
@@ -865,7 +913,7 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
         probe_tail(s, out);
     }
     close_burst(s, out);
-    offer_room(s, out);
+    offer_room(s, out, out->now_ns, 0);
 }
 
 /* ---- asking ---- */

@@ -46,8 +46,9 @@ struct sender_ack {
     uint32_t window;    /* bytes that may follow ack */
     uint64_t seq;       /* of a burst, or of a part of one, ... */
     uint32_t delivered; /* ... of which so many segments arrived */
+    uint32_t packets;   /* as so many ACKs say, which came ... */
+    uint64_t spread_ns; /* ... during the last spread_ns */
     uint64_t sent_ns;
-    uint64_t spread_ns; /* its ACKs came during the last spread_ns */
     bool resent;
 };
 

@@ -6,7 +6,7 @@
 #define PATTERN_PERIOD 65521u /* a prime: no segment or buffer size divides it */
 #define PATTERN_SIZE (16 * PATTERN_PERIOD)
 #define PORT 4001
-#define STEP_NS 10000u
+#define STEP_NS 100000u
 
 static struct des_end *end_new(struct des_peer *p, struct backend_conn conn)
 {

@@ -58,7 +58,7 @@ void des_net_write(struct des_end *end, uint64_t size); /* so many bytes more */
 void des_net_pause(struct des_end *end, bool paused);
 void des_net_close(struct des_end *end, enum backend_close how);
 void des_net_run(struct des_net *n, uint64_t until_ns);
-/* Runs until the end has received so many bytes in all; false when until_ns came first. Stops with an accuracy of 10 us; last_ns
+/* Runs until the end has received so many bytes in all; false when until_ns came first. Stops with an accuracy of 0.1 ms; last_ns
  * is exact. */
 bool des_net_run_to(struct des_net *n, const struct des_end *end, uint64_t received, uint64_t until_ns);
 
