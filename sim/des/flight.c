@@ -221,30 +221,35 @@ static uint16_t pass_path(struct host *h, struct train *t, const struct host *pe
     *through_ns = h->lane->now_ns;
     if (path_cut(h, peer))
         return (uint16_t)((1u << t->segments) - 1);
-    lost = train_pass(t, &h->up, h->lane->now_ns, header_size(h), through_ns);
+    lost = train_pass(t, &h->up, t->sent_ns, header_size(h), through_ns);
     for (uint32_t i = 0; h->des->config.lose && i < t->segments; i++)
         if (!(lost >> i & 1) && path_loses(h, peer->index))
             lost |= (uint16_t)(1u << i);
     return lost;
 }
 
-/* Puts the train on its way; when its last bit left the uplink. */
+/* Puts the train on its way; when its last bit left the uplink. What leaves as one event may have left a little earlier in
+ * truth (sender_ack); the event that stands for its arrival comes no earlier than light allows. */
 static uint64_t launch(struct host *h, uint32_t to, struct train *t, uint64_t *last_arrival_ns)
 {
     const struct host *peer = h->des->hosts[to];
-    uint64_t through_ns, arrival_ns;
+    uint64_t through_ns, travels_ns, event_ns;
     struct train *notice = train_lose(t, pass_path(h, t, peer, &through_ns));
 
     if (train_live(t) == 0) {
         train_free(t);
     } else {
         h->lane->counts.bytes += train_wire_size(t, header_size(h));
-        arrival_ns = through_ns + travel_ns(h, t, peer->region);
-        if (arrival_ns < *last_arrival_ns)
-            arrival_ns = *last_arrival_ns;
-        *last_arrival_ns = arrival_ns;
+        travels_ns = travel_ns(h, t, peer->region);
+        t->at_ns = through_ns + travels_ns;
+        if (t->at_ns < *last_arrival_ns)
+            t->at_ns = *last_arrival_ns;
+        *last_arrival_ns = t->at_ns;
         t->last_hop_ns = link_time_ns(&peer->down, train_last_size(t, header_size(h)));
-        des_post(h, to, arrival_ns + t->last_hop_ns, EVENT_TRAIN, t);
+        event_ns = t->at_ns + t->last_hop_ns;
+        if (event_ns < h->lane->now_ns + travels_ns)
+            event_ns = h->lane->now_ns + travels_ns;
+        des_post(h, to, event_ns, EVENT_TRAIN, t);
     }
     if (notice)
         tell_lost(h, notice, to);
@@ -312,11 +317,14 @@ static void send_ack(struct host *h, struct conn *c, const struct train *answere
     if (answered) {
         t->seq = answered->seq;
         t->delivered = (uint8_t)(answered->probe ? 0 : train_live(answered));
-        t->sent_ns = answered->sent_ns;
         t->spread_ns = answered->spread_ns;
         t->resent = answered->resent;
     }
     t->segments = (uint8_t)packets;
+    if (answered) {
+        t->echo_ns = answered->sent_ns;
+        t->sent_ns = answered->at_ns;
+    }
     t->ack = c->receiver.received;
     t->window = receiver_window(&c->receiver, config_of(h));
     launch(h, c->peer_host, t, &c->last_arrival_ns);
@@ -634,6 +642,7 @@ static void discard(struct host *h, struct conn *c, struct train *t)
 
 static void receive_data(struct host *h, struct conn *c, struct train *t)
 {
+    struct receiver_at at;
     struct chain bytes;
     uint32_t acks;
 
@@ -653,7 +662,11 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
         return;
     chain_init(&bytes);
     sender_heard(&c->sender, h->lane->now_ns);
-    acks = receiver_take(&c->receiver, config_of(h), h->lane->now_ns, c->paused, t, &bytes);
+    at = (struct receiver_at){.config = config_of(h),
+                              .now_ns = h->lane->now_ns,
+                              .opened_ns = c->sender.w.min_rtt_since_ns + (c->sender.w.srtt_us >> 3) * (uint64_t)NS_PER_US,
+                              .paused = c->paused};
+    acks = receiver_take(&c->receiver, &at, t, &bytes);
     if (acks)
         send_ack(h, c, t, acks);
     else
@@ -664,6 +677,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
 
 static void receive_ack(struct host *h, struct conn *c, const struct train *t)
 {
+    struct backend_conn handle = handle_of(c);
     struct emission e = {h, c};
     struct sender_out out = out_of(&e);
     struct sender_ack ack = {.ack = t->ack,
@@ -671,13 +685,22 @@ static void receive_ack(struct host *h, struct conn *c, const struct train *t)
                              .seq = t->seq,
                              .delivered = t->delivered,
                              .packets = t->segments,
-                             .sent_ns = t->sent_ns,
+                             .at_ns = t->at_ns,
+                             .sent_ns = t->echo_ns,
                              .spread_ns = t->spread_ns,
                              .resent = t->resent};
 
     if (c->state < CONN_OPEN)
         return;
+    sender_heard(&c->sender, h->lane->now_ns);
     sender_ack(&c->sender, &out, &ack);
+    while (sender_ack_next(&c->sender, &out, &ack)) {
+        if (c->state == CONN_OPEN && sender_writable(&c->sender))
+            h->app->writable(h->app_ctx, h->lane->now_ns, handle);
+        c = conn_get(h, handle);
+        if (!c)
+            return;
+    }
     attend(h, c);
 }
 
@@ -713,7 +736,8 @@ static void arrive(struct host *h, struct train *t)
         handle_notice(h, t);
         return;
     }
-    notice = train_lose(t, train_pass(t, &h->down, now - t->last_hop_ns, header_size(h), &through));
+    notice = train_lose(t, train_pass(t, &h->down, t->at_ns, header_size(h), &through));
+    t->at_ns = through;
     if (notice)
         tell_lost(h, notice, h->index);
     if (train_live(t) == 0)

@@ -3,7 +3,7 @@
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
 
-#define ECHO_SEGMENTS 3 /* of a train share an ACK that let them go, more or less */
+#define ECHO_SEGMENTS 2 /* of a train share the ACK that let them go, more or less */
 
 /* Bytes that came out of order. */
 struct island {
@@ -161,25 +161,30 @@ static void measure_rtt(struct inbox *b, uint64_t now_ns, const struct train *t)
         b->space.rtt_us = b->space.rtt_us ? b->space.rtt_us - b->space.rtt_us / 8 + sample_us : sample_us * 8;
 }
 
-uint32_t receiver_take(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, bool paused, struct train *t,
-                       struct chain *out)
+uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct train *t, struct chain *out)
 {
     bool alarmed = (r->box && r->box->count) || t->lost || t->seq != r->received || t->fin || t->asks;
-    struct inbox *b;
     uint32_t acks = train_live(t); /* each at once, while something is out of order */
+    struct inbox *b = r->box;
 
-    if (!alarmed && !paused && !r->box) {
+    if (!alarmed && !at->paused && !b) {
         r->received += t->size;
         chain_move_all(out, &t->bytes);
         return 0;
     }
-    b = box_get(r, config);
+    if (!b) {
+        b = box_get(r, at->config);
+        b->space.tune_ns = at->opened_ns;
+    }
     if (t->probe)
         return 1;
-    be_quick(b, now_ns, config);
-    measure_rtt(b, now_ns, t);
+    be_quick(b, at->now_ns, at->config);
+    measure_rtt(b, at->now_ns, t);
+    if (!at->paused && b->held.size == 0 && t->seq == r->received && !(t->lost & 1)) /* the first segment is read */
+        space_tune(at->config, &b->space, at->now_ns - t->spread_ns, at->config->mss,
+                   r->received + train_segment_size(t, 0));
     if (t->seq == r->received && t->lost == 0) {
-        acks = open_window(b, config, t);
+        acks = open_window(b, at->config, t);
         r->received += t->size + (t->fin ? 1 : 0);
         b->finished |= t->fin;
         chain_move_all(out, &t->bytes);
@@ -188,9 +193,8 @@ uint32_t receiver_take(struct receiver *r, const struct tcp_config *config, uint
     }
     if (b->count)
         catch_up(r, out);
-    if (paused || b->held.size)
+    if (at->paused || b->held.size)
         chain_move_all(&b->held, out);
-    space_tune(config, &b->space, now_ns, config->mss, r->received - b->held.size);
     return alarmed || b->held.size ? acks : 0;
 }
 

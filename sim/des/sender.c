@@ -6,6 +6,7 @@
 
 #define PROBE_SLACK_NS (2 * NS_PER_MS) /* as sim/tcp: least time of a probe or reordering timer */
 #define ASKING_SEGMENTS 4u             /* a burst of so many asks for an ACK */
+#define RAMP_SEGMENTS 2u               /* the first burst of several */
 #define BULK_SEGMENTS 4u               /* so many acknowledged at once: congestion control gets a memory */
 
 /* A burst that was sent and not acknowledged as a whole. */
@@ -48,7 +49,10 @@ struct outbox {
     uint32_t out, pipe, sacked; /* segments */
     struct chain unsent;
     uint64_t acked_ns; /* w.una advanced */
-    uint64_t room_ns;  /* during the ACKs of that time: since when the application could write */
+    /* While the ACKs of a burst are gone through: the time of the present one, and segments of which the ACK follows. */
+    uint64_t at_ns;
+    uint32_t arriving;
+    uint32_t ramp; /* segments of the next burst, while a train of bursts begins */
     uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
     bool open_fin;
     uint64_t open_first_ns;
@@ -81,7 +85,7 @@ static struct outbox *box_get(struct sender *s)
     if (!s->box) {
         s->box = mem_zalloc(sizeof *s->box);
         s->box->acked_ns = sender_heard_ns(s);
-        s->box->alarm_ns = s->box->room_ns = TIME_NEVER;
+        s->box->alarm_ns = TIME_NEVER;
     }
     return s->box;
 }
@@ -138,6 +142,17 @@ void sender_deinit(struct sender *s)
     box_free(s);
     mem_free(s->w.cubic);
     s->w.cubic = NULL;
+}
+
+/* The time of what is being done; it never goes back. */
+static uint64_t time_of(const struct outbox *o, const struct sender_out *out)
+{
+    return o->at_ns ? o->at_ns : out->now_ns;
+}
+
+static bool window_full(const struct sender *s)
+{
+    return s->box->pipe + s->box->arriving >= s->w.cwnd;
 }
 
 /* ---- records ---- */
@@ -215,6 +230,12 @@ static bool fin_is_next(const struct sender *s)
     return s->finishing && !s->finished && s->box->unsent.size == s->box->open_size;
 }
 
+/* Bytes in the send buffer. */
+static uint64_t held_size(const struct sender *s)
+{
+    return s->w.next - s->w.una + (s->box ? s->box->unsent.size - s->box->open_size : 0);
+}
+
 /* Sends the bytes of the open record. */
 static void close_burst(struct sender *s, const struct sender_out *out)
 {
@@ -240,7 +261,8 @@ static void close_burst(struct sender *s, const struct sender_out *out)
         chain_move(&bytes, &o->unsent, o->open_size);
     o->open_size = o->open_segments = 0;
     o->open_fin = false;
-    b.asks = b.segments >= ASKING_SEGMENTS || o->unsent.size || s->wants_room || o->pipe >= s->w.cwnd || o->recovery || b.fin;
+    o->ramp = o->ramp * 2 < s->burst_max ? o->ramp * 2 : s->burst_max;
+    b.asks = b.segments >= ASKING_SEGMENTS || o->unsent.size || s->wants_room || window_full(s) || o->recovery || b.fin;
     r->spread_ns = (uint32_t)b.spread_ns;
     due_ns = out->emit(out->ctx, &b, &bytes);
     r = record_at(o, o->count - 1);
@@ -249,9 +271,10 @@ static void close_burst(struct sender *s, const struct sender_out *out)
 }
 
 /* One more segment, into the open record. */
-static void add_segment(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t size)
+static void add_segment(struct sender *s, const struct sender_out *out, uint32_t size)
 {
     struct outbox *o = s->box;
+    uint64_t at_ns = time_of(o, out);
     bool fin = s->finishing && !s->finished && o->unsent.size == o->open_size + size;
     struct record *r;
 
@@ -278,46 +301,41 @@ static void add_segment(struct sender *s, const struct sender_out *out, uint64_t
     s->w.sent_ns = at_ns;
     if (fin)
         s->finished = o->open_fin = true;
-    if (o->open_segments == s->burst_max || fin)
+    if (o->open_segments >= o->ramp || fin)
         close_burst(s, out);
 }
 
-/* Fills the windows at at_ns, while of the segments in the pipe `arrived` are known to be out of it by then. */
-static void send_new(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t arrived)
+/* How long the next burst may be. One that begins while nothing is on its way, and that the window will cut off, begins with
+ * short ones, so that their ACKs come as early as those of single segments. */
+static void begin_ramp(struct sender *s, const struct tcp_config *config)
 {
     struct outbox *o = s->box;
-    bool sent = false, limited, waiting;
+    bool cut = o->unsent.size > (uint64_t)s->w.cwnd * config->mss;
 
+    if (o->pipe == 0)
+        o->ramp = cut && s->burst_max > RAMP_SEGMENTS ? RAMP_SEGMENTS : s->burst_max;
+}
+
+/* Fills the windows. */
+static void send_new(struct sender *s, const struct sender_out *out)
+{
+    struct outbox *o = s->box;
+    bool sent = false;
+
+    begin_ramp(s, out->config);
     for (;;) {
         uint32_t size = next_size(s, out->config);
 
-        if (o->pipe + arrived >= s->w.cwnd || (size == 0 && !fin_is_next(s)))
+        if (window_full(s) || (size == 0 && !fin_is_next(s)))
             break;
-        add_segment(s, out, at_ns, size);
+        add_segment(s, out, size);
         sent = true;
-        if (o->recovery && (s->w.phase == TCP_PHASE_RECOVERY || s->w.phase == TCP_PHASE_CWR))
+        if (o->recovery && s->w.phase == TCP_PHASE_RECOVERY)
             o->recovery->reduction.out++;
     }
-    limited = o->pipe + arrived >= s->w.cwnd;
-    waiting = o->unsent.size > o->open_size;
-    if (sent || (limited && waiting))
-        window_validate(out->config, &s->w, at_ns, o->out + arrived, limited,
+    if (sent || (window_full(s) && o->unsent.size > o->open_size))
+        window_validate(out->config, &s->w, time_of(o, out), o->out + o->arriving, window_full(s),
                         s->w.phase == TCP_PHASE_OPEN && !s->wants_room);
-}
-
-/* Bytes that could have come since room_ns leave over the time since. */
-static void send_written(struct sender *s, const struct sender_out *out)
-{
-    struct outbox *o = s->box;
-    uint64_t from_ns = o->acked_ns == out->now_ns && o->room_ns < out->now_ns ? o->room_ns : out->now_ns;
-    uint32_t segments = (o->unsent.size + out->config->mss - 1) / out->config->mss, room, step = 1;
-
-    room = s->w.cwnd > o->pipe ? s->w.cwnd - o->pipe : 0;
-    if (segments > room)
-        segments = room;
-    for (; from_ns < out->now_ns && step < segments; step++)
-        send_new(s, out, from_ns + (out->now_ns - from_ns) * step / segments, segments - step);
-    send_new(s, out, out->now_ns, 0);
 }
 
 size_t sender_write(struct sender *s, const struct sender_out *out, struct chain *bytes)
@@ -329,7 +347,7 @@ size_t sender_write(struct sender *s, const struct sender_out *out, struct chain
     if (s->finishing || s->failed)
         return 0;
     settle(s, out);
-    held = o->unsent.size + (s->w.next - s->w.una);
+    held = held_size(s);
     room = held < s->send_buffer ? s->send_buffer - held : 0;
     size = bytes->size < room ? bytes->size : (size_t)room;
     if (size < bytes->size)
@@ -340,7 +358,7 @@ size_t sender_write(struct sender *s, const struct sender_out *out, struct chain
         chain_move_all(&o->unsent, bytes);
     else
         chain_move(&o->unsent, bytes, size);
-    send_written(s, out);
+    send_new(s, out);
     close_burst(s, out);
     return size;
 }
@@ -352,7 +370,7 @@ void sender_finish(struct sender *s, const struct sender_out *out)
     s->finishing = true;
     box_get(s);
     settle(s, out);
-    send_new(s, out, out->now_ns, 0);
+    send_new(s, out);
     close_burst(s, out);
 }
 
@@ -534,13 +552,13 @@ static void begin_reduction(struct sender *s, const struct tcp_config *config)
 }
 
 /* Sends noticed holes again, those that follow each other within a burst together. */
-static void resend(struct sender *s, const struct sender_out *out, uint32_t arrived, bool force)
+static void resend(struct sender *s, const struct sender_out *out, bool force)
 {
     struct outbox *o = s->box;
     struct recovery *r = o->recovery;
 
-    while (r && r->lost && (force || o->pipe + arrived < s->w.cwnd)) {
-        struct burst b = {.sent_ns = out->now_ns, .resent = true, .asks = true};
+    while (r && r->lost && (force || !window_full(s))) {
+        struct burst b = {.sent_ns = time_of(o, out), .resent = true, .asks = true};
         struct chain bytes;
         struct record *record;
         uint32_t at = 0;
@@ -552,7 +570,7 @@ static void resend(struct sender *s, const struct sender_out *out, uint32_t arri
         CHECK(record);
         chain_init(&bytes);
         while (at < r->count && b.segments < s->burst_max &&
-               (o->pipe + arrived < s->w.cwnd || (force && b.segments == 0))) {
+               (!window_full(s) || (force && b.segments == 0))) {
             struct hole *hole = hole_at(r, at);
 
             if (!hole->noticed || hole->seq != b.seq + b.size || hole->seq >= record->end)
@@ -568,19 +586,19 @@ static void resend(struct sender *s, const struct sender_out *out, uint32_t arri
         }
         o->resent += b.segments;
         r->reduction.out += b.segments;
-        s->w.sent_ns = out->now_ns;
+        s->w.sent_ns = b.sent_ns;
         if (b.seq == s->w.una)
-            r->timer_ns = out->now_ns;
+            r->timer_ns = b.sent_ns;
         out->emit(out->ctx, &b, &bytes);
         force = false;
     }
 }
 
-static void send_all(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t arrived)
+static void send_all(struct sender *s, const struct sender_out *out)
 {
     if (s->box->recovery)
-        resend(s, out, arrived, false);
-    send_new(s, out, at_ns, arrived);
+        resend(s, out, false);
+    send_new(s, out);
 }
 
 static void enter_recovery(struct sender *s, const struct sender_out *out)
@@ -613,7 +631,7 @@ static void judge_probe(struct sender *s, const struct sender_out *out)
     if (s->w.phase <= TCP_PHASE_DISORDER) {
         begin_reduction(s, out->config);
         s->w.cwnd = s->w.ssthresh;
-        s->w.stamp_ns = out->now_ns;
+        s->w.stamp_ns = time_of(s->box, out);
     }
     r->probe_end = 0;
 }
@@ -632,10 +650,12 @@ static void reduce(struct sender *s, const struct sender_out *out, uint32_t pack
         uint32_t step = delivered * i / packets - k, in_flight;
 
         k += step;
-        in_flight = o->pipe + (delivered - k);
+        o->arriving = delivered - k;
+        in_flight = o->pipe + o->arriving;
         s->w.cwnd = in_flight + window_reduce(&s->w, &o->recovery->reduction, in_flight, step, progress);
-        send_all(s, out, out->now_ns, delivered - k);
+        send_all(s, out);
     }
+    o->arriving = 0;
 }
 
 /* ACKs while something is lost. */
@@ -643,68 +663,41 @@ static void recover(struct sender *s, const struct sender_out *out, const struct
                     bool advanced)
 {
     struct recovery *r = s->box->recovery;
+    uint64_t now_ns = time_of(s->box, out);
     uint32_t lost;
 
     r->ack_lost = false;
     if (advanced)
-        r->timer_ns = out->now_ns;
-    leave_recovery(s, out->now_ns);
+        r->timer_ns = now_ns;
+    leave_recovery(s, now_ns);
     judge_probe(s, out);
-    lost = detect(s, out->now_ns);
+    lost = detect(s, now_ns);
     if (lost && s->w.phase < TCP_PHASE_RECOVERY)
         enter_recovery(s, out);
     if (s->w.phase == TCP_PHASE_RECOVERY) {
         if (delivered)
             reduce(s, out, packets_of(a, delivered), delivered, advanced && lost == 0);
     } else if (advanced) {
-        window_cc(out->config)->avoid(out->config, &s->w, out->now_ns, delivered);
+        window_cc(out->config)->avoid(out->config, &s->w, now_ns, delivered);
     }
 }
 
 /* ---- ACKs ---- */
 
-/* The buffer grows when it, not the window, is what limits; from at_ns on the application may write. */
-static void offer_room(struct sender *s, const struct sender_out *out, uint64_t at_ns, uint32_t arrived)
+/* The application waits for room, and there is a third of the buffer. */
+static bool has_room(const struct sender *s)
 {
-    struct outbox *o = s->box;
-    uint64_t want;
-
-    if (!s->wants_room)
-        return;
-    want = window_send_buffer(out->config, &s->w, out->config->mss);
-    if (out->config->send_buffer == 0 && want > s->send_buffer && o->pipe + arrived < s->w.cwnd) {
-        s->send_buffer = (uint32_t)want;
-        s->w.stamp_ns = at_ns;
-    }
-    if (o->room_ns == TIME_NEVER && o->unsent.size + (s->w.next - s->w.una) <= s->send_buffer / 3 * 2)
-        o->room_ns = at_ns;
+    return s->wants_room && !s->failed && !s->finishing && held_size(s) <= s->send_buffer / 3 * 2;
 }
 
-/* The ACKs of a burst one by one, and what they measure. Segment k of n was sent
- * and acknowledged at its share of the spreads. */
-static void grow(struct sender *s, const struct sender_out *out, const struct record *r, const struct sender_ack *a,
-                 uint32_t segments)
+/* The buffer grows when it, not the window, is what limits. */
+static void offer_room(struct sender *s, const struct sender_out *out)
 {
-    const struct tcp_config *config = out->config;
-    uint64_t una = s->w.una, size = una - a->seq;
-    uint32_t packets = packets_of(a, segments);
+    uint64_t want = window_send_buffer(out->config, &s->w, out->config->mss);
 
-    for (uint32_t i = 1, k = 0; i <= packets; i++) {
-        uint32_t step = segments * i / packets - k;
-        uint64_t at_ns, sent_ns;
-        uint32_t rtt_us;
-
-        k += step;
-        at_ns = out->now_ns - (segments > 1 ? a->spread_ns * (segments - k) / (segments - 1) : 0);
-        sent_ns = r->sent_ns - (segments > 1 ? (uint64_t)r->spread_ns * (segments - k) / (segments - 1) : 0);
-        rtt_us = rtt_of(sent_ns, at_ns);
-        s->w.una = k == segments ? una : a->seq + size * k / segments;
-        rtt_update_min(&s->w, at_ns, rtt_us);
-        rtt_sample(config, &s->w, rtt_us);
-        window_cc(config)->sample(config, &s->w, at_ns, rtt_us);
-        window_cc(config)->avoid(config, &s->w, at_ns, step);
-        send_new(s, out, at_ns, segments - k);
-        offer_room(s, out, at_ns, segments - k);
+    if (s->wants_room && out->config->send_buffer == 0 && want > s->send_buffer && !window_full(s)) {
+        s->send_buffer = (uint32_t)want;
+        s->w.stamp_ns = time_of(s->box, out);
     }
 }
 
@@ -715,66 +708,138 @@ static void set_receive_window(struct sender *s, const struct sender_ack *a)
     s->receive_window = end > s->w.una ? (uint32_t)(end - s->w.una) : 0;
 }
 
-void sender_ack(struct sender *s, const struct sender_out *out, const struct sender_ack *a)
+/* Marks what arrived in the records; how many segments were not known to have. */
+static uint32_t note_delivered(struct sender *s, struct sender_ack *a, struct record *copy)
 {
     struct outbox *o = s->box;
-    struct record *found, copy = {0};
-    uint32_t delivered = 0, extra = 0;
+    struct record *found = a->seq >= s->w.una && a->seq < s->w.next ? record_find(o, a->seq) : NULL;
+    uint16_t *counted;
+    uint32_t delivered;
+
+    if (!found)
+        return 0;
+    counted = a->resent ? &found->resent : &found->left;
+    delivered = a->delivered < *counted ? a->delivered : *counted;
+    *counted = (uint16_t)(*counted - delivered);
+    o->pipe -= delivered;
+    found->sacked = (uint16_t)(found->sacked + delivered);
+    o->sacked += delivered;
+    *copy = *found;
+    return delivered;
+}
+
+static void ack_with_losses(struct sender *s, const struct sender_out *out, const struct sender_ack *a,
+                            const struct record *copy, uint32_t delivered, uint32_t extra, bool advanced)
+{
+    struct recovery *r = s->box->recovery;
+
+    if (delivered && !a->resent) {
+        uint32_t rtt_us = rtt_of(copy->sent_ns, s->box->at_ns);
+
+        rtt_update_min(&s->w, s->box->at_ns, rtt_us);
+        rtt_sample(out->config, &s->w, rtt_us);
+    }
+    if (delivered && sent_after(a->sent_ns, copy->end, r->rack_sent_ns, r->rack_end)) {
+        r->rack_sent_ns = a->sent_ns;
+        r->rack_end = copy->end;
+        r->rack_rtt_us = rtt_of(a->sent_ns, s->box->at_ns);
+    }
+    recover(s, out, a, delivered + extra, advanced);
+    send_all(s, out);
+}
+
+void sender_ack(struct sender *s, const struct sender_out *out, struct sender_ack *a)
+{
+    struct outbox *o = s->box;
+    struct record copy = {0};
+    uint32_t delivered, extra = 0;
     bool advanced;
 
+    a->segments = a->done = 0;
     if (!o) {
         set_receive_window(s, a);
         return;
     }
     settle(s, out);
-    o->room_ns = TIME_NEVER;
-    found = a->seq >= s->w.una && a->seq < s->w.next ? record_find(o, a->seq) : NULL;
-    if (found) {
-        uint16_t *counted = a->resent ? &found->resent : &found->left;
-
-        delivered = a->delivered < *counted ? a->delivered : *counted;
-        *counted = (uint16_t)(*counted - delivered);
-        o->pipe -= delivered;
-        found->sacked = (uint16_t)(found->sacked + delivered);
-        o->sacked += delivered;
-        copy = *found;
-    }
+    /* What was done since the ACKs came cannot come after them. */
+    if (a->at_ns < o->acked_ns)
+        a->at_ns = o->acked_ns;
+    if (a->at_ns < s->w.sent_ns)
+        a->at_ns = s->w.sent_ns;
+    o->at_ns = a->at_ns;
+    delivered = note_delivered(s, a, &copy);
     advanced = a->ack > s->w.una;
     while (o->count && record_at(o, 0)->end <= a->ack)
         extra += record_pop(s, o);
     if (advanced) {
         s->w.una = a->ack;
-        o->acked_ns = out->now_ns;
+        o->acked_ns = a->at_ns;
         s->retries = 0;
     }
     set_receive_window(s, a);
     if (delivered >= BULK_SEGMENTS || o->unsent.size)
         cubic_get(s, out->config);
     if (o->recovery) {
-        if (delivered && !a->resent) {
-            uint32_t rtt_us = rtt_of(copy.sent_ns, out->now_ns);
-
-            rtt_update_min(&s->w, out->now_ns, rtt_us);
-            rtt_sample(out->config, &s->w, rtt_us);
-        }
-        if (delivered && sent_after(a->sent_ns, a->seq + 1, o->recovery->rack_sent_ns, o->recovery->rack_end)) {
-            o->recovery->rack_sent_ns = a->sent_ns;
-            o->recovery->rack_end = copy.end;
-            o->recovery->rack_rtt_us = rtt_of(a->sent_ns, out->now_ns);
-        }
-        recover(s, out, a, delivered + extra, advanced);
-        send_all(s, out, out->now_ns, 0);
+        ack_with_losses(s, out, a, &copy, delivered, extra, advanced);
     } else {
         if (extra)
-            window_cc(out->config)->avoid(out->config, &s->w, out->now_ns, extra);
-        if (delivered && advanced && !a->resent)
-            grow(s, out, &copy, a, delivered);
-        send_new(s, out, out->now_ns, 0);
+            window_cc(out->config)->avoid(out->config, &s->w, a->at_ns, extra);
+        if (delivered && advanced && !a->resent) {
+            a->segments = delivered;
+            a->sent_ns = copy.sent_ns;
+            a->burst_spread_ns = copy.spread_ns;
+            a->una = s->w.una;
+        }
     }
+}
+
+/* One ACK of a burst, and what it measures. Segment k of n was sent and acknowledged at its share of the spreads. */
+static void one_ack(struct sender *s, const struct sender_out *out, struct sender_ack *a)
+{
+    const struct tcp_config *config = out->config;
+    struct outbox *o = s->box;
+    uint32_t packets = packets_of(a, a->segments), after, step, left, rtt_us;
+    uint64_t sent_ns, at_ns;
+
+    for (after = a->done + 1; after < a->segments && after * packets % a->segments >= packets;)
+        after++;
+    step = after - a->done;
+    a->done = after;
+    left = a->segments - after;
+    at_ns = a->at_ns - (left ? a->spread_ns * left / (a->segments - 1) : 0);
+    sent_ns = a->sent_ns - (left ? a->burst_spread_ns * left / (a->segments - 1) : 0);
+    if (at_ns > o->at_ns || left == 0)
+        o->at_ns = at_ns;
+    o->arriving = left;
+    rtt_us = rtt_of(sent_ns, at_ns);
+    s->w.una = left ? a->seq + (a->una - a->seq) * after / a->segments : a->una;
+    rtt_update_min(&s->w, at_ns, rtt_us);
+    rtt_sample(config, &s->w, rtt_us);
+    window_cc(config)->sample(config, &s->w, at_ns, rtt_us);
+    window_cc(config)->avoid(config, &s->w, at_ns, step);
+    send_new(s, out);
+    offer_room(s, out);
+}
+
+bool sender_ack_next(struct sender *s, const struct sender_out *out, struct sender_ack *a)
+{
+    struct outbox *o = s->box;
+
+    if (!o)
+        return false;
+    while (a->done < a->segments) {
+        one_ack(s, out, a);
+        if (a->done < a->segments && has_room(s))
+            return true;
+    }
+    send_new(s, out);
     close_burst(s, out);
+    offer_room(s, out);
+    o->at_ns = 0;
+    o->arriving = 0;
     if (o->recovery)
         recovery_release(s);
-    offer_room(s, out, out->now_ns, 0);
+    return false;
 }
 
 /* ---- time ---- */
@@ -834,7 +899,7 @@ static void probe_tail(struct sender *s, const struct sender_out *out)
 
     r->timer_ns = out->now_ns;
     if (size) {
-        add_segment(s, out, out->now_ns, size);
+        add_segment(s, out, size);
         close_burst(s, out);
         r->probe_end = s->w.next;
     } else if (last && last->seq + last->size + (last->fin ? 1 : 0) == s->w.next) {
@@ -845,7 +910,7 @@ static void probe_tail(struct sender *s, const struct sender_out *out)
             CHECK(!hole_at(r, i)->noticed);
         hole_notice(s, last);
         s->w.cwnd = o->pipe + 1;
-        resend(s, out, 0, false);
+        resend(s, out, false);
         s->w.cwnd = cwnd;
     } else {
         r->probe_end = s->w.next;
@@ -883,7 +948,7 @@ static void time_out(struct sender *s, const struct sender_out *out)
         s->w.backoff++;
     o->timeouts++;
     if (r->lost)
-        resend(s, out, 0, true);
+        resend(s, out, true);
     else
         send_probe(s, out);
 }
@@ -900,20 +965,20 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
     if (r && o->count == 0 && o->unsent.size == 0)
         r->ack_lost = false; /* it does not matter any more */
     if (!r || (r->count == 0 && !r->ack_lost)) {
-        send_new(s, out, out->now_ns, 0);
+        send_new(s, out);
     } else if (r->reorder_ns <= out->now_ns) {
         if (detect(s, out->now_ns) && s->w.phase < TCP_PHASE_RECOVERY) {
             enter_recovery(s, out);
             s->w.cwnd = o->pipe + window_reduce(&s->w, &r->reduction, o->pipe, 1, false);
         }
-        send_all(s, out, out->now_ns, 0);
+        send_all(s, out);
     } else if (r->timer_ns + rtt_timeout_ns(out->config, &s->w) <= out->now_ns) {
         time_out(s, out);
     } else if (recovery_deadline_ns(s, out->config) <= out->now_ns) {
         probe_tail(s, out);
     }
     close_burst(s, out);
-    offer_room(s, out, out->now_ns, 0);
+    offer_room(s, out);
 }
 
 /* ---- asking ---- */
@@ -932,12 +997,10 @@ uint64_t *sender_alarm_ns(struct sender *s)
 
 bool sender_writable(struct sender *s)
 {
-    uint64_t held = s->box ? s->box->unsent.size + (s->w.next - s->w.una) : 0;
+    bool room = has_room(s);
 
-    if (!s->wants_room || s->failed || s->finishing || held > s->send_buffer / 3 * 2)
-        return false;
-    s->wants_room = false;
-    return true;
+    s->wants_room &= !room;
+    return room;
 }
 
 bool sender_done(const struct sender *s)

@@ -48,8 +48,12 @@ struct sender_ack {
     uint32_t delivered; /* ... of which so many segments arrived */
     uint32_t packets;   /* as so many ACKs say, which came ... */
     uint64_t spread_ns; /* ... during the last spread_ns */
-    uint64_t sent_ns;
+    uint64_t at_ns;     /* the last of them; not later than now, somewhat earlier where several came as one event */
+    uint64_t sent_ns;   /* of the burst */
     bool resent;
+    /* the machine's, while it goes through them */
+    uint64_t una, burst_spread_ns;
+    uint32_t segments, done;
 };
 
 void sender_init(struct sender *s, const struct tcp_config *config, uint64_t now_ns);
@@ -57,7 +61,10 @@ void sender_deinit(struct sender *s);
 /* Moves bytes as long as the buffer has room, sends what the windows allow; how many were taken. */
 size_t sender_write(struct sender *s, const struct sender_out *out, struct chain *bytes);
 void sender_finish(struct sender *s, const struct sender_out *out); /* FIN after what was written */
-void sender_ack(struct sender *s, const struct sender_out *out, const struct sender_ack *a);
+/* sender_ack, then sender_ack_next until it returns false. Where it returns true the application has room at the time of that
+ * ACK: the owner asks sender_writable, and may let it write. */
+void sender_ack(struct sender *s, const struct sender_out *out, struct sender_ack *a);
+bool sender_ack_next(struct sender *s, const struct sender_out *out, struct sender_ack *a);
 /* A segment was lost on its way; takes its bytes. */
 void sender_lost(struct sender *s, const struct tcp_config *config, uint64_t seq, uint32_t size, bool fin, bool resent,
                  uint64_t sent_ns, struct chain *bytes);

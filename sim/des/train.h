@@ -39,10 +39,11 @@ struct train {
     uint64_t seq;
     uint64_t sent_ns;   /* when the last segment was handed to the uplink */
     uint64_t spread_ns; /* the last segment comes so much later than the first */
+    uint64_t at_ns;       /* the last segment reached the downlink, or is through it; not later than the event */
     uint64_t last_hop_ns; /* its last segment takes so long on the downlink */
     uint64_t ack;       /* ACK: all before it arrived */
     uint32_t window;    /* ACK: bytes that may follow */
-    uint64_t echo_ns;   /* data: the receiver's latest word that the sender knew of was sent then */
+    uint64_t echo_ns;   /* data: the receiver's latest word that the sender knew of was sent then; ACK: sent_ns of the train */
     struct chain bytes;
 };
 
