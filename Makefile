@@ -36,7 +36,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
+.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -103,7 +103,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
-$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+$(BUILD)/tests/test_hostile_% $(BUILD)/tests/test_event: LDFLAGS += $(METER_LDFLAGS)
 
 # A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
@@ -148,6 +148,7 @@ fuzz:
 
 ## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
 interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/check.py $(BUILD)/hearsay
 	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)
@@ -175,6 +176,15 @@ compilers: $(BUILD)/hearsay
 bench: $(BUILD)/hearsay $(BENCHES)
 	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
 	$(Q)for program in $(BENCHES); do $$program || exit 1; done
+
+# The comparison of the simulator's TCP with the kernel's.
+$(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(LTO) $(OPT) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+## make fidelity    the simulator's TCP against the kernel's, in network namespaces (root; FULL=1: the whole grid)
+fidelity: $(BUILD)/fidelity
+	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --tsv $(BUILD)/fidelity.tsv
 
 ## make clean       remove the build folder
 clean:

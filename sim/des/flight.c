@@ -14,7 +14,7 @@
 #include "stack/base/mem.h"
 
 #define CHUNK 8                                  /* connections that are allocated together */
-#define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slower access link ... */
+#define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slowest link ... */
 #define TRAIN_SEGMENTS_MIN 2                     /* ... unless it is as short as this */
 #define SWEEP_NS (10ull * NS_PER_S)
 #define ACK_CARRIED_NS (40ull * NS_PER_MS)       /* an ACK travels with bytes that go back within this */
@@ -40,7 +40,6 @@ struct conn {
     struct receiver receiver;
     uint32_t generation, index;
     uint32_t peer_host;
-    uint16_t peer_region;
     uint8_t state; /* enum conn_state */
     bool paused : 1, retry : 1 /* our word of the handshake was lost */;
     struct backend_conn peer;
@@ -111,12 +110,11 @@ static uint32_t take_number(struct flight_host *fh)
     return fh->conn_count++;
 }
 
-/* Segments that leave as one: no longer than keeps the clock of the ACKs on the slower of the two links. */
+/* Segments that leave as one: no longer than keeps the clock of the ACKs on the slowest link. */
 static uint8_t train_length(const struct host *h, const struct host *peer)
 {
     const struct tcp_config *config = config_of(h);
-    uint64_t up = h->up.bps, down = peer->down.bps, bps = up && (up < down || down == 0) ? up : down;
-    uint64_t most = TRAIN_SIZE_MAX / config->mss, fit;
+    uint64_t bps = path_bps(h, peer), most = TRAIN_SIZE_MAX / config->mss, fit;
 
     if (most > TRAIN_SEGMENTS_MAX)
         most = TRAIN_SEGMENTS_MAX;
@@ -140,8 +138,7 @@ static struct conn *conn_new(struct host *h, enum conn_state state, const struct
     *c = (struct conn){.generation = c->generation + 1,
                        .index = index,
                        .state = (uint8_t)state,
-                       .peer_host = peer->index,
-                       .peer_region = (uint16_t)peer->region};
+                       .peer_host = peer->index};
     sender_init(&c->sender, config_of(h), h->lane->now_ns);
     c->sender.burst_max = train_length(h, peer);
     receiver_init(&c->receiver);
@@ -163,97 +160,120 @@ static void conn_free(struct host *h, struct conn *c)
 
 static void handle_notice(struct host *h, struct train *t);
 
-/* When a word from one region to the other arrives without jitter. */
-static uint64_t latency_ns(const struct des *d, uint32_t from_region, uint32_t to_region)
+/* Tells who has to know that something was lost: its source, or of an ACK who waits for it. */
+static void tell_lost(struct host *h, struct train *notice)
 {
-    return d->latency_ns[from_region * d->config.region_count + to_region];
-}
+    uint32_t who = notice->refused == TRAIN_ACK ? notice->destination : notice->source;
 
-/* Most that jitter adds, both ways. */
-static uint64_t jitter_ns(const struct host *h, const struct conn *c)
-{
-    const struct des_config *config = &h->des->config;
-
-    if (config->jitter_ppm == 0 && config->jitter_ns == 0)
-        return 0;
-    return (latency_ns(h->des, h->region, c->peer_region) + latency_ns(h->des, c->peer_region, h->region)) *
-               config->jitter_ppm / 1000000 + 2 * config->jitter_ns;
-}
-
-/* Tells who has to know that something on its way to host `to` was lost: its source, or of an ACK who waits for it. */
-static void tell_lost(struct host *h, struct train *notice, uint32_t to)
-{
-    uint32_t who = notice->refused == TRAIN_ACK ? to : notice->source;
-
-    h->lane->counts.dropped += (uint64_t)__builtin_popcount(notice->lost);
     if (notice->refused == TRAIN_RST)
         train_free(notice);
     else if (who == h->index)
         handle_notice(h, notice);
     else
-        des_post(h, who, h->lane->now_ns + latency_ns(h->des, h->region, h->des->hosts[who]->region), EVENT_TRAIN,
+        des_post(h, who, h->lane->now_ns + path_least_ns(h->des, h->region, h->des->hosts[who]->region), EVENT_TRAIN,
                  notice);
 }
 
-/* The time of the path: each segment has its own delay, and none overtakes another. */
-static uint64_t travel_ns(struct host *h, struct train *t, uint32_t to_region)
+/* Takes out the segments that a queue or a partition swallowed. */
+static void drop_segments(struct host *h, struct train *t, uint16_t segments)
 {
-    const struct des_config *config = &h->des->config;
-    uint64_t first_ns = path_delay_ns(h, to_region), last_ns = first_ns;
+    struct train *notice = train_lose(t, segments);
 
-    if (config->jitter_ppm || config->jitter_ns) {
-        for (uint32_t i = 1; i < train_live(t); i++) {
-            uint64_t delay_ns = path_delay_ns(h, to_region);
+    h->lane->counts.dropped += (uint64_t)__builtin_popcount(segments);
+    if (notice)
+        tell_lost(h, notice);
+}
 
-            last_ns = delay_ns > last_ns ? delay_ns : last_ns;
-        }
-        t->spread_ns += last_ns - first_ns;
+/* The same for those that were lost on the way: bit i of `losses` is the i-th of what is left of the train. */
+static void lose_segments(struct host *h, struct train *t, uint64_t losses)
+{
+    struct train *notice;
+    uint16_t segments = 0;
+    uint32_t place = 0;
+
+    if (losses == 0)
+        return;
+    for (uint32_t i = 0; i < t->segments; i++)
+        if (!(t->lost >> i & 1) && losses >> place++ & 1)
+            segments |= (uint16_t)(1u << i);
+    notice = train_lose(t, segments);
+    h->lane->counts.lost += (uint64_t)__builtin_popcount(segments);
+    if (notice)
+        tell_lost(h, notice);
+}
+
+/* The next hop of the train. Each segment has its own jitter, and none overtakes another. */
+static struct path_hop next_hop(struct host *h, struct train *t, uint32_t to_region)
+{
+    struct path_hop hop = path_hop(h, t->destination, to_region);
+    uint64_t first_ns = hop.delay_ns;
+
+    for (uint32_t i = 1, live = train_live(t); h->des->jitters && i < live; i++) {
+        uint64_t delay_ns = path_hop(h, t->destination, to_region).delay_ns;
+
+        hop.delay_ns = delay_ns > hop.delay_ns ? delay_ns : hop.delay_ns;
     }
-    return last_ns;
+    t->spread_ns += hop.delay_ns - first_ns;
+    return hop;
 }
 
-/* Segments that are lost before they arrive, and when the last one is through the uplink. All of what may lie between two
- * hosts comes in here. */
-static uint16_t pass_path(struct host *h, struct train *t, const struct host *peer, uint64_t *through_ns)
+/* Posts the arrival of the train, which reaches the next host at t->at_ns: through the downlink of its destination, if nothing
+ * is before it there. Where several trains left as one event (sender_ack) that time may lie in the past a little; the
+ * event comes no earlier than least_ns from now. */
+static void post_arrival(struct host *h, struct train *t, uint32_t to, uint64_t least_ns)
 {
-    uint16_t lost;
+    uint64_t event_ns;
 
-    *through_ns = h->lane->now_ns;
-    if (path_cut(h, peer))
-        return (uint16_t)((1u << t->segments) - 1);
-    lost = train_pass(t, &h->up, t->sent_ns, header_size(h), through_ns);
-    for (uint32_t i = 0; h->des->config.lose && i < t->segments; i++)
-        if (!(lost >> i & 1) && path_loses(h, peer->index))
-            lost |= (uint16_t)(1u << i);
-    return lost;
+    t->last_hop_ns = to == t->destination ? link_time_ns(&h->des->hosts[to]->down, train_last_size(t, header_size(h))) : 0;
+    event_ns = t->at_ns + t->last_hop_ns;
+    if (event_ns < h->lane->now_ns + least_ns)
+        event_ns = h->lane->now_ns + least_ns;
+    des_post(h, to, event_ns, EVENT_TRAIN, t);
 }
 
-/* Puts the train on its way; when its last bit left the uplink. What leaves as one event may have left a little earlier in
- * truth (sender_ack); the event that stands for its arrival comes no earlier than light allows. */
-static uint64_t launch(struct host *h, uint32_t to, struct train *t, uint64_t *last_arrival_ns)
+/* Puts the train on its way; when its last bit left the uplink. All of what may lie between two hosts comes in here, in
+ * forward and in arrive. */
+static uint64_t launch(struct host *h, struct train *t, uint64_t *last_arrival_ns)
 {
-    const struct host *peer = h->des->hosts[to];
-    uint64_t through_ns, travels_ns, event_ns;
-    struct train *notice = train_lose(t, pass_path(h, t, peer, &through_ns));
+    const struct host *peer = h->des->hosts[t->destination];
+    uint64_t through_ns = h->lane->now_ns;
+    struct path_hop hop;
 
+    if (path_cut(h, peer)) {
+        drop_segments(h, t, (uint16_t)((1u << t->segments) - 1));
+    } else {
+        drop_segments(h, t, train_pass(t, &h->up, t->sent_ns, header_size(h), &through_ns));
+        if (train_live(t)) {
+            h->lane->counts.bytes += train_wire_size(t, header_size(h));
+            lose_segments(h, t, path_losses(h, peer->region, train_live(t)));
+        }
+    }
     if (train_live(t) == 0) {
         train_free(t);
-    } else {
-        h->lane->counts.bytes += train_wire_size(t, header_size(h));
-        travels_ns = travel_ns(h, t, peer->region);
-        t->at_ns = through_ns + travels_ns;
-        if (t->at_ns < *last_arrival_ns)
-            t->at_ns = *last_arrival_ns;
-        *last_arrival_ns = t->at_ns;
-        t->last_hop_ns = link_time_ns(&peer->down, train_last_size(t, header_size(h)));
-        event_ns = t->at_ns + t->last_hop_ns;
-        if (event_ns < h->lane->now_ns + travels_ns)
-            event_ns = h->lane->now_ns + travels_ns;
-        des_post(h, to, event_ns, EVENT_TRAIN, t);
+        return through_ns;
     }
-    if (notice)
-        tell_lost(h, notice, to);
+    hop = next_hop(h, t, peer->region);
+    t->rest_ns = hop.rest_ns;
+    t->at_ns = through_ns + hop.delay_ns;
+    if (t->at_ns < *last_arrival_ns)
+        t->at_ns = *last_arrival_ns;
+    *last_arrival_ns = t->at_ns;
+    post_arrival(h, t, hop.host, hop.delay_ns);
     return through_ns;
+}
+
+/* A train of others at a bottleneck. */
+static void forward(struct host *h, struct train *t)
+{
+    uint64_t through_ns;
+
+    drop_segments(h, t, train_pass(t, &h->up, t->at_ns, header_size(h), &through_ns));
+    if (train_live(t) == 0) {
+        train_free(t);
+        return;
+    }
+    t->at_ns = through_ns + t->rest_ns;
+    post_arrival(h, t, t->destination, t->rest_ns);
 }
 
 static struct train *train_new(const struct host *h, const struct conn *c, enum train_kind kind)
@@ -264,6 +284,7 @@ static struct train *train_new(const struct host *h, const struct conn *c, enum 
     t->segments = 1;
     t->mss = (uint16_t)config_of(h)->mss;
     t->source = h->index;
+    t->destination = c->peer_host;
     t->from = handle_of(c);
     t->to = c->peer;
     t->sent_ns = h->lane->now_ns;
@@ -272,17 +293,18 @@ static struct train *train_new(const struct host *h, const struct conn *c, enum 
 
 static void send_control(struct host *h, struct conn *c, enum train_kind kind)
 {
-    launch(h, c->peer_host, train_new(h, c, kind), &c->last_arrival_ns);
+    launch(h, train_new(h, c, kind), &c->last_arrival_ns);
 }
 
-/* The sender's bursts; returns when they are taken as acknowledged. */
-static uint64_t emit(void *ctx, const struct burst *b, struct chain *bytes)
+static struct expectation emit(void *ctx, const struct burst *b, struct chain *bytes)
 {
     const struct emission *e = ctx;
     struct host *h = e->h;
     struct conn *c = e->c;
+    const struct host *peer = h->des->hosts[c->peer_host];
     struct train *t = train_new(h, c, TRAIN_DATA);
-    uint64_t back_ns;
+    uint64_t there_ns = path_latency_ns(h, c->peer_host, peer->region), back_ns = path_latency_ns(peer, h->index, h->region);
+    uint64_t jitter_ns = 0, through_ns;
 
     t->segments = (uint8_t)b->segments;
     t->fin = b->fin;
@@ -294,11 +316,12 @@ static uint64_t emit(void *ctx, const struct burst *b, struct chain *bytes)
     t->sent_ns = b->sent_ns;
     t->spread_ns = b->spread_ns;
     t->echo_ns = sender_heard_ns(&c->sender);
-    back_ns = latency_ns(h->des, c->peer_region, h->region);
     t->echo_ns -= back_ns < t->echo_ns ? back_ns : t->echo_ns;
     chain_move_all(&t->bytes, bytes);
-    return launch(h, c->peer_host, t, &c->last_arrival_ns) + latency_ns(h->des, h->region, c->peer_region) + back_ns +
-           jitter_ns(h, c);
+    through_ns = launch(h, t, &c->last_arrival_ns);
+    if (!b->asks && h->des->jitters)
+        jitter_ns = path_jitter_ns(h, peer->region, there_ns) + path_jitter_ns(peer, h->region, back_ns);
+    return (struct expectation){.due_ns = through_ns + there_ns + back_ns + jitter_ns, .slack_ns = jitter_ns / 2};
 }
 
 static struct sender_out out_of(struct emission *e)
@@ -306,8 +329,7 @@ static struct sender_out out_of(struct emission *e)
     return (struct sender_out){.emit = emit,
                                .ctx = e,
                                .config = config_of(e->h),
-                               .now_ns = e->h->lane->now_ns,
-                               .slack_ns = jitter_ns(e->h, e->c) / 2};
+                               .now_ns = e->h->lane->now_ns};
 }
 
 static void send_ack(struct host *h, struct conn *c, const struct train *answered, uint32_t packets)
@@ -327,7 +349,7 @@ static void send_ack(struct host *h, struct conn *c, const struct train *answere
     }
     t->ack = c->receiver.received;
     t->window = receiver_window(&c->receiver, config_of(h));
-    launch(h, c->peer_host, t, &c->last_arrival_ns);
+    launch(h, t, &c->last_arrival_ns);
 }
 
 /* Answers something for which there is no connection here. */
@@ -342,8 +364,10 @@ static void refuse(struct host *h, const struct train *to)
     t->kind = TRAIN_RST;
     t->segments = 1;
     t->source = h->index;
+    t->destination = to->source;
+    t->sent_ns = h->lane->now_ns;
     t->to = to->from;
-    launch(h, to->source, t, &last_ns);
+    launch(h, t, &last_ns);
 }
 
 /* ---- alarms ---- */
@@ -730,16 +754,21 @@ static void receive(struct host *h, struct train *t)
 static void arrive(struct host *h, struct train *t)
 {
     uint64_t now = h->lane->now_ns, through;
-    struct train *notice;
 
     if (t->kind == TRAIN_NOTICE) {
         handle_notice(h, t);
         return;
     }
-    notice = train_lose(t, train_pass(t, &h->down, t->at_ns, header_size(h), &through));
+    if (h->middle) {
+        forward(h, t);
+        return;
+    }
+    drop_segments(h, t, train_pass(t, &h->down, t->at_ns, header_size(h), &through));
     t->at_ns = through;
-    if (notice)
-        tell_lost(h, notice, h->index);
+    if (h->loss && train_live(t))
+        lose_segments(h, t, path_losses_down(h, train_live(t)));
+    if (t->kind == TRAIN_SYN && h->unreachable)
+        drop_segments(h, t, 1);
     if (train_live(t) == 0)
         train_free(t);
     else if (through > now)
@@ -899,6 +928,7 @@ static void flight_ahead(const struct host *h, const struct event *e, unsigned s
 }
 
 const struct des_transport transport_flight = {
+    .honours = 1u << DES_LOSS | 1u << DES_BOTTLENECKS,
     .host_size = sizeof(struct flight_host),
     .start = tcp_world_start,
     .stop = tcp_world_stop,

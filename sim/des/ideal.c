@@ -157,7 +157,7 @@ static void transmit(struct host *h, struct conn *c, struct packet *p)
         arrival = link_enqueue(&h->up, now, p->bytes.size);
         h->lane->counts.bytes += p->bytes.size;
     }
-    arrival += path_delay_ns(h, c->peer_region);
+    arrival += path_delay_ns(h, c->peer_host, c->peer_region);
     if (arrival < c->last_arrival_ns)
         arrival = c->last_arrival_ns;
     c->last_arrival_ns = arrival;
@@ -180,7 +180,7 @@ static void refuse(struct host *h, const struct packet *p)
     rst->kind = PACKET_RST;
     rst->source = h->index;
     rst->to = p->from;
-    des_post(h, p->source, h->lane->now_ns + path_delay_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
+    des_post(h, p->source, h->lane->now_ns + path_delay_ns(h, p->source, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
 }
 
 static bool cut_off(const struct host *h, const struct conn *c)
@@ -313,7 +313,7 @@ static void receive_syn(struct host *h, const struct packet *p)
     uint16_t port = (uint16_t)p->to.index;
     struct conn *c;
 
-    if (path_cut(h, h->des->hosts[p->source]))
+    if (path_cut(h, h->des->hosts[p->source]) || h->unreachable)
         return; /* our answer would not get there; the dialler tries again after the heal */
     if (!h->app || h->listen_port != port) {
         refuse(h, p);
@@ -556,6 +556,8 @@ static void ideal_healed(struct host *h)
             send_control(h, c, PACKET_FIN);
             conn_free(h, c);
         } else if (c->state == CONN_OPEN) {
+            if (!h->down.waking)
+                restart_sender(h, c); /* what stopped it may have passed while nobody could say so */
             tell_writable(h, c);
         }
     }

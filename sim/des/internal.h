@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/crew.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
 #include "sim/des/link.h"
@@ -27,6 +28,9 @@ struct lane {
     struct event_queue queue;
     uint64_t now_ns;
     struct des_counts counts;
+    uint32_t index;
+    struct event_list *mail[2]; /* by window, in turns; events for each lane */
+    uint64_t mailed_ns;         /* the earliest of this window's mail; UINT64_MAX: none */
 };
 
 /* A host's state is touched by its own events and by global calls only. The TCP model's part follows the struct. */
@@ -37,15 +41,22 @@ struct host { /* what every packet needs comes first */
     void *app_ctx;
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
+    bool latency_pairs;   /* it has latencies of its own to some hosts */
+    bool middle;          /* a bottleneck: packets for other hosts pass its uplink */
+    bool unreachable;     /* to dials */
     uint64_t sides;       /* bit i: inside partition i */
     uint64_t wake_ns, wake_posted_ns;
     struct link up, down;
     struct endpoint address;
     struct rng jitter, random;
+    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
+    uint64_t queue_ns;      /* of its links; 0: the queues have fixed sizes */
+    struct queue_config aqm;
 };
 
 /* A TCP model: connections between hosts. The calls about them are those of backend_ops. */
 struct des_transport {
+    unsigned honours; /* bit i: enum des_feature i */
     size_t host_size; /* of its state in each host, zeroed at first: transport_state */
     void (*start)(struct des *d);   /* NULL, like each of these four: nothing to do */
     void (*stop)(struct des *d);    /* after the last event was dropped and the last host stopped */
@@ -72,12 +83,25 @@ void tcp_world_stop(struct des *d);
 
 struct des {
     struct des_config config;
-    uint64_t *latency_ns;
-    struct lane lane;
+    uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
+    struct jitter *jitter;           /* NULL: uniform */
+    bool jitters;                    /* there is any */
+    uint64_t *jitter_pair_ns;        /* NULL: none of its own */
+    struct gilbert *loss;            /* NULL: none */
+    uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
+    uint64_t *pair_least_ns;         /* with bottlenecks: between regions, whatever single hosts have */
+    struct lane **lanes;
+    uint32_t lane_count, turn; /* turn: which of a pair's mail this window fills */
+    uint64_t lookahead_ns, window_ends_ns;
+    struct crew *crew; /* NULL: one lane */
+    bool running;      /* events happen, as against global calls and those between runs */
+    uint64_t now_ns;   /* while none happen */
     struct host **hosts;
     uint32_t host_count, host_capacity;
+    uint32_t middle_count; /* bottlenecks: hosts without a node, after the others */
     struct map by_address;
-    uint64_t partitions;  /* bit i: partition i is in force */
+    struct map latency_pairs; /* of two hosts, from << 32 | to */
+    uint64_t cut_out, cut_in; /* bit i: partition i loses what its members send; what others send them */
     struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
@@ -90,20 +114,50 @@ static inline void *transport_state(const struct host *h)
     return (void *)(uintptr_t)(h + 1);
 }
 
-/* des.c: an event of `to`, caused by `from`. */
+/* des.c */
+void des_drop(struct des *d, const struct event *e); /* an event that will not happen */
+/* An event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
+/* A host after the others, without an address. */
+struct host *host_new(struct des *d, const struct des_host_config *config);
+
+/* lane.c */
+struct lane *lane_new(struct des *d, uint32_t index, uint32_t lane_count);
+void lane_free(struct lane *l, uint32_t lane_count);
+void lane_run(struct lane *l, uint64_t until_ns); /* its events up to and including then */
+void lane_mail(struct lane *from, uint32_t to, const struct event *e);
+void lane_fetch(struct lane *l); /* takes in what others sent during the window before */
+
+/* window.c */
+void windows_run(struct des *d, uint64_t until_ns); /* events of all lanes, up to and including then */
+uint64_t windows_next_ns(struct des *d);            /* of the earliest event; UINT64_MAX: there is none */
+
 /* path.c */
-bool path_cut(const struct host *a, const struct host *b); /* a partition lies between them */
-/* Whether the path loses the next segment, as a test wants it. */
-static inline bool path_loses(const struct host *from, uint32_t to)
-{
-    const struct des_config *config = &from->des->config;
-
-    return config->lose && config->lose(config->lose_ctx, from->index, to);
-}
-
+void path_init(struct des *d);
+void path_deinit(struct des *d);
+void path_host_init(struct host *h, const struct des_host_config *config);
+void path_host_deinit(struct host *h);
+bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
+uint64_t path_latency_ns(const struct host *from, uint32_t to, uint32_t to_region); /* one way, now, without jitter */
+/* What jitter adds: at the most, as long as that is no more than half the latency again where it has no bound. */
+uint64_t path_jitter_ns(const struct host *from, uint32_t to_region, uint64_t latency_ns);
 /* One-way latency from one host to another, with this packet's jitter. */
-uint64_t path_delay_ns(struct host *from, uint32_t to_region);
+uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
+/* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of
+ * one connection keep their order if they arrive in order at `host`. */
+struct path_hop {
+    uint32_t host;
+    uint64_t delay_ns, rest_ns;
+};
+
+uint64_t path_bps(const struct host *from, const struct host *to); /* of the slowest link; 0: unlimited */
+struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
+/* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
+ * numbers and states of bursts are the sender's. */
+uint64_t path_losses(struct host *from, uint32_t to_region, unsigned count);
+uint64_t path_losses_down(struct host *to, unsigned count); /* the same behind the receiver's downlink */
+/* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
+uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);
 
 #endif

@@ -1,5 +1,5 @@
 /* The `packet` model: every connection is two endpoints of sim/tcp, every segment an event. Access
- * links are drop-tail queues of packets; a packet takes the latency of its path with jitter, and
+ * links are queues of packets, drop-tail by arithmetic or an outlet with a discipline; a packet takes the latency of its path with jitter, and
  * none overtakes another of its connection. What a partition or a full queue swallows is TCP's
  * business.
  *
@@ -7,6 +7,7 @@
  * handle is gone, until the far side has acknowledged the end. Upcalls happen only in serve(),
  * which runs for an event of the host. */
 #include "sim/des/internal.h"
+#include "sim/des/outlet.h"
 #include "sim/tcp/tcp.h"
 
 #include "stack/base/check.h"
@@ -18,7 +19,9 @@
 enum packet_event {
     EVENT_SEGMENT = EVENT_TRANSPORT, /* object: struct segment_packet that reached the far end of the path */
     EVENT_SEGMENT_THROUGH,           /* object: struct segment_packet that left the downlink's queue */
-    EVENT_TIMER                      /* of the host's TCP endpoints */
+    EVENT_TIMER,                     /* of the host's TCP endpoints */
+    EVENT_UP_SENT,                   /* the packet on the wire of the uplink's outlet has left */
+    EVENT_DOWN_SENT                  /* the same of the downlink's */
 };
 
 struct socket_id {
@@ -26,8 +29,9 @@ struct socket_id {
 };
 
 struct segment_packet {
-    uint32_t source; /* host */
-    uint32_t size;   /* on the wire */
+    uint32_t source, destination; /* hosts */
+    struct element_packet queued; /* its size is that on the wire */
+    uint64_t rest_ns;             /* from a bottleneck to the destination */
     struct socket_id from, to;
     struct tcp_segment segment;
 };
@@ -60,6 +64,7 @@ struct packet_host {
     struct numbers socket_numbers, handle_numbers;
     struct timers timers;
     uint64_t posted_ns; /* of the earliest timer event on its way */
+    struct outlet *up, *down; /* NULL: drop-tail, link.h's arithmetic */
 };
 
 static struct packet_host *packet_host(const struct host *h)
@@ -181,6 +186,11 @@ static void lose(struct segment_packet *p)
     mem_free(p);
 }
 
+static struct segment_packet *packet_of(struct element_packet *queued)
+{
+    return CONTAINER_OF(queued, struct segment_packet, queued);
+}
+
 /* Whether the queue in front of the link has room; when, then it is through at *through_ns. */
 static bool pass_link(struct link *l, uint64_t now_ns, uint32_t size, uint64_t *through_ns)
 {
@@ -190,25 +200,103 @@ static bool pass_link(struct link *l, uint64_t now_ns, uint32_t size, uint64_t *
     return true;
 }
 
-/* Puts a segment on its way; `last_ns` is the arrival of the one before, and becomes this one's. */
-static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
+static void drop(struct host *h, struct segment_packet *p)
 {
-    const struct host *peer = h->des->hosts[to];
-    uint64_t arrival;
+    h->lane->counts.dropped++;
+    lose(p);
+}
 
-    p->source = h->index;
-    p->size = tcp_segment_size(&p->segment);
-    if (path_cut(h, peer) || !pass_link(&h->up, h->lane->now_ns, p->size, &arrival) || path_loses(h, to)) {
-        h->lane->counts.dropped++;
+/* Keeps the outlet's wire busy; `kind` is the event that ends what is on it. */
+static void keep_sending(struct host *h, struct outlet *o, uint32_t kind, struct element_fifo *dropped)
+{
+    uint64_t left = outlet_send(o, h->lane->now_ns, dropped);
+    struct element_packet *victim;
+
+    if (left != TIME_NEVER)
+        des_post(h, h->index, left, kind, NULL);
+    while ((victim = element_fifo_pop(dropped)) != NULL)
+        drop(h, packet_of(victim));
+}
+
+static void wait_in(struct host *h, struct outlet *o, uint32_t kind, struct segment_packet *p)
+{
+    struct element_fifo dropped = {0};
+
+    outlet_push(o, h->lane->now_ns, &p->queued, &dropped);
+    keep_sending(h, o, kind, &dropped);
+}
+
+/* The packet leaves the uplink at `at_ns`; `last_ns` is the arrival of the one before, and becomes this one's. */
+static void leave(struct host *h, struct segment_packet *p, uint64_t at_ns, uint64_t *last_ns)
+{
+    uint32_t region = h->des->hosts[p->destination]->region;
+    struct path_hop hop;
+
+    h->lane->counts.bytes += p->queued.size;
+    if (path_losses(h, region, 1)) {
+        h->lane->counts.lost++;
         lose(p);
         return;
     }
-    h->lane->counts.bytes += p->size;
-    arrival += path_delay_ns(h, peer->region);
-    if (arrival < *last_ns)
-        arrival = *last_ns;
-    *last_ns = arrival;
-    des_post(h, to, arrival, EVENT_SEGMENT, p);
+    hop = path_hop(h, p->destination, region);
+    p->rest_ns = hop.rest_ns;
+    at_ns += hop.delay_ns;
+    if (at_ns < *last_ns)
+        at_ns = *last_ns;
+    *last_ns = at_ns;
+    des_post(h, hop.host, at_ns, EVENT_SEGMENT, p);
+}
+
+/* Puts a segment on its way. */
+static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
+{
+    struct packet_host *ph = packet_host(h);
+    uint64_t through;
+
+    p->source = h->index;
+    p->destination = to;
+    p->queued.size = tcp_segment_size(&p->segment);
+    if (path_cut(h, h->des->hosts[to])) {
+        drop(h, p);
+    } else if (ph->up) {
+        p->queued.flow = (uint32_t)rng_derive(to, "flow", (uint64_t)p->from.generation << 32 | p->from.index);
+        wait_in(h, ph->up, EVENT_UP_SENT, p);
+    } else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through)) {
+        leave(h, p, through, last_ns);
+    } else {
+        drop(h, p);
+    }
+}
+
+static void up_sent(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+    struct segment_packet *p = packet_of(outlet_take(ph->up));
+    struct element_fifo dropped = {0};
+    uint64_t alone = 0;
+    struct socket *k;
+
+    keep_sending(h, ph->up, EVENT_UP_SENT, &dropped);
+    if (h->middle) {
+        des_post(h, p->destination, h->lane->now_ns + p->rest_ns, EVENT_SEGMENT, p);
+        return;
+    }
+    k = socket_get(h, p->from);
+    leave(h, p, h->lane->now_ns, k ? &k->last_arrival_ns : &alone);
+}
+
+/* A packet of others at a bottleneck. */
+static void forward(struct host *h, struct segment_packet *p)
+{
+    struct packet_host *ph = packet_host(h);
+    uint64_t through;
+
+    if (ph->up)
+        wait_in(h, ph->up, EVENT_UP_SENT, p);
+    else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through))
+        des_post(h, p->destination, through + p->rest_ns, EVENT_SEGMENT, p);
+    else
+        drop(h, p);
 }
 
 /* Answers a segment for which there is no socket here. */
@@ -408,8 +496,13 @@ static struct socket *receive_syn(struct host *h, const struct segment_packet *p
 static void receive(struct host *h, struct segment_packet *p)
 {
     bool opening = (p->segment.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    struct socket *k = opening ? receive_syn(h, p) : socket_get(h, p->to);
+    struct socket *k;
 
+    if (opening && h->unreachable) {
+        drop(h, p);
+        return;
+    }
+    k = opening ? receive_syn(h, p) : socket_get(h, p->to);
     if (k) {
         if (k->dialled && (p->segment.flags & TCP_SYN))
             k->peer = p->from;
@@ -421,17 +514,41 @@ static void receive(struct host *h, struct segment_packet *p)
     lose(p);
 }
 
+/* The packet has left the downlink. */
+static void come_in(struct host *h, struct segment_packet *p)
+{
+    if (path_losses_down(h, 1)) {
+        h->lane->counts.lost++;
+        lose(p);
+    } else {
+        receive(h, p);
+    }
+}
+
+static void down_sent(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+    struct segment_packet *p = packet_of(outlet_take(ph->down));
+    struct element_fifo dropped = {0};
+
+    keep_sending(h, ph->down, EVENT_DOWN_SENT, &dropped);
+    come_in(h, p);
+}
+
 static void arrive(struct host *h, struct segment_packet *p)
 {
     uint64_t now = h->lane->now_ns, through;
 
-    if (!pass_link(&h->down, now, p->size, &through)) {
-        h->lane->counts.dropped++;
-        lose(p);
+    if (h->middle) {
+        forward(h, p);
+    } else if (packet_host(h)->down) {
+        wait_in(h, packet_host(h)->down, EVENT_DOWN_SENT, p);
+    } else if (!pass_link(&h->down, now, p->queued.size, &through)) {
+        drop(h, p);
     } else if (through > now) {
         des_post(h, h->index, through, EVENT_SEGMENT_THROUGH, p);
     } else {
-        receive(h, p);
+        come_in(h, p);
     }
 }
 
@@ -515,12 +632,29 @@ static void packet_host_start(struct host *h)
 
     ph->posted_ns = TIME_NEVER;
     timers_init(&ph->timers);
+    if (h->aqm.kind != QUEUE_DROP_TAIL) {
+        ph->up = outlet_new(&h->up, &h->aqm, rng_derive(h->des->config.seed, "outlet", 2ull * h->index));
+        ph->down = outlet_new(&h->down, &h->aqm, rng_derive(h->des->config.seed, "outlet", 2ull * h->index + 1));
+    }
+}
+
+static void outlet_stop(struct outlet *o)
+{
+    struct element_fifo rest = {0};
+    struct element_packet *p;
+
+    if (o)
+        outlet_free(o, &rest);
+    while ((p = element_fifo_pop(&rest)) != NULL)
+        lose(packet_of(p));
 }
 
 static void packet_host_stop(struct host *h)
 {
     struct packet_host *ph = packet_host(h);
 
+    outlet_stop(ph->up);
+    outlet_stop(ph->down);
     timers_deinit(&ph->timers);
     for (uint32_t i = 0; i < ph->socket_numbers.count; i++)
         if (ph->sockets[i]) {
@@ -555,7 +689,13 @@ static void packet_event(struct host *h, const struct event *e)
         arrive(h, e->object);
         break;
     case EVENT_SEGMENT_THROUGH:
-        receive(h, e->object);
+        come_in(h, e->object);
+        break;
+    case EVENT_UP_SENT:
+        up_sent(h);
+        break;
+    case EVENT_DOWN_SENT:
+        down_sent(h);
         break;
     case EVENT_TIMER:
         fire(h, e->time_ns);
@@ -570,6 +710,7 @@ static void packet_drop(const struct event *e)
 }
 
 const struct des_transport transport_packet = {
+    .honours = 1u << DES_LOSS | 1u << DES_AQM | 1u << DES_BOTTLENECKS,
     .host_size = sizeof(struct packet_host),
     .start = tcp_world_start,
     .stop = tcp_world_stop,

@@ -16,6 +16,7 @@ struct inbox {
     struct space space;
     uint64_t offered_end;
     uint64_t echo_ns; /* of the latest round trip measured */
+    uint64_t window_seq, window_ns;
     uint64_t early_size;
     struct island *islands; /* by seq, not overlapping */
     uint32_t count, capacity;
@@ -148,17 +149,29 @@ static uint32_t open_window(struct inbox *b, const struct tcp_config *config, co
     return acks + waiting;
 }
 
-/* The round trip as a receiver sees it: from its latest word that the sender knew of to what the sender sent then. A
- * train that was let go by one ACK event answers several ACKs. */
+/* The round trip as a receiver sees it, as sim/tcp/receive.c: from its latest word that the sender knew of to what the
+ * sender sent then, and from one window's worth to the next. A train that was let go by one ACK event answers several ACKs. */
 static void measure_rtt(struct inbox *b, uint64_t now_ns, const struct train *t)
 {
-    uint32_t sample_us = rtt_of(t->echo_ns, now_ns);
+    uint64_t ticks = now_ns / NS_PER_MS - t->echo_ns / NS_PER_MS;
 
-    if (t->echo_ns == b->echo_ns || t->size < t->mss)
+    if (t->echo_ns == b->echo_ns || t->size < t->mss || ticks == 0)
         return;
     b->echo_ns = t->echo_ns;
     for (uint32_t i = 0; i < t->segments; i += ECHO_SEGMENTS)
-        b->space.rtt_us = b->space.rtt_us ? b->space.rtt_us - b->space.rtt_us / 8 + sample_us : sample_us * 8;
+        space_note_rtt(&b->space, rtt_of(0, ticks * NS_PER_MS), b->held.size == 0);
+}
+
+static void measure_window(const struct receiver *r, uint64_t now_ns)
+{
+    struct inbox *b = r->box;
+
+    if (b->window_seq && r->received < b->window_seq)
+        return;
+    if (b->window_seq)
+        space_note_rtt(&b->space, rtt_of(b->window_ns, now_ns), false);
+    b->window_seq = b->offered_end;
+    b->window_ns = now_ns;
 }
 
 uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct train *t, struct chain *out)
@@ -193,6 +206,8 @@ uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct 
     }
     if (b->count)
         catch_up(r, out);
+    measure_window(r, at->now_ns);
+    b->space.early_size = b->count ? b->islands[b->count - 1].end - r->received : 0;
     if (at->paused || b->held.size)
         chain_move_all(&b->held, out);
     return alarmed || b->held.size ? acks : 0;

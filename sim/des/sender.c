@@ -14,6 +14,7 @@ struct record {
     uint64_t end;       /* of its bytes; its start is the end of the one before */
     uint64_t sent_ns;   /* its last segment */
     uint64_t due_ns;    /* taken as acknowledged then; TIME_NEVER: it asked */
+    uint32_t slack_ns;  /* of due_ns, which is no part of the usual round trip */
     uint32_t spread_ns; /* its first segment was sent so much earlier */
     uint16_t segments;
     uint16_t left, resent; /* not known to have arrived, nor found lost: of the first transmission, of later ones */
@@ -190,6 +191,39 @@ static uint32_t record_pop(struct sender *s, struct outbox *o)
     return news;
 }
 
+/* Bytes in the send buffer. */
+static uint64_t held_size(const struct sender *s)
+{
+    return s->w.next - s->w.una + (s->box ? s->box->unsent.size - s->box->open_size : 0);
+}
+
+static uint64_t comfort(const struct sender *s)
+{
+    return s->send_buffer / 3 * 2;
+}
+
+/* The application waits for room, and there is a third of the buffer. */
+static bool has_room(const struct sender *s)
+{
+    return s->wants_room && !s->failed && !s->finishing && held_size(s) <= comfort(s);
+}
+
+/* After an ACK: a buffer that was crowded follows the window (sim/tcp/send.c says why). */
+static void offer_room(struct sender *s, const struct sender_out *out)
+{
+    uint64_t want;
+
+    if (!s->wants_room && !s->crowded)
+        return;
+    want = window_send_buffer(out->config, &s->w, out->config->mss);
+    if (out->config->send_buffer == 0 && want > s->send_buffer) {
+        s->send_buffer = (uint32_t)want;
+        s->w.stamp_ns = time_of(s->box, out);
+    }
+    if (held_size(s) <= comfort(s))
+        s->crowded = false;
+}
+
 /* Takes as acknowledged what should have been by now. */
 static void settle(struct sender *s, const struct sender_out *out)
 {
@@ -202,7 +236,7 @@ static void settle(struct sender *s, const struct sender_out *out)
 
         if (due_ns > out->now_ns || o->open_segments)
             break;
-        rtt_us = rtt_of(r->sent_ns, due_ns - out->slack_ns);
+        rtt_us = rtt_of(r->sent_ns, due_ns - r->slack_ns);
         segments = record_pop(s, o);
         o->acked_ns = due_ns;
         s->retries = 0;
@@ -210,6 +244,7 @@ static void settle(struct sender *s, const struct sender_out *out)
         rtt_sample(out->config, &s->w, rtt_us);
         window_cc(out->config)->sample(out->config, &s->w, due_ns, rtt_us);
         window_cc(out->config)->avoid(out->config, &s->w, due_ns, segments);
+        offer_room(s, out);
     }
 }
 
@@ -230,12 +265,6 @@ static bool fin_is_next(const struct sender *s)
     return s->finishing && !s->finished && s->box->unsent.size == s->box->open_size;
 }
 
-/* Bytes in the send buffer. */
-static uint64_t held_size(const struct sender *s)
-{
-    return s->w.next - s->w.una + (s->box ? s->box->unsent.size - s->box->open_size : 0);
-}
-
 /* Sends the bytes of the open record. */
 static void close_burst(struct sender *s, const struct sender_out *out)
 {
@@ -243,7 +272,7 @@ static void close_burst(struct sender *s, const struct sender_out *out)
     struct record *r;
     struct burst b;
     struct chain bytes;
-    uint64_t due_ns;
+    struct expectation expected;
 
     if (o->open_segments == 0)
         return;
@@ -264,10 +293,12 @@ static void close_burst(struct sender *s, const struct sender_out *out)
     o->ramp = o->ramp * 2 < s->burst_max ? o->ramp * 2 : s->burst_max;
     b.asks = b.segments >= ASKING_SEGMENTS || o->unsent.size || s->wants_room || window_full(s) || o->recovery || b.fin;
     r->spread_ns = (uint32_t)b.spread_ns;
-    due_ns = out->emit(out->ctx, &b, &bytes);
+    expected = out->emit(out->ctx, &b, &bytes);
     r = record_at(o, o->count - 1);
-    if (!b.asks && !o->recovery)
-        r->due_ns = due_ns;
+    if (!b.asks && !o->recovery) {
+        r->due_ns = expected.due_ns;
+        r->slack_ns = expected.slack_ns < UINT32_MAX ? (uint32_t)expected.slack_ns : UINT32_MAX;
+    }
 }
 
 /* One more segment, into the open record. */
@@ -335,7 +366,7 @@ static void send_new(struct sender *s, const struct sender_out *out)
     }
     if (sent || (window_full(s) && o->unsent.size > o->open_size))
         window_validate(out->config, &s->w, time_of(o, out), o->out + o->arriving, window_full(s),
-                        s->w.phase == TCP_PHASE_OPEN && !s->wants_room);
+                        s->w.phase == TCP_PHASE_OPEN && !s->wants_room && !s->crowded);
 }
 
 size_t sender_write(struct sender *s, const struct sender_out *out, struct chain *bytes)
@@ -358,6 +389,7 @@ size_t sender_write(struct sender *s, const struct sender_out *out, struct chain
         chain_move_all(&o->unsent, bytes);
     else
         chain_move(&o->unsent, bytes, size);
+    s->crowded |= held_size(s) > comfort(s);
     send_new(s, out);
     close_burst(s, out);
     return size;
@@ -683,23 +715,6 @@ static void recover(struct sender *s, const struct sender_out *out, const struct
 }
 
 /* ---- ACKs ---- */
-
-/* The application waits for room, and there is a third of the buffer. */
-static bool has_room(const struct sender *s)
-{
-    return s->wants_room && !s->failed && !s->finishing && held_size(s) <= s->send_buffer / 3 * 2;
-}
-
-/* The buffer grows when it, not the window, is what limits. */
-static void offer_room(struct sender *s, const struct sender_out *out)
-{
-    uint64_t want = window_send_buffer(out->config, &s->w, out->config->mss);
-
-    if (s->wants_room && out->config->send_buffer == 0 && want > s->send_buffer && !window_full(s)) {
-        s->send_buffer = (uint32_t)want;
-        s->w.stamp_ns = time_of(s->box, out);
-    }
-}
 
 static void set_receive_window(struct sender *s, const struct sender_ack *a)
 {
@@ -1043,7 +1058,7 @@ size_t sender_memory(const struct sender *s)
 
     if (!o)
         return size;
-    size += sizeof *o + o->capacity * sizeof *o->records + o->unsent.capacity * sizeof(struct span);
+    size += sizeof *o + o->capacity * sizeof *o->records + chain_memory(&o->unsent);
     if (o->recovery)
         size += sizeof *o->recovery + o->recovery->capacity * sizeof *o->recovery->holes;
     return size;

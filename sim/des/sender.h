@@ -22,7 +22,8 @@ struct sender {
     uint8_t retries;   /* timeouts in a row */
     bool finishing : 1, finished : 1; /* FIN: wanted, sent */
     bool failed : 1;                  /* gave up: ERR_TIMEOUT */
-    bool wants_room : 1;              /* sender_write took less than all */
+    bool wants_room : 1; /* sender_write took less than all */
+    bool crowded : 1;    /* or left little room: the buffer may grow */
 };
 
 struct burst {
@@ -31,14 +32,18 @@ struct burst {
     bool fin, resent, probe, asks;
 };
 
-/* The owner's part: puts a burst on its way, and returns when it would be acknowledged if all goes well. What it loses at
- * once it may tell by sender_lost before it returns. Takes the bytes. */
+/* When a burst that asks for no ACK would be acknowledged if all goes well, at the latest; a usual one is back slack_ns earlier. */
+struct expectation {
+    uint64_t due_ns, slack_ns;
+};
+
+/* The owner's part: puts a burst on its way. What it loses at once it may tell by sender_lost before it returns. Takes the
+ * bytes. */
 struct sender_out {
-    uint64_t (*emit)(void *ctx, const struct burst *b, struct chain *bytes);
+    struct expectation (*emit)(void *ctx, const struct burst *b, struct chain *bytes);
     void *ctx;
     const struct tcp_config *config;
     uint64_t now_ns;
-    uint64_t slack_ns; /* of that time which is no part of a usual round trip */
 };
 
 struct sender_ack {

@@ -33,13 +33,14 @@ struct train {
     uint8_t delivered; /* ACK: segments of the train at `seq`; `segments` are the packets that say so */
     uint16_t lost;   /* bit i: segment i */
     uint16_t mss;
-    uint32_t source; /* host */
+    uint32_t source, destination; /* hosts */
     uint32_t size;   /* data: bytes of all segments; each but the last has mss */
     struct backend_conn from, to; /* handles at the source and at the destination */
     uint64_t seq;
     uint64_t sent_ns;   /* when the last segment was handed to the uplink */
     uint64_t spread_ns; /* the last segment comes so much later than the first */
     uint64_t at_ns;       /* the last segment reached the downlink, or is through it; not later than the event */
+    uint64_t rest_ns;     /* from a bottleneck to the destination */
     uint64_t last_hop_ns; /* its last segment takes so long on the downlink */
     uint64_t ack;       /* ACK: all before it arrived */
     uint32_t window;    /* ACK: bytes that may follow */

@@ -1,5 +1,6 @@
 /* Delay and loss, and what all elements share. */
 #include "sim/tcp/element.h"
+#include "sim/tcp/gilbert.h"
 
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
@@ -63,6 +64,7 @@ static void run_nothing(struct element *e, uint64_t now_ns)
 struct loss {
     struct element base;
     struct loss_config config;
+    struct gilbert chance;
     struct rng rng;
     uint64_t *list, seen;
     uint32_t list_at;
@@ -75,11 +77,8 @@ static bool loses(struct loss *l)
 
     switch (c->kind) {
     case LOSS_RANDOM:
-        return rng_chance(&l->rng, c->ppm, PPM);
     case LOSS_BURST:
-        if (rng_chance(&l->rng, l->bad ? c->bad_to_good_ppm : c->good_to_bad_ppm, PPM))
-            l->bad = !l->bad;
-        return rng_chance(&l->rng, l->bad ? c->bad_loss_ppm : c->good_loss_ppm, PPM);
+        return gilbert_loses(&l->chance, &l->bad, &l->rng);
     case LOSS_LIST:
         if (l->list_at == c->list_count || l->list[l->list_at] != l->seen)
             return false;
@@ -118,6 +117,10 @@ struct element *element_loss_new(const struct loss_config *config)
     l->base = (struct element){
         .accept = loss_accept, .next_ns = never, .run = run_nothing, .free = loss_free};
     l->config = *config;
+    l->chance = (struct gilbert){.good_loss_ppm = config->ppm};
+    if (config->kind == LOSS_BURST)
+        l->chance = (struct gilbert){config->good_to_bad_ppm, config->bad_to_good_ppm, config->good_loss_ppm,
+                                     config->bad_loss_ppm};
     rng_init(&l->rng, config->seed, "loss");
     if (config->list_count) {
         l->list = mem_grow(NULL, config->list_count, sizeof *l->list);
@@ -133,22 +136,26 @@ struct delay {
     uint64_t delay_ns, jitter_ns, last_ns;
     struct rng rng;
     bool reorder;
-    struct element_packet *waiting; /* by stamp_ns */
+    struct element_packet *waiting, *last; /* by stamp_ns */
 };
 
 static void delay_accept(struct element *e, uint64_t now_ns, struct element_packet *p)
 {
     struct delay *d = CONTAINER_OF(e, struct delay, base);
-    struct element_packet **at = &d->waiting;
+    struct element_packet **at;
 
     p->stamp_ns = now_ns + d->delay_ns + (d->jitter_ns ? rng_below(&d->rng, d->jitter_ns + 1) : 0);
     if (!d->reorder && p->stamp_ns < d->last_ns)
         p->stamp_ns = d->last_ns;
     d->last_ns = p->stamp_ns;
+    /* Mostly the last: with a long path, a walk over all of them would cost more than the packet. */
+    at = d->waiting && d->last->stamp_ns <= p->stamp_ns ? &d->last->next : &d->waiting;
     while (*at && (*at)->stamp_ns <= p->stamp_ns)
         at = &(*at)->next;
     p->next = *at;
     *at = p;
+    if (!p->next)
+        d->last = p;
 }
 
 static uint64_t delay_next_ns(struct element *e)

@@ -97,7 +97,7 @@ struct tcp {
     const struct tcp_config *config;
     uint8_t state, timer, events;
     int8_t error;
-    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, rst_pending : 1,
+    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, crowded : 1, rst_pending : 1,
         syn_pending : 1;
     bool sack_ok : 1, timestamps_ok : 1;
     bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1,
@@ -128,7 +128,7 @@ struct tcp {
     struct chain inbox;
     struct early *early;
     struct space space;
-    uint64_t receive_rtt_seq, receive_rtt_ns;
+    uint64_t receive_echo_ns, receive_rtt_seq, receive_rtt_ns;
     struct cubic cubic;
     struct {
         uint32_t sent, resent, timeouts, probes, undone;
@@ -216,6 +216,8 @@ void early_free(struct early *e);
 void receive_put_sacks(struct tcp *t, struct tcp_segment *s);
 
 /* ---- send.c ---- */
+/* Bytes that may be queued before the socket counts as writable. */
+uint64_t send_comfort(const struct tcp *t);
 /* Bytes of the next new segment; 0: the far side's window has no room for it. */
 uint32_t send_new_size(const struct tcp *t);
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s);

@@ -71,6 +71,14 @@ static void island_join(struct early *e, uint32_t at)
     }
 }
 
+/* How far beyond what came in order anything came. */
+static uint64_t early_reach(const struct tcp *t)
+{
+    const struct early *e = t->early;
+
+    return e && e->count ? island_end(&e->islands[e->count - 1]) - t->received : 0;
+}
+
 /* The first island that ends at or after seq. */
 static uint32_t island_find(const struct early *e, uint64_t seq)
 {
@@ -205,30 +213,31 @@ uint64_t receive_window(struct tcp *t, uint64_t now_ns)
     return window;
 }
 
-/* The round trip as a receiver sees it: from our ACK to the bytes it let go. Eight times the mean.
- */
-static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
+/* The round trip as a receiver sees it: from our ACK to the bytes it let go. The clock of the
+ * timestamp option ticks in milliseconds; what takes no tick says nothing, and while the reader lags
+ * behind only a shorter one does. */
+static void measure_echo(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
-    uint32_t sample;
+    uint64_t ticks;
 
-    if (s->bytes.size < t->receive_mss)
+    if (s->echo_ns == TIME_NEVER || s->bytes.size < t->receive_mss ||
+        s->echo_ns == t->receive_echo_ns)
         return;
-    if (s->echo_ns != TIME_NEVER) {
-        if (s->echo_ns == t->receive_rtt_ns)
-            return;
-        t->receive_rtt_ns = s->echo_ns;
-        sample = rtt_of(s->echo_ns, now_ns);
-        t->space.rtt_us =
-            t->space.rtt_us ? t->space.rtt_us - t->space.rtt_us / 8 + sample : sample * 8;
+    t->receive_echo_ns = s->echo_ns;
+    ticks = now_ns / NS_PER_MS - s->echo_ns / NS_PER_MS;
+    if (ticks)
+        space_note_rtt(&t->space, rtt_of(0, ticks * NS_PER_MS), t->inbox.size == 0);
+}
+
+/* A window's worth takes a round trip at least. */
+static void measure_window(struct tcp *t, uint64_t now_ns)
+{
+    if (t->receive_rtt_seq && t->received < t->receive_rtt_seq)
         return;
-    }
-    if (s->seq >= t->receive_rtt_seq) { /* a window's worth takes a round trip at least */
-        sample = rtt_of(t->receive_rtt_ns, now_ns) * 8;
-        if (t->receive_rtt_seq && (t->space.rtt_us == 0 || sample < t->space.rtt_us))
-            t->space.rtt_us = sample;
-        t->receive_rtt_seq = t->offered_end;
-        t->receive_rtt_ns = now_ns;
-    }
+    if (t->receive_rtt_seq)
+        space_note_rtt(&t->space, rtt_of(t->receive_rtt_ns, now_ns), false);
+    t->receive_rtt_seq = t->offered_end;
+    t->receive_rtt_ns = now_ns;
 }
 
 /* ---- acknowledging ---- */
@@ -332,6 +341,7 @@ void receive_was_read(struct tcp *t, uint64_t now_ns, size_t size)
 
     if (size == 0)
         return;
+    t->space.early_size = early_reach(t);
     space_tune(t->config, &t->space, now_ns, t->mss, t->received - t->inbox.size);
     if (t->ack_later && (t->received > t->acked + t->receive_mss || t->ack_pushed_again ||
                          (t->ack_pushed && !t->pingpong)))
@@ -446,12 +456,13 @@ void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         report_duplicate(t, s->seq, t->received);
         chain_drop(&s->bytes, (size_t)(known < size ? known : size));
     }
-    measure_rtt(t, now_ns, s);
+    measure_echo(t, now_ns, s);
     if (space_open(&t->space, space_held(t), t->mss, s->bytes.size))
         t->quick_acks |= 1; /* the sender shall hear of it */
     if (size)
         learn_rhythm(t, now_ns, size, (s->flags & TCP_PUSH) != 0);
     accept_bytes(t, &s->bytes);
+    measure_window(t, now_ns);
     if ((s->flags & TCP_FIN) && end == t->received)
         finish(t);
     if (t->early)

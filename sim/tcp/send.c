@@ -26,7 +26,7 @@ static void append_views(const struct tcp *t, struct chain *out, uint32_t *index
                          uint64_t at, size_t size)
 {
     while (size > 0) {
-        const struct span *span = &t->queue.spans[t->queue.head + *index];
+        const struct span *span = chain_span(&t->queue, *index);
         size_t offset = (size_t)(at - *start);
         size_t part = span->size - offset < size ? span->size - offset : size;
 
@@ -46,8 +46,8 @@ static void view_again(const struct tcp *t, struct chain *out, uint64_t seq, siz
     uint64_t start = t->w.una;
     uint32_t index = 0;
 
-    while (size && start + t->queue.spans[t->queue.head + index].size <= seq)
-        start += t->queue.spans[t->queue.head + index++].size;
+    while (size && start + chain_span(&t->queue, index)->size <= seq)
+        start += chain_span(&t->queue, index++)->size;
     append_views(t, out, &index, &start, seq, size);
 }
 
@@ -174,23 +174,30 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     return true;
 }
 
-/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
+uint64_t send_comfort(const struct tcp *t)
+{
+    return t->send_buffer / 3 * 2;
+}
+
+/* Room that the application waits for, or would: whoever polls a crowded socket, and be it for reading, makes Linux note that
+ * it lacks space. The buffer then follows the window. (Linux asks first whether the window is filled; it hardly ever
+ * is, since segments wait for each other to leave together.) */
 static void offer_room(struct tcp *t, uint64_t now_ns)
 {
     uint64_t want = window_send_buffer(t->config, &t->w, t->mss);
 
     t->room_due = false;
-    if (!t->wants_room)
+    if (!t->wants_room && !t->crowded)
         return;
-    if (t->config->send_buffer == 0 && want > t->send_buffer &&
-        flight_in_flight(t->flight) < t->w.cwnd) {
+    if (t->config->send_buffer == 0 && want > t->send_buffer) {
         t->send_buffer = (uint32_t)want;
         t->w.stamp_ns = now_ns;
     }
-    if (t->queue.size <= t->send_buffer / 3 * 2) {
-        t->wants_room = false;
+    if (t->queue.size > send_comfort(t))
+        return;
+    if (t->wants_room)
         t->events |= TCP_WRITABLE;
-    }
+    t->wants_room = t->crowded = false;
 }
 
 static bool may_send(const struct tcp *t)
@@ -221,7 +228,7 @@ bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     limited = in_flight >= t->w.cwnd;
     if (t->sent_something || (limited && t->w.next < t->end))
         window_validate(t->config, &t->w, now_ns, t->flight ? t->flight->count : 0, limited,
-                        t->w.phase == TCP_PHASE_OPEN && !t->wants_room);
+                        t->w.phase == TCP_PHASE_OPEN && !t->wants_room && !t->crowded);
     t->sent_something = false;
     if (t->room_due)
         offer_room(t, now_ns);

@@ -56,6 +56,16 @@ bool space_open(struct space *s, uint64_t held, uint32_t mss, size_t size)
     return true;
 }
 
+void space_note_rtt(struct space *s, uint32_t sample_us, bool smooth)
+{
+    uint32_t eight = sample_us * 8;
+
+    if (s->rtt_us == 0 || eight < s->rtt_us)
+        s->rtt_us = eight;
+    else if (smooth)
+        s->rtt_us += sample_us - s->rtt_us / 8;
+}
+
 void space_tune(const struct tcp_config *config, struct space *s, uint64_t now_ns, uint32_t mss, uint64_t read_seq)
 {
     uint64_t copied = read_seq - s->tune_seq, window, most;
@@ -64,8 +74,8 @@ void space_tune(const struct tcp_config *config, struct space *s, uint64_t now_n
         return;
     if (copied > s->tune_size && config->receive_buffer == 0) {
         most = payload_of(mss, config->receive_buffer_max);
-        window = 2 * copied + 16ull * mss;
-        window += 2 * (window * (copied - s->tune_size) / s->tune_size);
+        window = 2 * copied;
+        window += 2 * (window * (copied - s->tune_size) / s->tune_size) + s->early_size;
         if (window > most)
             window = most;
         if (window > s->size)

@@ -128,7 +128,7 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->w.cubic = &t->cubic;
     t->reordering = config->dupthresh;
     t->force_resend = RECORD_NONE;
-    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
+    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_echo_ns = TIME_NEVER;
     t->send_buffer =
         (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
     t->end = 1;
@@ -239,6 +239,7 @@ size_t tcp_write(struct tcp *t, uint64_t now_ns, struct chain *bytes)
     else
         chain_move(&t->queue, bytes, size);
     t->end += size;
+    t->crowded |= t->queue.size > send_comfort(t);
     return size;
 }
 
@@ -646,14 +647,14 @@ struct tcp_info tcp_info(const struct tcp *t)
 
 size_t tcp_memory(const struct tcp *t)
 {
-    size_t size = sizeof *t + (t->queue.capacity + t->inbox.capacity) * sizeof(struct span);
+    size_t size = sizeof *t + chain_memory(&t->queue) + chain_memory(&t->inbox);
 
     if (t->flight)
         size += sizeof *t->flight + t->flight->capacity * sizeof(struct record);
     if (t->early) {
         size += sizeof *t->early + t->early->capacity * sizeof(struct island);
         for (uint32_t i = 0; i < t->early->count; i++)
-            size += t->early->islands[i].bytes.capacity * sizeof(struct span);
+            size += chain_memory(&t->early->islands[i].bytes);
     }
     return size;
 }

@@ -97,6 +97,7 @@ struct space {
     uint32_t limit;            /* of what is offered; opens as segments come */
     uint32_t tune_size, rtt_us; /* read in the last round trip; the latter times 8 */
     uint64_t tune_seq, tune_ns;
+    uint64_t early_size; /* from what came in order to the end of what came out of it */
 };
 
 void space_init(const struct tcp_config *config, struct space *s, uint32_t mss);
@@ -104,6 +105,9 @@ void space_init(const struct tcp_config *config, struct space *s, uint32_t mss);
 uint64_t space_window(const struct space *s, uint64_t held, uint64_t least);
 /* `size` bytes came in a segment; true when the window opened. */
 bool space_open(struct space *s, uint64_t held, uint32_t mss, size_t size);
+/* A round trip as the receiver sees it. A shorter one is believed at once (the window must not grow for a queue's sake); a
+ * longer one moves the mean where `smooth`. */
+void space_note_rtt(struct space *s, uint32_t sample_us, bool smooth);
 /* The reader took everything up to `read_seq`. */
 void space_tune(const struct tcp_config *config, struct space *s, uint64_t now_ns, uint32_t mss, uint64_t read_seq);
 

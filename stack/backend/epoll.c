@@ -226,12 +226,20 @@ static int err_of_errno(int number)
 
 /* ---- downcalls ---- */
 
-static int open_listener(const struct endpoint *at)
+static int open_socket(const struct sockets_host *h, int family)
+{
+    const struct sockets_config *c = &h->world->config;
+
+    return c->socket ? c->socket(c->socket_ctx, h->index, family)
+                     : socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static int open_listener(const struct sockets_host *h, const struct endpoint *at)
 {
     struct sockaddr_storage sa;
     socklen_t size = epoll_to_sockaddr(at, &sa);
     int on = 1;
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = open_socket(h, sa.ss_family);
 
     if (fd < 0)
         return err_of_errno(errno);
@@ -252,7 +260,7 @@ static int ops_listen(void *host, const struct endpoint *at)
 
     if (h->listener)
         return ERR_IN_USE;
-    fd = open_listener(at);
+    fd = open_listener(h, at);
     if (fd < 0)
         return fd;
     h->listener = source_new(h->world, SOURCE_LISTENER, fd, EPOLLIN);
@@ -268,7 +276,7 @@ static int ops_listen(void *host, const struct endpoint *at)
 static int start_connect(const struct sockets_host *h, const struct endpoint *to)
 {
     struct sockaddr_storage sa;
-    int fd = socket(to->is_ip6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = open_socket(h, to->is_ip6 ? AF_INET6 : AF_INET);
     int on = 1;
 
     if (fd < 0)

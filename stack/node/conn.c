@@ -151,8 +151,9 @@ void conn_dirty(struct conn *c)
 
 void conn_doom(struct conn *c, int err)
 {
+    CHECK(err < 0 && err >= INT16_MIN);
     if (!c->doomed)
-        c->doomed = err;
+        c->doomed = (int16_t)err;
     conn_dirty(c);
 }
 
@@ -310,6 +311,7 @@ static int step_ready(struct conn *c)
             return ERR_CLOSED;
         stream_event(c, &ev);
     }
+    conn_deadline(c, yamux_deadline(c->yamux)); /* after an answer the next keepalive may come before what was armed */
     return more < 0 ? more : err;
 }
 
@@ -356,7 +358,6 @@ void conn_expect(const struct conn *c, unsigned step)
         __builtin_prefetch(lines);
         __builtin_prefetch(lines + 64);
         __builtin_prefetch(lines + 128);
-        __builtin_prefetch(lines + 192);
     } else if (c->yamux && step == 2) {
         __builtin_prefetch(c->gossip_in);
         yamux_expect(c->yamux, false);

@@ -37,7 +37,7 @@ static void may_write(void *ctx, uint32_t peer)
     if (!c)
         return;
     __builtin_prefetch(c, 1);
-    __builtin_prefetch((const char *)c + 128, 1);
+    __builtin_prefetch((const char *)c + 128, 1); /* its timer */
 }
 
 static enum gossipsub_verdict validate(void *ctx, const struct gossipsub_message *m)

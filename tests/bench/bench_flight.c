@@ -52,7 +52,7 @@ static void measure(enum des_tcp tcp, const struct cell *c, uint64_t seed, uint6
     des_net_init(&n, &config, c->rtt_ms * DES_MS / 2, hosts, 2);
     end = des_net_dial(&n, 0, 1);
     des_net_run(&n, 2 * c->rtt_ms * DES_MS);
-    n.loss_ppm = c->loss_ppm; /* the handshake is not what is compared */
+    des_net_lose(&n, (uint32_t)c->loss_ppm); /* the handshake is not what is compared */
     took_ns[COLD] = transfer(&n, end, c->size);
     des_net_run(&n, des_now_ns(n.d) + c->rtt_ms * DES_MS + PAUSE_NS);
     took_ns[WARM] = transfer(&n, end, c->size);

@@ -136,16 +136,6 @@ static struct blob *pattern_get(void)
     return pattern;
 }
 
-static bool lose(void *ctx, uint32_t from, uint32_t to)
-{
-    struct des_net *n = ctx;
-
-    n->segments++;
-    if (n->loses)
-        return n->loses(n, from, to);
-    return n->loss_ppm && rng_chance(&n->rng, n->loss_ppm, 1000000);
-}
-
 static struct endpoint address(uint32_t host)
 {
     return endpoint_ip4(0x0a000001u + host, PORT);
@@ -157,11 +147,8 @@ void des_net_init(struct des_net *n, const struct des_config *config, uint64_t o
     struct des_config c = *config;
 
     *n = (struct des_net){.peer_count = host_count, .pattern = blob_ref(pattern_get())};
-    rng_init(&n->rng, config->seed, "loss");
     c.region_count = 1;
     c.latency_ns = &one_way_ns;
-    c.lose = lose;
-    c.lose_ctx = n;
     n->d = des_new(&c);
     n->peers = mem_zalloc(host_count * sizeof *n->peers);
     for (uint32_t i = 0; i < host_count; i++) {
@@ -200,6 +187,13 @@ void des_net_write(struct des_end *end, uint64_t size)
 {
     end->to_write += size;
     write_some(end);
+}
+
+void des_net_lose(struct des_net *n, uint32_t ppm)
+{
+    struct gilbert loss = {.good_loss_ppm = ppm};
+
+    des_loss_set(n->d, 0, 0, &loss);
 }
 
 void des_net_pause(struct des_end *end, bool paused)

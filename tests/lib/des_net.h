@@ -39,10 +39,6 @@ struct des_net {
     struct des_peer *peers;
     uint32_t peer_count;
     struct blob *pattern;
-    uint64_t loss_ppm; /* of segments, random */
-    bool (*loses)(struct des_net *n, uint32_t from, uint32_t to); /* decides instead; optional */
-    uint64_t segments;                                            /* asked about so far */
-    struct rng rng;
 };
 
 struct des_net_host {
@@ -55,6 +51,7 @@ void des_net_init(struct des_net *n, const struct des_config *config, uint64_t o
 void des_net_deinit(struct des_net *n);
 struct des_end *des_net_dial(struct des_net *n, uint32_t from, uint32_t to);
 void des_net_write(struct des_end *end, uint64_t size); /* so many bytes more */
+void des_net_lose(struct des_net *n, uint32_t ppm); /* random losses of packets, from now on */
 void des_net_pause(struct des_end *end, bool paused);
 void des_net_close(struct des_end *end, enum backend_close how);
 void des_net_run(struct des_net *n, uint64_t until_ns);

@@ -34,6 +34,7 @@ function parseFlags () {
       // Own messages travel by gossip only: with D = 0 the library sends them to everyone.
       'publish-nowhere': { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
+      'keepalive-ms': { type: 'string', default: '30000' },
     },
   })
   return {
@@ -47,6 +48,7 @@ function parseFlags () {
     earlyMuxer: values['early-muxer'] === 'true',
     params: Object.fromEntries(values.set.map(s => s.split('=')).map(([k, v]) => [k, Number(v)])),
     sinkPauseMs: Number(values['sink-pause-ms']),
+    keepaliveMs: Number(values['keepalive-ms']),
   }
 }
 
@@ -73,7 +75,9 @@ function security (settings) {
 // A paused stream of this library takes up to its window, 16 MiB, into a buffer of 4 MiB, and then aborts. So who reads
 // slowly must keep the window below that.
 function muxer (settings) {
-  return settings.sinkPauseMs > 0 ? yamux({ streamOptions: { maxStreamWindowSize: 1 << 20 } }) : yamux()
+  const options = { keepAliveInterval: settings.keepaliveMs }
+  if (settings.sinkPauseMs > 0) options.streamOptions = { maxStreamWindowSize: 1 << 20 }
+  return yamux(options)
 }
 
 function versions () {
@@ -144,6 +148,10 @@ function peerCommands (node) {
         rtts.push(await node.services.ping.ping(peerOf(command), { signal: AbortSignal.timeout(15_000) }))
       }
       return { rtt_ms: rtts }
+    },
+    known: async command => {
+      const { addresses } = await node.peerStore.get(peerOf(command))
+      return { addrs: addresses.map(a => a.multiaddr.toString()) }
     },
     handle: command => node.handle(command.protocol, stream => stream.abort(new Error('nothing here'))),
     ...streamCommands(node, peerOf),
