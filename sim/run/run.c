@@ -149,6 +149,10 @@ static enum run_status plan(struct run *run, struct run_result *result)
 
     if (refused)
         return fail(result, RUN_USAGE, refused);
+    if (s->cpu.present && !run->ops->backend->charge) {
+        snprintf(result->error, sizeof result->error, "cpu: the %s backend runs on a real CPU (des)", run->ops->name);
+        return RUN_USAGE;
+    }
     if (run->options->threads > 1 && !run->ops->lanes) {
         snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
         return RUN_USAGE;
@@ -213,17 +217,17 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
     return RUN_OK;
 }
 
-/* The work that a node makes, roughly: some of its own, more for every connection. */
+/* The events of a second at each node, roughly: some of its own, more for every connection. */
 static uint32_t *weigh_nodes(const struct run *run)
 {
-    enum { OWN = 4 };
+    enum { OWN = 12, CONNECTION = 3 };
     uint32_t *weights = mem_grow(NULL, run->scenario->node_count, sizeof *weights);
 
     for (uint32_t i = 0; i < run->scenario->node_count; i++)
         weights[i] = OWN;
     for (uint32_t i = 0; i < run->topology.dial_count; i++) {
-        weights[run->topology.dials[i].from]++;
-        weights[run->topology.dials[i].to]++;
+        weights[run->topology.dials[i].from] += CONNECTION;
+        weights[run->topology.dials[i].to] += CONNECTION;
     }
     return weights;
 }

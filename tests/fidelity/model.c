@@ -3,7 +3,7 @@
 #include "tests/fidelity/exchange.h"
 
 const struct model models[] = {
-    {"packet", DES_TCP_PACKET, false},
+    {"packet", DES_TCP_PACKET},
 };
 const uint32_t model_count = sizeof models / sizeof models[0];
 
@@ -31,10 +31,12 @@ static void schedule(void *ctx, uint32_t host, uint64_t at_ns, void (*fn)(void *
 struct cell_result model_run(const struct model *model, const struct cell *cell)
 {
     uint64_t latency_ns[] = {cell->rtt_ns / 2};
+    struct gilbert loss = {.good_loss_ppm = cell->loss_ppm};
     struct des_config config = {.seed = cell->seed,
                                 .region_count = 1,
                                 .latency_ns = latency_ns,
                                 .queue_ns = cell->queue_ns,
+                                .loss = cell->loss_ppm ? &loss : NULL,
                                 .tcp = model->tcp};
     struct des *d = des_new(&config);
     struct exchange_world world = {d, &des_ops, host, address, place, schedule};

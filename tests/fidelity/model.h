@@ -8,7 +8,6 @@
 struct model {
     const char *name;
     enum des_tcp tcp;
-    bool loses; /* it can lose packets at random */
 };
 
 extern const struct model models[];
