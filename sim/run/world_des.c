@@ -29,7 +29,7 @@ static struct endpoint address(uint32_t node)
 /* Buffers of a given size do not grow. */
 static struct tcp_config tcp_of(const struct scenario_network *n)
 {
-    struct tcp_config tcp = tcp_config_default();
+    struct tcp_config tcp = n->tcp_settings;
 
     tcp.send_buffer = n->send_buffer_size;
     tcp.receive_buffer = n->receive_buffer_size;
