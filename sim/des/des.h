@@ -91,10 +91,9 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 void *des_host(struct des *d, uint32_t host); /* the `host` of backend_ops */
 extern const struct backend_ops des_ops;
 
-/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own: hosts
- * that weigh the same in each, as far from those of other lanes as can be (divide.h). Once, after the last host was added and
- * before anything is scheduled; weights[host] > 0 is the work that it will make. What happens does not depend on it. 0, or ERR_SYSTEM: no
- * more threads to be had. */
+/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own, so
+ * that lanes have the same to do (divide.h). Once, after the last host was added and before anything is scheduled; weights[host] > 0:
+ * the events of a second there, roughly. What happens does not depend on it. 0, or ERR_SYSTEM: no more threads to be had. */
 #define DES_LANES_MAX 256
 int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights);
 uint32_t des_lane_count(const struct des *d);
@@ -123,7 +122,7 @@ void des_loss_set(struct des *d, uint32_t from_region, uint32_t to_region, const
 /* What is queued already leaves at the old rate. */
 void des_bandwidth_set(struct des *d, uint32_t host, uint64_t up_bps, uint64_t down_bps);
 
-/* After the last host, before the first des_run; latencies of pairs of hosts come before it. */
+/* After the last host, before the first des_run; latencies of pairs of hosts come after it. */
 void des_bottleneck_add(struct des *d, const struct des_bottleneck *config);
 
 /* Runs all events up to and including until_ns. False when nothing is left to do at all. */

@@ -222,17 +222,17 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
     return RUN_OK;
 }
 
-/* The work that a node makes, roughly: some of its own, more for every connection. */
+/* The events of a second at each node, roughly: some of its own, more for every connection. */
 static uint32_t *weigh_nodes(const struct run *run)
 {
-    enum { OWN = 4 };
+    enum { OWN = 12, CONNECTION = 3 };
     uint32_t *weights = mem_grow(NULL, run->scenario->node_count, sizeof *weights);
 
     for (uint32_t i = 0; i < run->scenario->node_count; i++)
         weights[i] = OWN;
     for (uint32_t i = 0; i < run->topology.dial_count; i++) {
-        weights[run->topology.dials[i].from]++;
-        weights[run->topology.dials[i].to]++;
+        weights[run->topology.dials[i].from] += CONNECTION;
+        weights[run->topology.dials[i].to] += CONNECTION;
     }
     return weights;
 }

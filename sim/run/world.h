@@ -15,7 +15,7 @@ struct world_config {
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
     uint32_t threads;        /* > 1 only where the world has lanes */
-    const uint32_t *weights; /* of each node: the work that it makes; > 0 */
+    const uint32_t *weights; /* of each node: its events in a second, roughly; > 0 */
     /* Several threads are about to trace and call at once, each for nodes of its own, or no longer do. */
     void (*window)(void *ctx, bool open);
 };

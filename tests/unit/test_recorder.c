@@ -81,6 +81,7 @@ static const struct record_totals totals = {.sim_ns = 20000000000,
                                             .wall_s = 1.5,
                                             .setup_wall_s = 0.5,
                                             .peak_rss_bytes = 1 << 20,
+                                            .threads = 1,
                                             .events = 12345,
                                             .connections = NODES * DEGREE / 2};
 
@@ -255,7 +256,7 @@ static void the_summary_counts_the_measured_period(void **state)
     assert_true(s.payload_bytes > 0 && s.control_bytes > 0);
     assert_non_null(strstr(text, "\"total\":300},"
                                  "\"events\":12345,\"sim_s\":20.000000,\"wall_s\":1.500,"
-                                 "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":0}\n"));
+                                 "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":1}\n"));
     free(text);
     out = open_memstream(&text, &size);
     summary_print_text(&s, out);
