@@ -60,8 +60,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.traffic[0].start_ns, 0);
     assert_int_equal(s.traffic[0].stop_ns, 10 * NS_PER_S);
     assert_int_equal(s.traffic[0].publishers, TRAFFIC_ONE);
-    assert_int_equal(s.hops, RECORD_HOPS_AUTO);
-    assert_int_equal(s.hops_sample, 100);
+    assert_int_equal(s.hops, RECORD_AUTO);
+    assert_int_equal(s.record_sample, 100);
     scenario_free(&s);
 }
 
@@ -170,7 +170,10 @@ static void every_key_lands_where_it_belongs(void **state)
     assert_int_equal(s.expectation_count, 14);
     assert_string_equal(s.expectations[1].name, "fast enough");
     assert_int_equal(s.wall_limit_ns, 600 * NS_PER_S);
-    assert_int_equal(s.hops_sample, 10);
+    assert_int_equal(s.record_sample, 10);
+    assert_int_equal(s.deliveries, RECORD_ALL);
+    assert_int_equal(s.peers, RECORD_OFF);
+    assert_true(s.message_histograms);
     scenario_free(&s);
 }
 
