@@ -28,6 +28,7 @@ struct options {
 /* One repetition of a row that the kernel still owes. */
 struct debt {
     uint32_t row, repeat;
+    uint64_t duration_ns; /* about */
 };
 
 static double clock_s(void)
@@ -70,14 +71,27 @@ static bool run_batch(struct table *t, const struct debt *debts, uint32_t count,
     return done;
 }
 
+static int by_duration(const void *a, const void *b)
+{
+    const struct debt *x = a, *y = b;
+
+    if (x->duration_ns != y->duration_ns)
+        return x->duration_ns > y->duration_ns ? -1 : 1;
+    if (x->repeat != y->repeat)
+        return x->repeat < y->repeat ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* The longest first: those that run together take about as long as each other. */
 static uint32_t list_debts(const struct table *t, struct debt *out)
 {
     uint32_t count = 0;
 
-    for (uint32_t r = 0; r < TABLE_REPEATS_MAX; r++) /* a repetition of each before the next of any */
-        for (uint32_t i = 0; i < t->row_count; i++)
-            if (r < t->rows[i].repeats && is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
-                out[count++] = (struct debt){i, r};
+    for (uint32_t i = 0; i < t->row_count; i++)
+        for (uint32_t r = 0; r < t->rows[i].repeats; r++)
+            if (is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
+                out[count++] = (struct debt){i, r, cell_duration_ns(&t->rows[i].cell)};
+    qsort(out, count, sizeof *out, by_duration);
     return count;
 }
 
