@@ -99,7 +99,9 @@ $(BUILD)/hearsay: $(call object,sim/cli/main.c) $(BUILD)/libsim.a $(BUILD)/libst
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
-	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+$(BUILD)/tests/test_fidelity: $(call object,$(patsubst %,tests/fidelity/%.c,cell exchange grid model table))
 
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
