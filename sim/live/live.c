@@ -35,7 +35,10 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
 
 static void on_delivered(void *ctx, uint64_t now_ns, const struct gossipsub_message *m)
 {
-    journal_delivered(&((struct live *)ctx)->journal, now_ns, m);
+    struct live *l = ctx;
+
+    journal_delivered(&l->journal, now_ns, m);
+    flood_delivered(&l->flood, now_ns, m);
 }
 
 static void on_algorand(void *ctx, uint64_t now_ns, const struct algorand_message *m)
@@ -258,6 +261,7 @@ static void make_node(struct live *l)
     l->metrics.topics = l->topics;
     pinger_init(&l->pinger, l->node, l->sockets, &l->journal, seed);
     transfers_init(&l->transfers, l->node, &l->journal);
+    flood_init(&l->flood, l->node, l->sockets, &l->journal);
 }
 
 static void tell_listening(struct live *l, const struct endpoint *at)
