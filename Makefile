@@ -36,7 +36,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
+.PHONY: all architecture bench bench-sockets clean cli compilers demo fuzz fuzzers help interop live replay sanitize suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -175,6 +175,10 @@ compilers: $(BUILD)/hearsay
 bench: $(BUILD)/hearsay $(BENCHES)
 	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
 	$(Q)for program in $(BENCHES); do $$program || exit 1; done
+
+## make bench-sockets our node beside go-libp2p and js-libp2p on real sockets: throughput, ratios (BENCH="--repeat 5")
+bench-sockets: $(BUILD)/hearsay $(BUILD)/bench/bench_crypto
+	$(Q)python3 tests/interop/speed.py --hearsay $(BUILD)/hearsay --crypto $(BUILD)/bench/bench_crypto --build $(BUILD)/interop $(BENCH)
 
 ## make clean       remove the build folder
 clean:
