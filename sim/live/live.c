@@ -8,12 +8,15 @@
 #include "stack/base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#define KEPT_BLOCK_SIZE (1 << 20) /* larger blocks go back to the system at once */
+#define KEPT_SIZE (8 << 20)       /* as does free memory beyond so many bytes */
 #define PING_INTERVAL_NS UINT64_C(1000000000)
 
 /* ---- what the node tells ---- */
@@ -212,6 +215,14 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Bulk data passes through blocks of 64 KiB that come and go many times a millisecond: without this glibc gives their memory
+ * back to the system and asks for it again each time. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_SIZE);
+    mallopt(M_TRIM_THRESHOLD, KEPT_SIZE);
+}
+
 static bool open_files(struct live *l, char *error)
 {
     if (l->options->pcap && !pcap_create(&l->pcap, l->options->pcap, l->epoch_ns))
@@ -393,6 +404,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is noticed by the write */
     raise_descriptor_limit();
+    keep_memory();
     if (sockets_new(&config, &l->sockets) != ERR_OK) {
         mem_free(l);
         return fail(error, "cannot set up", "epoll", strerror(errno));
