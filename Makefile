@@ -103,7 +103,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
-$(BUILD)/tests/test_hostile_%: LDFLAGS += $(METER_LDFLAGS)
+$(BUILD)/tests/test_hostile_% $(BUILD)/tests/test_event: LDFLAGS += $(METER_LDFLAGS)
 
 # A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
@@ -148,6 +148,7 @@ fuzz:
 
 ## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
 interop: $(BUILD)/hearsay
+	$(Q)python3 tests/interop/check.py $(BUILD)/hearsay
 	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)

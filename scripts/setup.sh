@@ -8,7 +8,7 @@
 set -eu
 
 packages="gcc make libc6-dev pkg-config libfyaml-dev libigraph-dev libjansson-dev libsodium-dev libsqlite3-dev gnuplot-nox fonts-dejavu-core"
-tests="libcmocka-dev clang libclang-rt-14-dev sqlite3 python3 git"
+tests="libcmocka-dev clang libclang-rt-14-dev sqlite3 python3 git tshark"
 
 case "${1:-}" in
 "") ;;

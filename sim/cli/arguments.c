@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#define THREADS_MAX 256 /* what the des backend can do */
 
 int usage_error(const struct command *command, const char *format, ...)
 {
@@ -64,6 +67,22 @@ static bool parse_seed(struct run_arguments *a, const char *text)
     return true;
 }
 
+static bool parse_threads(struct run_arguments *a, const char *text)
+{
+    char *end;
+    unsigned long value;
+
+    if (strcmp(text, "auto") == 0) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        a->threads = processors < 1 ? 1 : processors > THREADS_MAX ? THREADS_MAX : (uint32_t)processors;
+        return true;
+    }
+    value = strtoul(text, &end, 10);
+    a->threads = (uint32_t)value;
+    return end != text && !*end && text[0] != '-' && value >= 1 && value <= THREADS_MAX;
+}
+
 /* One option; NULL or what is wrong with it. */
 static const char *take(struct run_arguments *a, int letter, const char *value)
 {
@@ -97,8 +116,7 @@ static const char *take(struct run_arguments *a, int letter, const char *value)
         a->suite.hosts = value;
         return NULL;
     case 't':
-        a->threads = (uint32_t)strtoul(value, NULL, 10);
-        return a->threads == 1 ? NULL : "threads: the backends run on one thread (1)";
+        return parse_threads(a, value) ? NULL : "is not a number of threads (1 to 256, or auto: one a processor)";
     default:
         return "is unknown";
     }
@@ -109,7 +127,7 @@ bool arguments_read(struct run_arguments *a, int argc, char **argv, const struct
 {
     int letter, index = 0;
 
-    *a = (struct run_arguments){.backend = "des", .threads = 1};
+    *a = (struct run_arguments){.backend = "des"};
     a->sets = mem_grow(NULL, (size_t)argc + 1, sizeof *a->sets);
     opterr = 0;
     optind = 1;
@@ -175,7 +193,7 @@ bool make_folders(const char *path)
 
 char *replay_command(const char *file, const struct run_arguments *a, const struct scenario *s)
 {
-    size_t size = strlen(file) + 128, used;
+    size_t size = strlen(file) + 160, used;
     char *text;
 
     for (size_t i = 0; i < a->set_count; i++)
@@ -183,6 +201,8 @@ char *replay_command(const char *file, const struct run_arguments *a, const stru
     text = mem_alloc(size);
     used = (size_t)snprintf(text, size, "hearsay run %s --backend %s --seed %llu", file, a->backend,
                             (unsigned long long)s->seed);
+    if (a->threads > 1)
+        used += (size_t)snprintf(text + used, size - used, " --threads %u", a->threads);
     for (size_t i = 0; i < a->set_count; i++)
         if (a->sets[i] != a->seed_set)
             used += (size_t)snprintf(text + used, size - used, " --set '%s'", a->sets[i]);

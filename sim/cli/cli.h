@@ -19,7 +19,7 @@ struct run_arguments {
     struct experiment_files suite; /* run: in the place of a scenario */
     const char **sets; /* --set, and --seed as one of them */
     size_t set_count;
-    uint32_t threads;
+    uint32_t threads; /* 0: not told */
     enum progress_mode progress;
     bool json;
     const char *junit;

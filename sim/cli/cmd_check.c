@@ -15,6 +15,7 @@ static const char usage[] =
     "  --backend NAME    des (the default) or sockets\n"
     "  --seed N          instead of the scenarios'\n"
     "  --set PATH=VALUE  change a setting of each\n"
+    "  --threads N       threads that run the nodes (1; auto: one a processor); des only\n"
     "  --junit FILE      also write the verdicts as JUnit XML\n"
     "  --progress MODE   auto or off\n"
     "\n"
@@ -39,7 +40,7 @@ static int check_file(const char *file, const struct run_arguments *a, struct ch
 {
     struct scenario s;
     struct run_result result;
-    struct run_options options = {.world = world_find(a->backend), .progress = a->progress};
+    struct run_options options = {.world = world_find(a->backend), .progress = a->progress, .threads = a->threads};
     uint32_t failed_before = c->failed;
     char *replay;
     int status = load_scenario(file, a, &s);
@@ -92,7 +93,7 @@ static int run(int argc, char **argv)
     struct run_arguments a;
     int status = RUN_OK;
 
-    if (arguments_read(&a, argc, argv, &command_check, "backend,seed,set,junit,progress", &status))
+    if (arguments_read(&a, argc, argv, &command_check, "backend,seed,set,threads,junit,progress", &status))
         status = a.file_count ? check_all(&a) : usage_error(&command_check, "give at least one scenario");
     arguments_free(&a);
     return status;

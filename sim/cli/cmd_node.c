@@ -42,6 +42,8 @@ static const char usage[] =
     "heartbeat=700ms, preset=js)\n"
     "  --validation DURATION    how long the validation of a message takes; default 0s\n"
     "  --keepalive DURATION     silence before yamux pings; 0s: never; default 30s\n"
+    "  --sink-pause DURATION    rests so long after each MiB that a peer sends to "
+    "/hearsay/sink/1.0.0; default 0s\n"
     "  --algorand GENESIS       joins Algorand's message network too. Changes what is not given: "
     "--signing\n"
     "                           strict-no-sign, --message-id blake2b256, preset=algorand\n"
@@ -70,6 +72,7 @@ enum letter {
     OPT_SET,
     OPT_VALIDATION,
     OPT_KEEPALIVE,
+    OPT_SINK_PAUSE,
     OPT_ALGORAND,
     OPT_RELAY,
     OPT_PING,
@@ -96,6 +99,7 @@ static const struct option table[] = {
     {"set", required_argument, NULL, OPT_SET},
     {"validation", required_argument, NULL, OPT_VALIDATION},
     {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
+    {"sink-pause", required_argument, NULL, OPT_SINK_PAUSE},
     {"algorand", required_argument, NULL, OPT_ALGORAND},
     {"relay", no_argument, NULL, OPT_RELAY},
     {"ping", required_argument, NULL, OPT_PING},
@@ -262,6 +266,8 @@ static bool take_live(struct node_arguments *a, int letter, char *value)
         return true;
     case OPT_EVENTS:
         return take_events(a, value);
+    case OPT_SINK_PAUSE:
+        return take_duration("sink-pause", value, &a->live.sink_pause_ns);
     case OPT_FOR:
         return take_duration("for", value, &a->live.duration_ns);
     case OPT_PUBLISH:

@@ -18,7 +18,7 @@ static const char usage[] =
     "  --backend NAME    des (virtual time, the default) or sockets (real TCP on loopback)\n"
     "  --seed N          instead of the scenario's\n"
     "  --set PATH=VALUE  change a setting, as nodes.0.count=100; may be given several times\n"
-    "  --threads N       1: more are not supported yet by any backend\n"
+    "  --threads N       threads that run the nodes (1; auto: one a processor); results do not depend on it; des only\n"
     "  --out DIR         where the result goes; default results/SCENARIO/BACKEND-SEED\n"
     "  --json            the summary as one JSON object\n"
     "  --progress MODE   auto (a bar on a terminal, lines elsewhere; the default) or off\n"
@@ -153,7 +153,7 @@ static int run_file(const struct run_arguments *a)
 {
     struct job job;
     struct run_result result = {0};
-    struct run_options options = {.world = world_find(a->backend), .progress = a->progress};
+    struct run_options options = {.world = world_find(a->backend), .progress = a->progress, .threads = a->threads};
     char *folder, *database, *replay;
     int status = open_job(a, &job);
 

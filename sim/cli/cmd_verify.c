@@ -9,11 +9,12 @@
 static const char usage[] =
     "usage: hearsay verify SCENARIO.yaml [OPTION]...\n"
     "\n"
-    "Runs the scenario twice with modelled encryption and once with real Noise, and compares the digests, which\n"
-    "must be equal; then once with another seed, whose digest must differ. Records nothing.\n"
+    "Runs the scenario twice with modelled encryption, once in several threads and once with real Noise, and compares\n"
+    "the digests, which must be equal; then once with another seed, whose digest must differ. Records nothing.\n"
     "\n"
     "  --seed N          instead of the scenario's\n"
     "  --set PATH=VALUE  change a setting\n"
+    "  --threads N       of the run in several threads (2 to 256, or auto: one a processor); default 2\n"
     "  --progress MODE   auto or off\n"
     "\n"
     "Exit status: 0 deterministic; 5 not; otherwise that of the run that failed.\n";
@@ -22,20 +23,25 @@ struct verification {
     const char *what;
     enum scenario_encryption encryption;
     uint64_t seed_offset;
+    bool threaded;
 };
 
 static const struct verification verifications[] = {
-    {"modelled encryption", SCENARIO_ENCRYPTION_MODELLED, 0},
-    {"the same again", SCENARIO_ENCRYPTION_MODELLED, 0},
-    {"real Noise", SCENARIO_ENCRYPTION_NOISE, 0},
-    {"the next seed", SCENARIO_ENCRYPTION_MODELLED, 1},
+    {"modelled encryption", SCENARIO_ENCRYPTION_MODELLED, 0, false},
+    {"the same again", SCENARIO_ENCRYPTION_MODELLED, 0, false},
+    {"in several threads", SCENARIO_ENCRYPTION_MODELLED, 0, true},
+    {"real Noise", SCENARIO_ENCRYPTION_NOISE, 0, false},
+    {"the next seed", SCENARIO_ENCRYPTION_MODELLED, 1, false},
 };
 #define VERIFICATION_COUNT (sizeof verifications / sizeof verifications[0])
 
 static int digest_of(const char *file, const struct run_arguments *a, const struct verification *v,
                      uint8_t digest[static DIGEST_SIZE])
 {
-    struct run_options options = {.world = &world_des, .progress = a->progress, .encryption = v->encryption};
+    struct run_options options = {.world = &world_des,
+                                  .progress = a->progress,
+                                  .encryption = v->encryption,
+                                  .threads = !v->threaded ? 1 : a->threads ? a->threads : 2};
     struct run_result result;
     struct scenario s;
     int status = load_scenario(file, a, &s);
@@ -85,9 +91,11 @@ static int run(int argc, char **argv)
     struct run_arguments a;
     int status = RUN_OK;
 
-    if (arguments_read(&a, argc, argv, &command_verify, "seed,set,progress", &status)) {
+    if (arguments_read(&a, argc, argv, &command_verify, "seed,set,threads,progress", &status)) {
         if (a.file_count != 1)
             status = usage_error(&command_verify, "give one scenario (%d given)", a.file_count);
+        else if (a.threads == 1)
+            status = usage_error(&command_verify, "--threads 1 would compare one thread with one (2 to 256)");
         else
             status = verify_file(a.files[0], &a);
     }

@@ -6,112 +6,144 @@
 #include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
-#define PARTITIONS_MAX 64
+#define QUEUE_SIZE_MIN (16 * 1024) /* what a model may send as one event has to fit */
+
+static const struct des_transport *const transports[] = {[DES_TCP_IDEAL] = &transport_ideal, [DES_TCP_PACKET] = &transport_packet};
 
 struct des *des_new(const struct des_config *config)
 {
-    size_t cells = (size_t)config->region_count * config->region_count;
     struct des *d = mem_zalloc(sizeof *d);
 
     CHECK(config->region_count > 0);
     d->config = *config;
-    d->latency_ns = mem_grow(NULL, cells, sizeof *d->latency_ns);
-    memcpy(d->latency_ns, config->latency_ns, cells * sizeof *d->latency_ns);
-    for (size_t i = 0; i < cells; i++)
-        CHECK(d->latency_ns[i] > 0);
-    event_queue_init(&d->queue);
+    path_init(d);
+    d->lanes = mem_zalloc(sizeof *d->lanes);
+    d->lanes[0] = lane_new(d, 0, 1);
+    d->lane_count = 1;
     map_init(&d->by_address, config->seed);
-    if (config->tcp == DES_TCP_PACKET)
-        packet_init(d);
+    d->transport = transports[config->tcp];
+    CHECK(!config->loss || des_tcp_honours(config->tcp, DES_LOSS));
+    if (d->transport->start)
+        d->transport->start(d);
     return d;
 }
 
-static void drop_event(const struct event *e)
+void des_drop(struct des *d, const struct event *e)
 {
-    switch ((enum event_kind)e->kind) {
-    case EVENT_PACKET:
-    case EVENT_DELIVER:
-    case EVENT_RESUME:
-        packet_free(e->object);
-        break;
-    case EVENT_CALL:
+    if (e->kind >= EVENT_TRANSPORT)
+        d->transport->drop(e);
+    else if (e->kind == EVENT_CALL)
         mem_free(e->object);
-        break;
-    case EVENT_SEGMENT:
-    case EVENT_SEGMENT_THROUGH:
-        packet_drop(e->object);
-        break;
-    case EVENT_WAKE:
-    case EVENT_ROOM:
-    case EVENT_DRAINED:
-    case EVENT_TIMER:
-        break;
-    }
 }
 
 void des_free(struct des *d)
 {
-    struct event e;
-
-    while (event_queue_pop(&d->queue, &e))
-        drop_event(&e);
-    event_queue_deinit(&d->queue);
-    if (d->transport)
-        d->transport->free(d);
-    for (uint32_t i = 0; i < d->host_count; i++) {
-        conns_deinit(d->hosts[i]);
+    crew_free(d->crew);
+    for (uint32_t i = 0; i < d->lane_count; i++)
+        lane_free(d->lanes[i], d->lane_count);
+    mem_free(d->lanes);
+    for (uint32_t i = 0; i < d->host_count + d->middle_count; i++) {
+        if (d->transport->host_stop)
+            d->transport->host_stop(d->hosts[i]);
+        path_host_deinit(d->hosts[i]);
         mem_free(d->hosts[i]);
     }
+    if (d->transport->stop)
+        d->transport->stop(d);
     mem_free(d->hosts);
-    mem_free(d->latency_ns);
     mem_free(d->globals);
     map_deinit(&d->by_address);
+    path_deinit(d);
     mem_free(d);
 }
 
-static void link_init(struct link *l, const struct des_config *config, uint64_t bps)
+/* What is waiting already keeps its time: it leaves at the old rate. */
+static void link_set(struct link *l, const struct host *h, uint64_t bps)
 {
-    uint64_t size = config->queue_size ? config->queue_size : QUEUE_SIZE_DEFAULT;
-
-    if (config->queue_ns && bps)
-        size = mul_div(config->queue_ns, bps, 8ull * 1000000000u);
-    *l = (struct link){.bps = bps, .queue_size_max = size < TRAIN_SIZE_MAX ? TRAIN_SIZE_MAX : size};
+    l->bps = bps;
+    if (h->queue_ns && bps)
+        l->queue_size_max = mul_div(h->queue_ns, bps, 8ull * 1000000000u);
+    if (l->queue_size_max < QUEUE_SIZE_MIN)
+        l->queue_size_max = QUEUE_SIZE_MIN;
 }
 
-uint32_t des_host_add(struct des *d, const struct des_host_config *config)
+static void links_init(struct host *h, const struct des_host_config *config)
 {
-    struct host *h = mem_zalloc(sizeof *h);
-    bool fresh;
+    bool own = config->queue_size || config->queue_ns;
+    uint64_t size = own ? config->queue_size : h->des->config.queue_size;
+
+    h->queue_ns = own ? config->queue_ns : h->des->config.queue_ns;
+    h->up.queue_size_max = h->down.queue_size_max = size ? size : LINK_QUEUE_SIZE_DEFAULT;
+    link_set(&h->up, h, config->up_bps);
+    link_set(&h->down, h, config->down_bps);
+}
+
+struct host *host_new(struct des *d, const struct des_host_config *config)
+{
+    struct host *h = mem_zalloc(sizeof *h + d->transport->host_size);
 
     CHECK(config->region < d->config.region_count);
-    if (d->host_count == d->host_capacity) {
+    CHECK(config->aqm.kind == QUEUE_DROP_TAIL || des_tcp_honours(d->config.tcp, DES_AQM));
+    if (d->host_count + d->middle_count == d->host_capacity) {
         d->host_capacity = d->host_capacity ? d->host_capacity * 2 : 64;
         d->hosts = mem_grow(d->hosts, d->host_capacity, sizeof *d->hosts);
     }
     h->des = d;
-    h->index = d->host_count++;
+    CHECK(d->lane_count == 1); /* des_divide comes after the last one */
+    h->lane = d->lanes[0];
+    h->index = d->host_count + d->middle_count;
     h->region = config->region;
     h->address = config->address;
     h->address.port = 0;
-    link_init(&h->up, &d->config, config->up_bps);
-    link_init(&h->down, &d->config, config->down_bps);
+    h->aqm = config->aqm;
+    h->unreachable = config->unreachable;
+    links_init(h, config);
     h->wake_ns = h->wake_posted_ns = TIME_NEVER;
     rng_init(&h->jitter, rng_derive(d->config.seed, "host", h->index), "jitter");
     rng_init(&h->random, rng_derive(d->config.seed, "host", h->index), "random");
+    path_host_init(h, config);
+    CHECK(!h->loss || des_tcp_honours(d->config.tcp, DES_LOSS));
+    if (d->transport->host_start)
+        d->transport->host_start(h);
     d->hosts[h->index] = h;
+    return h;
+}
+
+uint32_t des_host_add(struct des *d, const struct des_host_config *config)
+{
+    struct host *h;
+    bool fresh;
+
+    CHECK(d->middle_count == 0);
+    h = host_new(d, config);
+    d->host_count++;
     *map_insert(&d->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
     CHECK(fresh);
     return h->index;
+}
+
+void des_bandwidth_set(struct des *d, uint32_t host, uint64_t up_bps, uint64_t down_bps)
+{
+    struct host *h = d->hosts[host];
+
+    CHECK(host < d->host_count);
+    link_set(&h->up, h, up_bps);
+    link_set(&h->down, h, down_bps);
+}
+
+bool des_tcp_honours(enum des_tcp tcp, enum des_feature feature)
+{
+    return transports[tcp]->honours >> feature & 1;
 }
 
 void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, void *ctx)
 {
     struct host *h = d->hosts[host];
 
-    if (!app && d->transport)
+    if (!app) {
         d->transport->reset_all(h);
-    if (!app)
-        conn_reset_all(h);
+        h->listen_port = 0;
+    }
     h->app = app;
     h->app_ctx = ctx;
     h->wake_ns = TIME_NEVER;
@@ -123,7 +155,7 @@ void *des_host(struct des *d, uint32_t host)
     return d->hosts[host];
 }
 
-void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind kind, void *object)
+void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object)
 {
     struct event e = {.time_ns = at_ns,
                       .node = to,
@@ -131,24 +163,33 @@ void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind ki
                       .sequence = from->sequence++,
                       .kind = kind,
                       .object = object};
+    struct lane *lane;
 
-    CHECK(at_ns >= from->des->now_ns);
-    event_queue_push(&from->des->queue, &e);
+    CHECK(at_ns >= from->lane->now_ns);
+    lane = from->des->hosts[to]->lane;
+    if (lane == from->lane || !from->des->running) {
+        event_queue_push(&lane->queue, &e);
+    } else {
+        CHECK(at_ns >= from->des->window_ends_ns);
+        lane_mail(from->lane, lane->index, &e);
+    }
 }
 
 void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
 {
     struct call *call = mem_zalloc(sizeof *call);
+    struct host *h = d->hosts[host];
 
     call->fn = fn;
     call->arg = arg;
-    des_post(d->hosts[host], host, at_ns < d->now_ns ? d->now_ns : at_ns, EVENT_CALL, call);
+    des_post(h, host, at_ns < h->lane->now_ns ? h->lane->now_ns : at_ns, EVENT_CALL, call);
 }
 
 void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
 {
     uint32_t at = d->global_count;
 
+    CHECK(!d->running);
     if (d->global_count == d->global_capacity) {
         d->global_capacity = d->global_capacity ? d->global_capacity * 2 : 8;
         d->globals = mem_grow(d->globals, d->global_capacity, sizeof *d->globals);
@@ -160,179 +201,72 @@ void des_schedule_global(struct des *d, uint64_t at_ns, void (*fn)(void *arg, ui
     d->global_count++;
 }
 
-bool des_cut(const struct host *a, const struct host *b)
+/* Every lane's clock stands where the world's does while none of them runs. */
+static void set_now(struct des *d, uint64_t now_ns)
 {
-    uint64_t partitions = a->des->partitions;
-
-    return partitions && ((a->sides ^ b->sides) & partitions) != 0;
+    d->now_ns = now_ns;
+    for (uint32_t i = 0; i < d->lane_count; i++)
+        d->lanes[i]->now_ns = now_ns;
 }
 
-uint64_t des_path_ns(struct host *from, uint32_t to_region)
+/* Runs the global calls that are due by then and before any event: those of their time come after them. */
+static void run_globals(struct des *d, uint64_t until_ns)
 {
-    const struct des *d = from->des;
-    uint64_t base = d->latency_ns[from->region * d->config.region_count + to_region];
-    uint64_t most = mul_div(base, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
+    while (d->global_count && d->globals[d->global_count - 1].at_ns <= until_ns) {
+        struct call c = d->globals[d->global_count - 1];
 
-    return most ? base + rng_below(&from->jitter, most + 1) : base;
-}
-
-int des_partition(struct des *d, const bool *member)
-{
-    int slot = 0;
-
-    while (slot < PARTITIONS_MAX && (d->partitions >> slot & 1))
-        slot++;
-    if (slot == PARTITIONS_MAX)
-        return ERR_LIMIT;
-    for (uint32_t i = 0; i < d->host_count; i++) {
-        d->hosts[i]->sides &= ~(1ull << slot);
-        d->hosts[i]->sides |= (uint64_t)member[i] << slot;
+        if (c.at_ns > d->now_ns && windows_next_ns(d) < c.at_ns)
+            return;
+        d->global_count--;
+        if (c.at_ns > d->now_ns)
+            set_now(d, c.at_ns);
+        c.fn(c.arg, d->now_ns);
     }
-    d->partitions |= 1ull << slot;
-    return slot;
-}
-
-void des_heal(struct des *d, int slot)
-{
-    CHECK(slot >= 0 && slot < PARTITIONS_MAX && (d->partitions >> slot & 1));
-    d->partitions &= ~(1ull << slot);
-    for (uint32_t i = 0; i < d->host_count; i++)
-        conn_healed(d->hosts[i]);
-}
-
-static void wake(struct host *h, uint64_t time_ns)
-{
-    if (time_ns != h->wake_posted_ns)
-        return; /* overtaken by an earlier deadline */
-    h->wake_posted_ns = TIME_NEVER;
-    if (h->wake_ns > time_ns) {
-        if (h->wake_ns != TIME_NEVER) {
-            h->wake_posted_ns = h->wake_ns;
-            des_post(h, h->index, h->wake_ns, EVENT_WAKE, NULL);
-        }
-        return;
-    }
-    h->wake_ns = TIME_NEVER;
-    if (h->app)
-        h->app->wake(h->app_ctx, time_ns);
-}
-
-static void call(struct call *c, uint64_t now_ns)
-{
-    c->fn(c->arg, now_ns);
-    mem_free(c);
-}
-
-static void dispatch(struct host *h, const struct event *e)
-{
-    switch ((enum event_kind)e->kind) {
-    case EVENT_WAKE:
-        wake(h, e->time_ns);
-        break;
-    case EVENT_CALL:
-        call(e->object, e->time_ns);
-        break;
-    case EVENT_PACKET:
-        conn_packet(h, e->object);
-        break;
-    case EVENT_DELIVER:
-        conn_deliver(h, e->object);
-        break;
-    case EVENT_ROOM:
-        conn_room(h);
-        break;
-    case EVENT_DRAINED:
-        conn_drained(h);
-        break;
-    case EVENT_RESUME:
-        conn_resume(h, e->object);
-        break;
-    case EVENT_SEGMENT:
-        packet_arrive(h, e->object);
-        break;
-    case EVENT_SEGMENT_THROUGH:
-        packet_through(h, e->object);
-        break;
-    case EVENT_TIMER:
-        packet_timer(h, e->time_ns);
-        break;
-    }
-}
-
-/* Fetches what the events to come will touch. Their memory is cold as a rule: a run is far larger than any cache, and what
- * happens next has nothing to do with what happened last. A pointer is followed some events after it was fetched. */
-static void look_ahead(const struct des *d)
-{
-    enum { FIRST = 19, STRIDE = 3 };
-    const struct event *e = event_queue_ahead(&d->queue, FIRST);
-    const struct packet *p;
-    const struct host *h;
-
-    if (e) {
-        __builtin_prefetch(e->object);
-        __builtin_prefetch(d->hosts[e->node]);
-        __builtin_prefetch((const char *)d->hosts[e->node] + 64);
-        if (d->config.expect)
-            d->config.expect(d->config.trace_ctx, e->node, 0);
-    }
-    for (uint32_t step = 0; step <= BACKEND_EXPECT_STEPS; step++) {
-        e = event_queue_ahead(&d->queue, FIRST - STRIDE * (step + 1));
-        if (!e || (e->kind != EVENT_PACKET && e->kind != EVENT_DELIVER))
-            continue;
-        p = e->object;
-        h = d->hosts[e->node];
-        if (step == 0)
-            conn_fetch(h, p);
-        if (step == 1 && d->config.expect)
-            d->config.expect(d->config.trace_ctx, e->node, 1);
-        if (step == 1 && p->bytes.count)
-            __builtin_prefetch(chain_front(&p->bytes).data);
-        if (step > 0 && p->bytes.size && h->app && h->app->expect)
-            h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
-    }
-}
-
-/* Runs the global calls that are due before the next event. */
-static bool run_global(struct des *d, uint64_t until_ns)
-{
-    struct call c;
-
-    if (d->global_count == 0)
-        return false;
-    c = d->globals[d->global_count - 1];
-    if (c.at_ns > until_ns || c.at_ns > event_queue_next_ns(&d->queue))
-        return false;
-    d->global_count--;
-    if (c.at_ns > d->now_ns)
-        d->now_ns = c.at_ns;
-    c.fn(c.arg, d->now_ns);
-    return true;
 }
 
 bool des_run(struct des *d, uint64_t until_ns)
 {
-    struct event e;
+    uint64_t bound_ns;
 
-    for (;;) {
-        while (run_global(d, until_ns))
-            ;
-        if (event_queue_next_ns(&d->queue) > until_ns)
-            break;
-        event_queue_pop(&d->queue, &e);
-        CHECK(e.time_ns >= d->now_ns);
-        d->now_ns = e.time_ns;
-        d->counts.events++;
-        look_ahead(d);
-        dispatch(d->hosts[e.node], &e);
-    }
+    CHECK(!d->running);
+    do {
+        run_globals(d, until_ns);
+        bound_ns = until_ns;
+        if (d->global_count && d->globals[d->global_count - 1].at_ns <= until_ns)
+            bound_ns = d->globals[d->global_count - 1].at_ns - 1;
+        d->running = true;
+        windows_run(d, bound_ns);
+        d->running = false;
+    } while (bound_ns < until_ns);
     if (until_ns > d->now_ns)
-        d->now_ns = until_ns;
-    return d->queue.count > 0 || d->global_count > 0;
+        set_now(d, until_ns);
+    return windows_next_ns(d) < UINT64_MAX || d->global_count > 0;
 }
 
 struct des_counts des_counts(const struct des *d)
 {
-    return d->counts;
+    struct des_counts sum = {0};
+
+    for (uint32_t i = 0; i < d->lane_count; i++) {
+        const struct des_counts *c = &d->lanes[i]->counts;
+
+        sum.events += c->events;
+        sum.connections += c->connections;
+        sum.bytes += c->bytes;
+        sum.dropped += c->dropped;
+        sum.lost += c->lost;
+        sum.windows += c->windows;
+    }
+    return sum;
+}
+
+size_t des_calendar_size(const struct des *d)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < d->lane_count; i++)
+        size += d->lanes[i]->queue.size;
+    return size;
 }
 
 uint64_t des_now_ns(const struct des *d)

@@ -26,27 +26,45 @@ static bool before(const struct event *a, const struct event *b)
 
 /* ---- lists and heaps ---- */
 
-static void append(struct event_list *l, const struct event *e)
+static uint32_t grown(const struct event_list *l)
+{
+    return l->capacity ? l->capacity * 2 : 8;
+}
+
+void event_list_append(struct event_list *l, const struct event *e)
 {
     if (l->count == l->capacity) {
         CHECK(l->capacity < UINT32_MAX / 2);
-        l->capacity = l->capacity ? l->capacity * 2 : 8;
+        l->capacity = grown(l);
         l->items = mem_grow(l->items, l->capacity, sizeof *l->items);
     }
     l->items[l->count++] = *e;
 }
 
-static void list_deinit(struct event_list *l)
+void event_list_deinit(struct event_list *l)
 {
     mem_free(l->items);
     *l = (struct event_list){0};
 }
 
-static void heap_push(struct event_list *h, const struct event *e)
+static void append(struct event_queue *q, struct event_list *l, const struct event *e)
+{
+    if (l->count == l->capacity)
+        q->size += (grown(l) - l->capacity) * sizeof *l->items;
+    event_list_append(l, e);
+}
+
+static void list_deinit(struct event_queue *q, struct event_list *l)
+{
+    q->size -= l->capacity * sizeof *l->items;
+    event_list_deinit(l);
+}
+
+static void heap_push(struct event_queue *q, struct event_list *h, const struct event *e)
 {
     uint32_t at = h->count;
 
-    append(h, e);
+    append(q, h, e);
     while (at > 0) {
         uint32_t parent = (at - 1) / ARITY;
 
@@ -99,12 +117,18 @@ void event_queue_init(struct event_queue *q)
 void event_queue_deinit(struct event_queue *q)
 {
     for (uint32_t i = 0; q->days && i < DAYS; i++)
-        list_deinit(&q->days[i]);
+        list_deinit(q, &q->days[i]);
     mem_free(q->days);
-    list_deinit(&q->near);
-    list_deinit(&q->late);
-    list_deinit(&q->far);
+    list_deinit(q, &q->near);
+    list_deinit(q, &q->late);
+    list_deinit(q, &q->far);
     event_queue_init(q);
+}
+
+static void make_days(struct event_queue *q)
+{
+    q->size += DAYS * sizeof *q->days;
+    q->days = mem_zalloc(DAYS * sizeof *q->days);
 }
 
 static uint64_t day_of(const struct event_queue *q, const struct event *e)
@@ -117,12 +141,12 @@ static void place(struct event_queue *q, const struct event *e)
     uint64_t day = day_of(q, e);
 
     if (day < q->today) {
-        heap_push(&q->late, e);
+        heap_push(q, &q->late, e);
     } else if (day - q->today < DAYS) {
-        append(&q->days[day % DAYS], e);
+        append(q, &q->days[day % DAYS], e);
         q->in_days++;
     } else {
-        heap_push(&q->far, e);
+        heap_push(q, &q->far, e);
     }
 }
 
@@ -163,13 +187,14 @@ static void reform(struct event_queue *q, uint32_t day_bits)
     q->day_bits = day_bits;
     q->today = (now_ns + ((uint64_t)1 << day_bits) - 1) >> day_bits;
     q->in_days = 0;
-    q->days = mem_zalloc(DAYS * sizeof *q->days);
+    make_days(q);
     for (uint32_t i = 0; i < DAYS; i++) {
         for (uint32_t k = 0; k < old[i].count; k++)
             place(q, &old[i].items[k]);
-        list_deinit(&old[i]);
+        list_deinit(q, &old[i]);
     }
     mem_free(old);
+    q->size -= DAYS * sizeof *old;
     take_far(q);
 }
 
@@ -206,12 +231,12 @@ static void next_day(struct event_queue *q)
     }
     first = near->count;
     for (uint32_t i = 0; i < day->count; i++)
-        append(near, &day->items[i]);
+        append(q, near, &day->items[i]);
     if (day->count) /* there may be no array yet, and NULL has no offset */
         sort(near->items + first, day->count);
     q->in_days -= day->count;
     q->year_events += day->count;
-    list_deinit(day); /* an empty day owns no memory: there are many */
+    list_deinit(q, day); /* an empty day owns no memory: there are many */
     q->today++;
     take_far(q);
     if (q->today >= q->year_ends)
@@ -236,7 +261,7 @@ static void look(struct event_queue *q)
 void event_queue_push(struct event_queue *q, const struct event *e)
 {
     if (!q->days)
-        q->days = mem_zalloc(DAYS * sizeof *q->days);
+        make_days(q);
     q->count++;
     place(q, e);
 }

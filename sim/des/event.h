@@ -27,6 +27,10 @@ struct event_list {
     uint32_t count, capacity;
 };
 
+/* A zeroed list is empty. */
+void event_list_append(struct event_list *l, const struct event *e);
+void event_list_deinit(struct event_list *l);
+
 struct event_queue {
     struct event_list near; /* sorted; those before near_at are over */
     uint32_t near_at, day_bits;
@@ -37,6 +41,7 @@ struct event_queue {
     uint64_t in_days, year_ends; /* events; day */
     uint64_t year_events;        /* that were sorted this year */
     uint64_t count;              /* of all */
+    size_t size;                 /* bytes that it holds, without what events carry */
 };
 
 void event_queue_init(struct event_queue *q);

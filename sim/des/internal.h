@@ -2,39 +2,18 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/crew.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
-#include "stack/base/heap.h"
+#include "sim/des/link.h"
+#include "stack/base/heap.h" /* TIME_NEVER */
 #include "stack/base/map.h"
 #include "stack/base/rng.h"
 
-/* Bytes that travel as one event. Small enough that a large message does not hold up a small one behind it for
- * long (16 KiB are 2.6 ms at 50 Mbit/s), large enough that a large message is few events. */
-#define TRAIN_SIZE_MAX (16 * 1024)
-#define QUEUE_SIZE_DEFAULT (256 * 1024)
-#define RECEIVED_SIZE_MAX (256 * 1024) /* held for a node that paused, before its sender is stopped */
-
 enum event_kind {
-    EVENT_WAKE,    /* the node's timer */
-    EVENT_CALL,    /* object: struct call */
-    EVENT_PACKET,  /* object: struct packet that reached the far end of the path */
-    EVENT_DELIVER, /* object: struct packet that left the downlink's queue */
-    EVENT_ROOM,    /* the uplink's queue has room again */
-    EVENT_DRAINED, /* the downlink's queue has */
-    EVENT_RESUME,  /* object: struct packet naming a connection of our own that was unpaused */
-    EVENT_SEGMENT, /* object: struct segment_packet that reached the far end of the path */
-    EVENT_SEGMENT_THROUGH, /* object: struct segment_packet that left the downlink's queue */
-    EVENT_TIMER            /* of the host's TCP endpoints */
-};
-
-enum packet_kind { PACKET_SYN, PACKET_SYN_ACK, PACKET_DATA, PACKET_FIN, PACKET_RST, PACKET_XOFF, PACKET_XON };
-
-struct packet {
-    enum packet_kind kind;
-    uint32_t source;              /* host */
-    struct backend_conn from, to; /* handles at the source and at the destination */
-    uint64_t serialising_ns;      /* how long the bytes took to leave the sender */
-    struct chain bytes;
+    EVENT_WAKE, /* the node's timer */
+    EVENT_CALL, /* object: struct call */
+    EVENT_TRANSPORT /* this and what follows belong to the TCP model */
 };
 
 struct call {
@@ -43,111 +22,133 @@ struct call {
     uint64_t at_ns, sequence; /* of a global call */
 };
 
-enum conn_state {
-    CONN_FREE,
-    CONN_DIALLING,
-    CONN_OPEN,
-    CONN_CLOSING /* closed by its node; the end could not be told yet (partition) */
+/* Hosts whose events one thread runs, in order of their keys, with a clock of their own. */
+struct lane {
+    struct des *des;
+    struct event_queue queue;
+    uint64_t now_ns;
+    struct des_counts counts;
+    uint32_t index;
+    struct event_list *mail[2]; /* by window, in turns; events for each lane */
+    uint64_t mailed_ns;         /* the earliest of this window's mail; UINT64_MAX: none */
 };
 
-struct conn {
-    uint32_t generation;
-    uint8_t state; /* enum conn_state */
-    bool paused : 1, stopped : 1 /* by the far side */, stopping : 1 /* we stopped it */, waiting : 1, wants_write : 1,
-        ended : 1;
-    uint32_t peer_host, peer_region;
-    struct backend_conn peer;
-    uint64_t last_arrival_ns; /* of what we sent: later bytes never overtake */
-    struct chain received;    /* while paused */
-};
-
-/* One direction of an access link: a FIFO server. */
-struct link {
-    uint64_t bps;          /* 0: unlimited */
-    uint64_t queue_size_max; /* bytes */
-    uint64_t busy_until_ns;
-    bool waking;           /* a ROOM or DRAINED event is on its way */
-};
-
+/* A host's state is touched by its own events and by global calls only. The TCP model's part follows the struct. */
 struct host { /* what every packet needs comes first */
     struct des *des;
-    const struct backend_app *app;
+    struct lane *lane;
+    const struct backend_app *app; /* NULL: no node here */
     void *app_ctx;
-    struct conn *conns;
-    uint32_t conn_count, index, region, sequence;
-    uint64_t sides; /* bit i: inside partition i */
+    uint32_t index, region, sequence;
+    uint16_t listen_port; /* 0: not listening */
+    bool latency_pairs;   /* it has latencies of its own to some hosts */
+    bool middle;          /* a bottleneck: packets for other hosts pass its uplink */
+    bool unreachable;     /* to dials */
+    uint64_t sides;       /* bit i: inside partition i */
     uint64_t wake_ns, wake_posted_ns;
     struct link up, down;
     struct endpoint address;
-    uint16_t listen_port; /* 0: not listening */
-    uint32_t conn_capacity;
-    uint32_t *free_conns; /* stack of indexes */
-    uint32_t free_count;
-    uint32_t *waiting; /* connections that wait for uplink room, in order; [waiting_head, +waiting_count) */
-    uint32_t waiting_head, waiting_count, waiting_capacity;
     struct rng jitter, random;
+    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
+    uint64_t queue_ns;      /* of its links; 0: the queues have fixed sizes */
+    struct queue_config aqm;
 };
 
-/* A TCP model other than `ideal`: it takes the calls about connections in the place of conn.c. */
+/* A TCP model: connections between hosts. The calls about them are those of backend_ops. */
 struct des_transport {
-    int (*dial)(struct host *h, uint32_t to, uint16_t port, struct backend_conn *conn);
+    unsigned honours; /* bit i: enum des_feature i */
+    size_t host_size; /* of its state in each host, zeroed at first: transport_state */
+    void (*start)(struct des *d);   /* NULL, like each of these four: nothing to do */
+    void (*stop)(struct des *d);    /* after the last event was dropped and the last host stopped */
+    void (*host_start)(struct host *h);
+    void (*host_stop)(struct host *h);
+    int (*dial)(struct host *h, struct host *to, uint16_t port, struct backend_conn *conn);
     size_t (*send)(struct host *h, struct backend_conn handle, struct chain *bytes);
     void (*pause)(struct host *h, struct backend_conn handle, bool paused);
     void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
-    void (*reset_all)(struct host *h); /* the node is gone */
-    void (*free)(struct des *d);
+    void (*expect)(const struct host *h, struct backend_conn handle); /* NULL: no interest */
+    void (*reset_all)(struct host *h);                                /* the node is gone */
+    void (*healed)(struct host *h); /* a partition ended; NULL: no interest */
+    void (*event)(struct host *h, const struct event *e);
+    void (*drop)(const struct event *e); /* it will not happen: frees its object */
+    /* The event comes soon, step by step (0 to BACKEND_EXPECT_STEPS): fetches what it needs. NULL: no interest. */
+    void (*ahead)(const struct host *h, const struct event *e, unsigned step);
 };
+
+extern const struct des_transport transport_ideal, transport_packet;
 
 struct des {
     struct des_config config;
-    uint64_t *latency_ns;
-    struct event_queue queue;
+    uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
+    struct jitter *jitter;           /* NULL: uniform */
+    uint64_t *jitter_pair_ns;        /* NULL: none of its own */
+    struct gilbert *loss;            /* NULL: none */
+    uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
+    uint64_t *pair_least_ns;         /* with bottlenecks: between regions, whatever single hosts have */
+    struct lane **lanes;
+    uint32_t lane_count, turn; /* turn: which of a pair's mail this window fills */
+    uint64_t lookahead_ns, window_ends_ns;
+    struct crew *crew; /* NULL: one lane */
+    bool running;      /* events happen, as against global calls and those between runs */
+    uint64_t now_ns;   /* while none happen */
     struct host **hosts;
     uint32_t host_count, host_capacity;
+    uint32_t middle_count; /* bottlenecks: hosts without a node, after the others */
     struct map by_address;
-    uint64_t now_ns;
-    uint64_t partitions; /* bit i: partition i is in force */
-    struct call *globals; /* by (at_ns, sequence) */
+    struct map latency_pairs; /* of two hosts, from << 32 | to */
+    uint64_t cut_out, cut_in; /* bit i: partition i loses what its members send; what others send them */
+    struct call *globals; /* by (at_ns, sequence), the next one last */
     uint32_t global_count, global_capacity;
     uint64_t global_sequence;
-    struct des_counts counts;
-    const struct des_transport *transport; /* NULL: ideal */
-    void *transport_state;
+    const struct des_transport *transport;
+    void *transport_world; /* the model's own, not of a host */
 };
 
+static inline void *transport_state(const struct host *h)
+{
+    return (void *)(uintptr_t)(h + 1);
+}
+
 /* des.c */
-void des_post(struct host *from, uint32_t to, uint64_t at_ns, enum event_kind kind, void *object);
-bool des_cut(const struct host *a, const struct host *b); /* a partition lies between them */
-/* One-way latency to the region, with this packet's jitter. */
-uint64_t des_path_ns(struct host *from, uint32_t to_region);
+void des_drop(struct des *d, const struct event *e); /* an event that will not happen */
+/* An event of `to`, caused by `from`. */
+void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
-/* link.c: pure arithmetic on one direction of a link */
-uint64_t link_time_ns(const struct link *l, size_t size);             /* to serialise size bytes */
-uint64_t link_backlog(const struct link *l, uint64_t now_ns);         /* bytes waiting or being sent */
-uint64_t link_enqueue(struct link *l, uint64_t now_ns, size_t size);  /* when its last bit has left */
-/* The same where the bytes trickled in during the last arriving_ns. */
-uint64_t link_enqueue_train(struct link *l, uint64_t now_ns, uint64_t arriving_ns, size_t size);
-uint64_t link_half_empty_ns(const struct link *l);                    /* when half of the queue is free */
+/* A host after the others, without an address. */
+struct host *host_new(struct des *d, const struct des_host_config *config);
 
-/* conn.c */
-struct conn *conn_get(struct host *h, struct backend_conn handle); /* NULL when gone */
-void conn_packet(struct host *h, struct packet *p);   /* a packet reached us; takes it */
-void conn_deliver(struct host *h, struct packet *p);  /* its bytes are through the downlink; takes it */
-void conn_fetch(const struct host *h, const struct packet *p); /* it comes soon: fetches what it needs */
-void conn_room(struct host *h);
-void conn_drained(struct host *h);
-void conn_resume(struct host *h, struct packet *p);
-void conn_reset_all(struct host *h);
-void conn_healed(struct host *h); /* a partition ended: go on */
-void conns_deinit(struct host *h);
-void packet_free(struct packet *p);
+/* lane.c */
+struct lane *lane_new(struct des *d, uint32_t index, uint32_t lane_count);
+void lane_free(struct lane *l, uint32_t lane_count);
+void lane_run(struct lane *l, uint64_t until_ns); /* its events up to and including then */
+void lane_mail(struct lane *from, uint32_t to, const struct event *e);
+void lane_fetch(struct lane *l); /* takes in what others sent during the window before */
 
-/* packet.c */
-struct segment_packet;
-void packet_init(struct des *d);
-void packet_arrive(struct host *h, struct segment_packet *p);
-void packet_through(struct host *h, struct segment_packet *p);
-void packet_timer(struct host *h, uint64_t now_ns);
-void packet_drop(struct segment_packet *p);
+/* window.c */
+void windows_run(struct des *d, uint64_t until_ns); /* events of all lanes, up to and including then */
+uint64_t windows_next_ns(struct des *d);            /* of the earliest event; UINT64_MAX: there is none */
+
+/* path.c */
+void path_init(struct des *d);
+void path_deinit(struct des *d);
+void path_host_init(struct host *h, const struct des_host_config *config);
+void path_host_deinit(struct host *h);
+bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
+/* One-way latency from one host to another, with this packet's jitter. */
+uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
+/* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of
+ * one connection keep their order if they arrive in order at `host`. */
+struct path_hop {
+    uint32_t host;
+    uint64_t delay_ns, rest_ns;
+};
+
+struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
+/* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
+ * numbers and states of bursts are the sender's. */
+uint64_t path_losses(struct host *from, uint32_t to_region, unsigned count);
+uint64_t path_losses_down(struct host *to, unsigned count); /* the same behind the receiver's downlink */
+/* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
+uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);
 
 #endif

@@ -1,6 +1,6 @@
 /* One direction of an access link: a FIFO server that is known by the time at which it falls idle. Integer nanoseconds
  * throughout; a byte count at a rate is rounded up, so that nothing is ever faster than the link. */
-#include "sim/des/internal.h"
+#include "sim/des/link.h"
 
 #include "stack/base/int128.h"
 

@@ -1,5 +1,5 @@
 /* The `packet` model: every connection is two endpoints of sim/tcp, every segment an event. Access
- * links are drop-tail queues of packets; a packet takes the latency of its path with jitter, and
+ * links are queues of packets, drop-tail by arithmetic or an outlet with a discipline; a packet takes the latency of its path with jitter, and
  * none overtakes another of its connection. What a partition or a full queue swallows is TCP's
  * business.
  *
@@ -7,6 +7,7 @@
  * handle is gone, until the far side has acknowledged the end. Upcalls happen only in serve(),
  * which runs for an event of the host. */
 #include "sim/des/internal.h"
+#include "sim/des/outlet.h"
 #include "sim/tcp/tcp.h"
 
 #include "stack/base/check.h"
@@ -15,13 +16,22 @@
 
 #define NO_HANDLE UINT32_MAX
 
+enum packet_event {
+    EVENT_SEGMENT = EVENT_TRANSPORT, /* object: struct segment_packet that reached the far end of the path */
+    EVENT_SEGMENT_THROUGH,           /* object: struct segment_packet that left the downlink's queue */
+    EVENT_TIMER,                     /* of the host's TCP endpoints */
+    EVENT_UP_SENT,                   /* the packet on the wire of the uplink's outlet has left */
+    EVENT_DOWN_SENT                  /* the same of the downlink's */
+};
+
 struct socket_id {
     uint32_t index, generation; /* of a SYN: the port, 0 */
 };
 
 struct segment_packet {
-    uint32_t source; /* host */
-    uint32_t size;   /* on the wire */
+    uint32_t source, destination; /* hosts */
+    struct element_packet queued; /* its size is that on the wire */
+    uint64_t rest_ns;             /* from a bottleneck to the destination */
     struct socket_id from, to;
     struct tcp_segment segment;
 };
@@ -54,37 +64,12 @@ struct packet_host {
     struct numbers socket_numbers, handle_numbers;
     struct timers timers;
     uint64_t posted_ns; /* of the earliest timer event on its way */
+    struct outlet *up, *down; /* NULL: drop-tail, link.h's arithmetic */
 };
-
-struct packet_world {
-    struct tcp_config config;
-    struct packet_host *hosts;
-    uint32_t host_count;
-};
-
-static struct packet_world *world_of(const struct host *h)
-{
-    return h->des->transport_state;
-}
-
-static void packet_host_init(struct packet_host *ph)
-{
-    *ph = (struct packet_host){.posted_ns = TIME_NEVER};
-    timers_init(&ph->timers);
-}
 
 static struct packet_host *packet_host(const struct host *h)
 {
-    struct packet_world *w = world_of(h);
-
-    if (h->index >= w->host_count) {
-        uint32_t count = h->des->host_count;
-
-        w->hosts = mem_grow(w->hosts, count, sizeof *w->hosts);
-        for (; w->host_count < count; w->host_count++)
-            packet_host_init(&w->hosts[w->host_count]);
-    }
-    return &w->hosts[h->index];
+    return transport_state(h);
 }
 
 /* ---- numbers, sockets, handles ---- */
@@ -121,7 +106,7 @@ static struct socket *socket_new(struct host *h, uint32_t peer_host)
     if (fresh)
         ph->generations[index] = 1;
     ph->sockets[index] = k;
-    k->tcp = tcp_new(&world_of(h)->config);
+    k->tcp = tcp_new(h->des->transport_world);
     k->host = h;
     k->self = (struct socket_id){index, ph->generations[index]};
     k->peer_host = peer_host;
@@ -195,10 +180,15 @@ static struct socket *handle_get(struct host *h, struct backend_conn handle)
 
 /* ---- packets ---- */
 
-void packet_drop(struct segment_packet *p)
+static void lose(struct segment_packet *p)
 {
     tcp_segment_free(&p->segment);
     mem_free(p);
+}
+
+static struct segment_packet *packet_of(struct element_packet *queued)
+{
+    return CONTAINER_OF(queued, struct segment_packet, queued);
 }
 
 /* Whether the queue in front of the link has room; when, then it is through at *through_ns. */
@@ -210,25 +200,103 @@ static bool pass_link(struct link *l, uint64_t now_ns, uint32_t size, uint64_t *
     return true;
 }
 
-/* Puts a segment on its way; `last_ns` is the arrival of the one before, and becomes this one's. */
-static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
+static void drop(struct host *h, struct segment_packet *p)
 {
-    const struct host *peer = h->des->hosts[to];
-    uint64_t arrival;
+    h->lane->counts.dropped++;
+    lose(p);
+}
 
-    p->source = h->index;
-    p->size = tcp_segment_size(&p->segment);
-    if (des_cut(h, peer) || !pass_link(&h->up, h->des->now_ns, p->size, &arrival)) {
-        h->des->counts.dropped++;
-        packet_drop(p);
+/* Keeps the outlet's wire busy; `kind` is the event that ends what is on it. */
+static void keep_sending(struct host *h, struct outlet *o, uint32_t kind, struct element_fifo *dropped)
+{
+    uint64_t left = outlet_send(o, h->lane->now_ns, dropped);
+    struct element_packet *victim;
+
+    if (left != TIME_NEVER)
+        des_post(h, h->index, left, kind, NULL);
+    while ((victim = element_fifo_pop(dropped)) != NULL)
+        drop(h, packet_of(victim));
+}
+
+static void wait_in(struct host *h, struct outlet *o, uint32_t kind, struct segment_packet *p)
+{
+    struct element_fifo dropped = {0};
+
+    outlet_push(o, h->lane->now_ns, &p->queued, &dropped);
+    keep_sending(h, o, kind, &dropped);
+}
+
+/* The packet leaves the uplink at `at_ns`; `last_ns` is the arrival of the one before, and becomes this one's. */
+static void leave(struct host *h, struct segment_packet *p, uint64_t at_ns, uint64_t *last_ns)
+{
+    uint32_t region = h->des->hosts[p->destination]->region;
+    struct path_hop hop;
+
+    h->lane->counts.bytes += p->queued.size;
+    if (path_losses(h, region, 1)) {
+        h->lane->counts.lost++;
+        lose(p);
         return;
     }
-    h->des->counts.bytes += p->size;
-    arrival += des_path_ns(h, peer->region);
-    if (arrival < *last_ns)
-        arrival = *last_ns;
-    *last_ns = arrival;
-    des_post(h, to, arrival, EVENT_SEGMENT, p);
+    hop = path_hop(h, p->destination, region);
+    p->rest_ns = hop.rest_ns;
+    at_ns += hop.delay_ns;
+    if (at_ns < *last_ns)
+        at_ns = *last_ns;
+    *last_ns = at_ns;
+    des_post(h, hop.host, at_ns, EVENT_SEGMENT, p);
+}
+
+/* Puts a segment on its way. */
+static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
+{
+    struct packet_host *ph = packet_host(h);
+    uint64_t through;
+
+    p->source = h->index;
+    p->destination = to;
+    p->queued.size = tcp_segment_size(&p->segment);
+    if (path_cut(h, h->des->hosts[to])) {
+        drop(h, p);
+    } else if (ph->up) {
+        p->queued.flow = (uint32_t)rng_derive(to, "flow", (uint64_t)p->from.generation << 32 | p->from.index);
+        wait_in(h, ph->up, EVENT_UP_SENT, p);
+    } else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through)) {
+        leave(h, p, through, last_ns);
+    } else {
+        drop(h, p);
+    }
+}
+
+static void up_sent(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+    struct segment_packet *p = packet_of(outlet_take(ph->up));
+    struct element_fifo dropped = {0};
+    uint64_t alone = 0;
+    struct socket *k;
+
+    keep_sending(h, ph->up, EVENT_UP_SENT, &dropped);
+    if (h->middle) {
+        des_post(h, p->destination, h->lane->now_ns + p->rest_ns, EVENT_SEGMENT, p);
+        return;
+    }
+    k = socket_get(h, p->from);
+    leave(h, p, h->lane->now_ns, k ? &k->last_arrival_ns : &alone);
+}
+
+/* A packet of others at a bottleneck. */
+static void forward(struct host *h, struct segment_packet *p)
+{
+    struct packet_host *ph = packet_host(h);
+    uint64_t through;
+
+    if (ph->up)
+        wait_in(h, ph->up, EVENT_UP_SENT, p);
+    else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through))
+        des_post(h, p->destination, through + p->rest_ns, EVENT_SEGMENT, p);
+    else
+        drop(h, p);
 }
 
 /* Answers a segment for which there is no socket here. */
@@ -257,7 +325,7 @@ static void post_timer(struct host *h)
     if (next >= ph->posted_ns)
         return; /* the event that is queued comes first and moves the rest on */
     ph->posted_ns = next;
-    des_post(h, h->index, next > h->des->now_ns ? next : h->des->now_ns, EVENT_TIMER, NULL);
+    des_post(h, h->index, next > h->lane->now_ns ? next : h->lane->now_ns, EVENT_TIMER, NULL);
 }
 
 /* Deadlines mostly move away: the timer stays where it is and is moved on when it fires. */
@@ -266,7 +334,7 @@ static void arm(struct socket *k)
     uint64_t due = tcp_deadline_ns(k->tcp);
 
     if (k->resuming)
-        due = k->host->des->now_ns;
+        due = k->host->lane->now_ns;
     if (due == TIME_NEVER || (timer_armed(&k->timer) && k->timer.deadline_ns <= due))
         return;
     timer_arm(&packet_host(k->host)->timers, &k->timer, due);
@@ -278,7 +346,7 @@ static void flush(struct socket *k)
     struct host *h = k->host;
     struct tcp_segment s;
 
-    while (tcp_output(k->tcp, h->des->now_ns, &s)) {
+    while (tcp_output(k->tcp, h->lane->now_ns, &s)) {
         struct segment_packet *p = mem_alloc(sizeof *p);
 
         p->segment = s;
@@ -295,12 +363,12 @@ static void tell_connected(struct socket *k)
     k->connected = true;
     if (k->dialled) {
         if (k->handle != NO_HANDLE)
-            h->app->dialled(h->app_ctx, h->des->now_ns, handle_of(k), ERR_OK);
+            h->app->dialled(h->app_ctx, h->lane->now_ns, handle_of(k), ERR_OK);
         return;
     }
-    h->des->counts.connections++;
+    h->lane->counts.connections++;
     handle_take(k);
-    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(k),
+    h->app->accepted(h->app_ctx, h->lane->now_ns, handle_of(k),
                      &h->des->hosts[k->peer_host]->address);
 }
 
@@ -312,17 +380,17 @@ static void tell_data(struct socket *k)
     if (k->handle == NO_HANDLE || k->paused)
         return;
     chain_init(&bytes);
-    tcp_read(k->tcp, h->des->now_ns, &bytes);
+    tcp_read(k->tcp, h->lane->now_ns, &bytes);
     if (bytes.size)
-        h->app->data(h->app_ctx, h->des->now_ns, handle_of(k), &bytes);
+        h->app->data(h->app_ctx, h->lane->now_ns, handle_of(k), &bytes);
     CHECK(bytes.size == 0);
     chain_deinit(&bytes);
     if (k->finished && k->handle != NO_HANDLE && !k->paused) {
         struct backend_conn handle = handle_of(k);
 
         handle_release(k);
-        tcp_finish(k->tcp, h->des->now_ns, true);
-        h->app->closed(h->app_ctx, h->des->now_ns, handle, ERR_CLOSED);
+        tcp_finish(k->tcp, h->lane->now_ns, true);
+        h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_CLOSED);
     }
 }
 
@@ -337,9 +405,9 @@ static void tell_failed(struct socket *k)
     handle = handle_of(k);
     handle_release(k);
     if (k->connected)
-        h->app->closed(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+        h->app->closed(h->app_ctx, h->lane->now_ns, handle, tcp_error(k->tcp));
     else
-        h->app->dialled(h->app_ctx, h->des->now_ns, handle, tcp_error(k->tcp));
+        h->app->dialled(h->app_ctx, h->lane->now_ns, handle, tcp_error(k->tcp));
 }
 
 /* Tells the node what happened, sends what follows from it, until nothing more does. */
@@ -360,7 +428,7 @@ static void serve(struct socket *k)
         if (events & TCP_FAILED)
             tell_failed(k);
         if ((events & TCP_WRITABLE) && k->handle != NO_HANDLE)
-            h->app->writable(h->app_ctx, h->des->now_ns, handle_of(k));
+            h->app->writable(h->app_ctx, h->lane->now_ns, handle_of(k));
         if (events & TCP_DONE)
             k->over = true;
         flush(k);
@@ -382,7 +450,7 @@ static void socket_fire(struct timer *t, uint64_t now_ns)
 
 /* ---- events ---- */
 
-void packet_timer(struct host *h, uint64_t now_ns)
+static void fire(struct host *h, uint64_t now_ns)
 {
     struct packet_host *ph = packet_host(h);
 
@@ -394,7 +462,6 @@ void packet_timer(struct host *h, uint64_t now_ns)
 
         timer_disarm(&ph->timers, t);
         t->fire(t, now_ns);
-        ph = packet_host(h);
     }
     post_timer(h);
 }
@@ -422,56 +489,80 @@ static struct socket *receive_syn(struct host *h, const struct segment_packet *p
         return k;
     k = socket_new(h, p->source);
     k->peer = p->from;
-    tcp_accept(k->tcp, h->des->now_ns, &p->segment);
+    tcp_accept(k->tcp, h->lane->now_ns, &p->segment);
     return k;
 }
 
 static void receive(struct host *h, struct segment_packet *p)
 {
     bool opening = (p->segment.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    struct socket *k = opening ? receive_syn(h, p) : socket_get(h, p->to);
+    struct socket *k;
 
+    if (opening && h->unreachable) {
+        drop(h, p);
+        return;
+    }
+    k = opening ? receive_syn(h, p) : socket_get(h, p->to);
     if (k) {
         if (k->dialled && (p->segment.flags & TCP_SYN))
             k->peer = p->from;
-        tcp_input(k->tcp, h->des->now_ns, &p->segment);
+        tcp_input(k->tcp, h->lane->now_ns, &p->segment);
         serve(k);
     } else {
         refuse(h, p);
     }
-    packet_drop(p);
+    lose(p);
 }
 
-void packet_arrive(struct host *h, struct segment_packet *p)
+/* The packet has left the downlink. */
+static void come_in(struct host *h, struct segment_packet *p)
 {
-    uint64_t now = h->des->now_ns, through;
-
-    if (!pass_link(&h->down, now, p->size, &through)) {
-        h->des->counts.dropped++;
-        packet_drop(p);
-    } else if (through > now) {
-        des_post(h, h->index, through, EVENT_SEGMENT_THROUGH, p);
+    if (path_losses_down(h, 1)) {
+        h->lane->counts.lost++;
+        lose(p);
     } else {
         receive(h, p);
     }
 }
 
-void packet_through(struct host *h, struct segment_packet *p)
+static void down_sent(struct host *h)
 {
-    receive(h, p);
+    struct packet_host *ph = packet_host(h);
+    struct segment_packet *p = packet_of(outlet_take(ph->down));
+    struct element_fifo dropped = {0};
+
+    keep_sending(h, ph->down, EVENT_DOWN_SENT, &dropped);
+    come_in(h, p);
+}
+
+static void arrive(struct host *h, struct segment_packet *p)
+{
+    uint64_t now = h->lane->now_ns, through;
+
+    if (h->middle) {
+        forward(h, p);
+    } else if (packet_host(h)->down) {
+        wait_in(h, packet_host(h)->down, EVENT_DOWN_SENT, p);
+    } else if (!pass_link(&h->down, now, p->queued.size, &through)) {
+        drop(h, p);
+    } else if (through > now) {
+        des_post(h, h->index, through, EVENT_SEGMENT_THROUGH, p);
+    } else {
+        come_in(h, p);
+    }
 }
 
 /* ---- downcalls ---- */
 
-static int packet_dial(struct host *h, uint32_t to, uint16_t port, struct backend_conn *conn)
+static int packet_dial(struct host *h, struct host *to, uint16_t port, struct backend_conn *conn)
 {
-    struct socket *k = socket_new(h, to);
+    struct socket *k = socket_new(h, to->index);
 
     k->dialled = true;
     k->peer.index = port; /* until the SYN-ACK tells the far socket */
     handle_take(k);
     *conn = handle_of(k);
-    tcp_connect(k->tcp, h->des->now_ns);
+    tcp_connect(k->tcp, h->lane->now_ns);
     flush(k);
     arm(k);
     return ERR_OK;
@@ -484,7 +575,7 @@ static size_t packet_send(struct host *h, struct backend_conn handle, struct cha
 
     if (!k)
         return 0;
-    sent = tcp_write(k->tcp, h->des->now_ns, bytes);
+    sent = tcp_write(k->tcp, h->lane->now_ns, bytes);
     flush(k);
     arm(k);
     return sent;
@@ -510,9 +601,9 @@ static void packet_close(struct host *h, struct backend_conn handle, enum backen
     handle_release(k);
     k->resuming = false;
     if (how == BACKEND_CLOSE_FIN)
-        tcp_finish(k->tcp, h->des->now_ns, true);
+        tcp_finish(k->tcp, h->lane->now_ns, true);
     else
-        tcp_abort(k->tcp, h->des->now_ns);
+        tcp_abort(k->tcp, h->lane->now_ns);
     if (!k->serving)
         serve(k); /* without a handle there is nobody to call */
 }
@@ -529,44 +620,107 @@ static void packet_reset_all(struct host *h)
         CHECK(!k->serving);
         if (k->handle != NO_HANDLE)
             handle_release(k);
-        tcp_abort(k->tcp, h->des->now_ns);
+        tcp_abort(k->tcp, h->lane->now_ns);
         flush(k);
         socket_free(k);
     }
 }
 
-static void packet_free_world(struct des *d)
+static void packet_host_start(struct host *h)
 {
-    struct packet_world *w = d->transport_state;
+    struct packet_host *ph = packet_host(h);
 
-    for (uint32_t i = 0; i < w->host_count; i++) {
-        struct packet_host *ph = &w->hosts[i];
-
-        timers_deinit(&ph->timers);
-        for (uint32_t j = 0; j < ph->socket_numbers.count; j++)
-            if (ph->sockets[j]) {
-                tcp_free(ph->sockets[j]->tcp);
-                mem_free(ph->sockets[j]);
-            }
-        mem_free(ph->sockets);
-        mem_free(ph->generations);
-        mem_free(ph->handles);
-        mem_free(ph->socket_numbers.free);
-        mem_free(ph->handle_numbers.free);
+    ph->posted_ns = TIME_NEVER;
+    timers_init(&ph->timers);
+    if (h->aqm.kind != QUEUE_DROP_TAIL) {
+        ph->up = outlet_new(&h->up, &h->aqm, rng_derive(h->des->config.seed, "outlet", 2ull * h->index));
+        ph->down = outlet_new(&h->down, &h->aqm, rng_derive(h->des->config.seed, "outlet", 2ull * h->index + 1));
     }
-    mem_free(w->hosts);
-    mem_free(w);
 }
 
-void packet_init(struct des *d)
+static void outlet_stop(struct outlet *o)
 {
-    static const struct des_transport transport = {
-        packet_dial, packet_send, packet_pause, packet_close, packet_reset_all, packet_free_world};
-    struct packet_world *w = mem_zalloc(sizeof *w);
+    struct element_fifo rest = {0};
+    struct element_packet *p;
 
-    w->config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();
-    CHECK(tcp_config_problem(&w->config) == NULL);
-    d->config.tcp_config = NULL; /* the caller's */
-    d->transport = &transport;
-    d->transport_state = w;
+    if (o)
+        outlet_free(o, &rest);
+    while ((p = element_fifo_pop(&rest)) != NULL)
+        lose(packet_of(p));
 }
+
+static void packet_host_stop(struct host *h)
+{
+    struct packet_host *ph = packet_host(h);
+
+    outlet_stop(ph->up);
+    outlet_stop(ph->down);
+    timers_deinit(&ph->timers);
+    for (uint32_t i = 0; i < ph->socket_numbers.count; i++)
+        if (ph->sockets[i]) {
+            tcp_free(ph->sockets[i]->tcp);
+            mem_free(ph->sockets[i]);
+        }
+    mem_free(ph->sockets);
+    mem_free(ph->generations);
+    mem_free(ph->handles);
+    mem_free(ph->socket_numbers.free);
+    mem_free(ph->handle_numbers.free);
+}
+
+static void packet_start(struct des *d)
+{
+    struct tcp_config *config = mem_alloc(sizeof *config);
+
+    *config = d->config.tcp_config ? *d->config.tcp_config : tcp_config_default();
+    CHECK(tcp_config_problem(config) == NULL);
+    d->transport_world = config;
+}
+
+static void packet_stop(struct des *d)
+{
+    mem_free(d->transport_world);
+}
+
+static void packet_event(struct host *h, const struct event *e)
+{
+    switch ((enum packet_event)e->kind) {
+    case EVENT_SEGMENT:
+        arrive(h, e->object);
+        break;
+    case EVENT_SEGMENT_THROUGH:
+        come_in(h, e->object);
+        break;
+    case EVENT_UP_SENT:
+        up_sent(h);
+        break;
+    case EVENT_DOWN_SENT:
+        down_sent(h);
+        break;
+    case EVENT_TIMER:
+        fire(h, e->time_ns);
+        break;
+    }
+}
+
+static void packet_drop(const struct event *e)
+{
+    if (e->object)
+        lose(e->object);
+}
+
+const struct des_transport transport_packet = {
+    .honours = 1u << DES_LOSS | 1u << DES_AQM | 1u << DES_BOTTLENECKS,
+    .host_size = sizeof(struct packet_host),
+    .start = packet_start,
+    .stop = packet_stop,
+    .host_start = packet_host_start,
+    .host_stop = packet_host_stop,
+    .dial = packet_dial,
+    .send = packet_send,
+    .pause = packet_pause,
+    .close = packet_close,
+    .reset_all = packet_reset_all,
+    .event = packet_event,
+    .drop = packet_drop,
+};

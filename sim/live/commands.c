@@ -250,7 +250,7 @@ static bool run_ping(struct command_context *c, json_t *arguments)
 
 static bool run_transfer(struct command_context *c, json_t *arguments, enum transfer_kind kind)
 {
-    static const char *const keys[] = {"peer", "size", "streams", "reset", NULL};
+    static const char *const keys[] = {"peer", "size", "streams", "reset", "pause", NULL};
     struct transfer_order order = {.kind = kind};
     uint64_t streams = 1;
     int err;
@@ -258,10 +258,13 @@ static bool run_transfer(struct command_context *c, json_t *arguments, enum tran
     if (!has_only(c, arguments, keys) ||
         !read_peer(c, json_object_get(arguments, "peer"), &order.peer) ||
         !get_number(c, arguments, "size", units_size, &order.size) ||
-        !get_number(c, arguments, "streams", units_count, &streams))
+        !get_number(c, arguments, "streams", units_count, &streams) ||
+        !get_number(c, arguments, "pause", units_duration, &order.pause_ns))
         return false;
     if (!json_object_get(arguments, "size"))
         return wrong(c, "needs \"size\"");
+    if (json_object_get(arguments, "pause") && kind != TRANSFER_RECEIVE && kind != TRANSFER_PERF)
+        return wrong(c, "\"pause\" is for what reads (receive, perf)");
     if (streams == 0 || streams > TRANSFER_STREAMS_MAX)
         return wrong(c, "\"streams\" is 1 to %d", TRANSFER_STREAMS_MAX);
     order.streams = (uint32_t)streams;
@@ -295,6 +298,48 @@ static bool run_echo(struct command_context *c, json_t *arguments)
 static bool run_perf(struct command_context *c, json_t *arguments)
 {
     return run_transfer(c, arguments, TRANSFER_PERF);
+}
+
+static bool run_serve(struct command_context *c, json_t *argument)
+{
+    int err;
+
+    if (!json_is_string(argument))
+        return wrong(c, "needs the name of a protocol");
+    err = transfers_serve_echo(&c->live->transfers, c->now_ns, string_of(argument));
+    if (err == ERR_INVALID)
+        return wrong(c, "a protocol is a slash and up to 127 printable characters");
+    if (err == ERR_DUPLICATE)
+        return wrong(c, "this protocol is served already");
+    return err ? wrong(c, "at most %d protocols can be added", TRANSFER_ECHOES_MAX) : true;
+}
+
+/* At most as many addresses as the node tells; an empty list takes back what was told. */
+static bool run_announce(struct command_context *c, json_t *argument)
+{
+    struct endpoint at[NODE_ANNOUNCED_MAX];
+    size_t count = json_array_size(argument);
+
+    if (!json_is_array(argument) || count > NODE_ANNOUNCED_MAX)
+        return wrong(c, "takes a list of up to %d addresses", NODE_ANNOUNCED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_array_get(argument, i);
+        struct address address;
+        const char *why;
+
+        if (!json_is_string(value))
+            return wrong(c, "takes a list of up to %d addresses", NODE_ANNOUNCED_MAX);
+        why = address_parse(json_string_value(value), &address);
+        if (why)
+            return wrong(c, "%.100s %s", json_string_value(value), why);
+        if (address.has_peer)
+            return wrong(c, "%.100s: leave out /p2p/ID", json_string_value(value));
+        if (endpoint_unspecified(&address.at) || address.at.port == 0)
+            return wrong(c, "%.100s is nowhere", json_string_value(value));
+        at[i] = address.at;
+    }
+    node_announce(c->live->node, c->now_ns, at, (uint32_t)count);
+    return true;
 }
 
 static bool run_flood(struct command_context *c, json_t *arguments)
@@ -349,8 +394,10 @@ static const struct {
     {"publish", run_publish}, {"broadcast", run_broadcast}, {"dial", run_dial},
     {"close", run_close},     {"subscribe", run_subscribe}, {"unsubscribe", run_unsubscribe},
     {"ping", run_ping},       {"send", run_send},           {"receive", run_receive},
-    {"echo", run_echo},       {"perf", run_perf},           {"flood", run_flood},
-    {"counts", run_counts},   {"quit", run_quit},           {"acknowledge", run_acknowledge}};
+    {"echo", run_echo},       {"perf", run_perf},           {"serve", run_serve},
+    {"flood", run_flood},     {"acknowledge", run_acknowledge}, {"announce", run_announce},
+    {"counts", run_counts},
+    {"quit", run_quit}};
 
 void commands_run(struct live *l, uint64_t now_ns, struct slice line)
 {

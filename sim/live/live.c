@@ -271,7 +271,7 @@ static void make_node(struct live *l)
     l->journal.node = l->metrics.node = l->node;
     l->metrics.topics = l->topics;
     pinger_init(&l->pinger, l->node, l->sockets, &l->journal, seed);
-    transfers_init(&l->transfers, l->node, &l->journal);
+    transfers_init(&l->transfers, l->node, l->sockets, &l->journal, l->options->sink_pause_ns);
     flood_init(&l->flood, l->node, l->sockets, &l->journal);
 }
 
@@ -385,6 +385,7 @@ static void tear_down(struct live *l)
         sockets_host_run(l->host, NULL, NULL);
         node_free(l->node);
         pinger_deinit(&l->pinger);
+        transfers_deinit(&l->transfers);
     }
     if (l->metrics.host)
         sockets_host_run(l->metrics.host, NULL, NULL);

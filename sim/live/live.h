@@ -29,6 +29,7 @@ struct live_options {
     struct endpoint metrics;
     const char *pcap, *keylog; /* paths, or NULL */
     uint64_t duration_ns;      /* TIME_NEVER: until told to stop */
+    uint64_t sink_pause_ns;    /* transfers_init */
 };
 
 struct live {

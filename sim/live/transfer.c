@@ -17,6 +17,9 @@ _Static_assert(sizeof protocol_ids / sizeof *protocol_ids == TRANSFER_KIND_COUNT
 
 struct transfer {
     enum transfer_kind kind;
+    struct app_stream *stream;     /* once open */
+    struct transfer *next_resting; /* while resume_ns is set */
+    uint64_t pause_ns, resume_ns;  /* 0: reads without a rest; not resting */
     uint64_t started_ns;
     uint64_t size; /* asked for */
     uint64_t left; /* still to be written of the body */
@@ -92,11 +95,62 @@ static bool take_count(struct transfer *x, struct chain *in, uint64_t *count)
     return x->head_size == COUNT_SIZE;
 }
 
-static void take_body(struct transfers *t, struct transfer *x, struct chain *in)
+/* Takes one out of those that rest, if it is there. */
+static void wake(struct transfers *t, struct transfer *x)
 {
-    x->read += in->size;
-    t->bytes_in += in->size;
-    chain_drop(in, in->size);
+    struct transfer **at = &t->resting;
+
+    x->resume_ns = 0;
+    while (*at && *at != x)
+        at = &(*at)->next_resting;
+    if (*at)
+        *at = x->next_resting;
+}
+
+/* Timers cannot be taken back: each looks for what is due, and may find nothing. */
+static void resume_due(void *arg, uint64_t now_ns)
+{
+    struct transfers *t = arg;
+    struct transfer *x = t->resting;
+
+    while (x) {
+        bool due = x->resume_ns <= now_ns;
+
+        if (due) {
+            wake(t, x);
+            app_stream_resume(x->stream, now_ns);
+        }
+        x = due ? t->resting : x->next_resting; /* the list may have changed */
+    }
+}
+
+static void rest(struct transfers *t, struct transfer *x, uint64_t now_ns)
+{
+    x->resume_ns = now_ns + x->pause_ns;
+    x->next_resting = t->resting;
+    t->resting = x;
+    sockets_schedule(t->sockets, x->resume_ns, resume_due, t);
+}
+
+/* How many bytes of those that are there may be read now. */
+static size_t appetite(const struct transfer *x, size_t there)
+{
+    uint64_t left = TRANSFER_STEP_SIZE - x->read % TRANSFER_STEP_SIZE;
+
+    if (x->resume_ns)
+        return 0;
+    return x->pause_ns && left < there ? (size_t)left : there;
+}
+
+static void take_body(struct transfers *t, struct transfer *x, uint64_t now_ns, struct chain *in)
+{
+    size_t size = appetite(x, in->size);
+
+    x->read += size;
+    t->bytes_in += size;
+    chain_drop(in, size);
+    if (x->pause_ns && size > 0 && x->read % TRANSFER_STEP_SIZE == 0)
+        rest(t, x, now_ns);
 }
 
 static void write_count(struct app_stream *s, uint64_t now_ns, uint64_t count)
@@ -121,17 +175,28 @@ static struct transfer *transfer_new(struct transfers *t, enum transfer_kind kin
     return x;
 }
 
+static void transfer_free(struct transfers *t, struct transfer *x)
+{
+    wake(t, x);
+    t->active--;
+    mem_free(x);
+}
+
 /* ---- the side that answers ---- */
 
 static void serve_sink_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
-    app_stream_set_user(s, transfer_new(ctx, TRANSFER_SEND, now_ns));
+    struct transfers *t = ctx;
+    struct transfer *x = transfer_new(t, TRANSFER_SEND, now_ns);
+
+    x->stream = s;
+    x->pause_ns = t->sink_pause_ns;
+    app_stream_set_user(s, x);
 }
 
 static void serve_sink_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct chain *in)
 {
-    (void)now_ns;
-    take_body(ctx, app_stream_user(s), in);
+    take_body(ctx, app_stream_user(s), now_ns, in);
 }
 
 static void serve_sink_finished(void *ctx, uint64_t now_ns, struct app_stream *s)
@@ -152,10 +217,9 @@ static void serve_source_data(void *ctx, uint64_t now_ns, struct app_stream *s, 
 {
     struct transfer *x = app_stream_user(s);
 
-    (void)now_ns;
     if (x->head_size < COUNT_SIZE)
         take_count(x, in, &x->size);
-    take_body(ctx, x, in);
+    take_body(ctx, x, now_ns, in);
 }
 
 static void serve_source_finished(void *ctx, uint64_t now_ns, struct app_stream *s)
@@ -199,12 +263,9 @@ static void serve_echo_finished(void *ctx, uint64_t now_ns, struct app_stream *s
 
 static void serve_closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err)
 {
-    struct transfers *t = ctx;
-
     (void)now_ns;
     (void)err;
-    t->active--;
-    mem_free(app_stream_user(s));
+    transfer_free(ctx, app_stream_user(s));
 }
 
 /* ---- the side that asks ---- */
@@ -213,6 +274,7 @@ static void ask_opened(void *ctx, uint64_t now_ns, struct app_stream *s)
 {
     struct transfer *x = app_stream_user(s);
 
+    x->stream = s;
     x->started_ns = now_ns;
     if (x->kind == TRANSFER_RECEIVE || x->kind == TRANSFER_PERF) {
         write_count(s, now_ns, x->size);
@@ -241,7 +303,6 @@ static void ask_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct ch
 {
     struct transfer *x = app_stream_user(s);
 
-    (void)now_ns;
     if (x->kind == TRANSFER_SEND) {
         uint64_t count;
 
@@ -253,7 +314,7 @@ static void ask_data(void *ctx, uint64_t now_ns, struct app_stream *s, struct ch
     }
     if (x->kind == TRANSFER_ECHO)
         check_pattern(x, in);
-    take_body(ctx, x, in);
+    take_body(ctx, x, now_ns, in);
 }
 
 static const char *outcome(const struct transfer *x, int err)
@@ -285,13 +346,13 @@ static void ask_closed(void *ctx, uint64_t now_ns, struct app_stream *s, int err
             jsonl_milli(json, "mbyte_per_s", mul_div(x->read, 1000000, took_ns));
         journal_end(t->journal);
     }
-    t->active--;
-    mem_free(x);
+    transfer_free(t, x);
 }
 
 /* ---- the tables ---- */
 
-void transfers_init(struct transfers *t, struct node *node, struct journal *journal)
+void transfers_init(struct transfers *t, struct node *node, struct sockets *sockets,
+                    struct journal *journal, uint64_t sink_pause_ns)
 {
     const struct app_protocol ask = {.ctx = t,
                                      .opened = ask_opened,
@@ -316,18 +377,55 @@ void transfers_init(struct transfers *t, struct node *node, struct journal *jour
                                       .writable = serve_echo_writable,
                                       .closed = serve_closed};
 
-    *t = (struct transfers){
-        .node = node, .journal = journal, .serving = {sink, source, echo, source}};
+    *t = (struct transfers){.node = node,
+                            .sockets = sockets,
+                            .journal = journal,
+                            .serving = {sink, source, echo, source},
+                            .sink_pause_ns = sink_pause_ns};
     for (int i = 0; i < TRANSFER_KIND_COUNT; i++) {
         t->asking[i] = ask;
         t->asking[i].id = t->serving[i].id = protocol_ids[i];
     }
 }
 
+void transfers_deinit(const struct transfers *t)
+{
+    CHECK(t->active == 0 && !t->resting); /* the node closed their streams */
+}
+
 void transfers_serve(struct transfers *t, uint64_t now_ns)
 {
     for (int i = 0; i < TRANSFER_KIND_COUNT; i++)
-        app_stream_serve(t->node, now_ns, &t->serving[i]);
+        CHECK(app_stream_serve(t->node, now_ns, &t->serving[i]) == ERR_OK);
+}
+
+static bool is_name(struct slice name)
+{
+    if (name.size < 2 || name.size > TRANSFER_NAME_MAX || name.data[0] != '/')
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= ' ' || name.data[i] > '~')
+            return false;
+    return true;
+}
+
+int transfers_serve_echo(struct transfers *t, uint64_t now_ns, struct slice name)
+{
+    struct app_protocol *p = &t->echoes[t->echo_count];
+    char *copy = t->echo_names[t->echo_count];
+    int err;
+
+    if (!is_name(name))
+        return ERR_INVALID;
+    if (t->echo_count == TRANSFER_ECHOES_MAX)
+        return ERR_LIMIT;
+    memcpy(copy, name.data, name.size);
+    copy[name.size] = '\0';
+    *p = t->serving[TRANSFER_ECHO];
+    p->id = copy;
+    err = app_stream_serve(t->node, now_ns, p);
+    t->echo_count += err == ERR_OK;
+    return err;
 }
 
 int transfers_start(struct transfers *t, uint64_t now_ns, const struct transfer_order *order)
@@ -339,10 +437,10 @@ int transfers_start(struct transfers *t, uint64_t now_ns, const struct transfer_
 
         x->size = order->size;
         x->reset = order->reset;
+        x->pause_ns = order->pause_ns;
         err = app_stream_open(t->node, now_ns, &order->peer, &t->asking[order->kind], x);
         if (err) {
-            t->active--;
-            mem_free(x);
+            transfer_free(t, x);
             return err;
         }
     }

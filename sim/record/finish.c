@@ -65,6 +65,7 @@ static char *copy(const char *text)
 void recorder_summarize(struct recorder *r, const struct record_totals *totals,
                         struct record_summary *out)
 {
+    recorder_settle(r);
     *out = (struct record_summary){
         .scenario = copy(r->run.scenario_name),
         .backend = copy(r->run.backend),
@@ -76,6 +77,8 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
         .peak_rss_bytes = totals->peak_rss_bytes,
         .wall_s = totals->wall_s,
         .setup_wall_s = totals->setup_wall_s,
+        .threads = totals->threads,
+        .lookahead_ns = totals->lookahead_ns,
         .rejected = r->rejected,
         .dropped = r->dropped,
         .dials_failed = r->dials_failed,
@@ -99,7 +102,7 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
     for (uint32_t i = 0; i < r->run.node_count; i++) {
         const struct node_record *n = &r->nodes[i];
 
-        out->payload_bytes += n->copy_bytes_sent;
+        out->payload_bytes += r->fronts[i].copy_bytes_sent;
         out->control_bytes += n->control_sent;
         out->total_bytes += n->total_sent;
     }
@@ -108,14 +111,15 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
 static void write_traffic(struct recorder *r, uint32_t node)
 {
     const struct node_record *n = &r->nodes[node];
+    const struct node_front *front = &r->fronts[node];
     uint64_t *row = writer_row(r->writer, ROW_TRAFFIC);
 
     row[0] = node;
-    row[1] = n->copies_sent;
-    row[2] = n->copy_bytes_sent;
-    row[3] = n->copies_received;
-    row[4] = n->copy_bytes_received;
-    row[5] = n->duplicates;
+    row[1] = front->copies_sent;
+    row[2] = front->copy_bytes_sent;
+    row[3] = front->copies_received;
+    row[4] = front->copy_bytes_received;
+    row[5] = front->duplicates;
     row[6] = n->control_sent;
     row[7] = n->control_received;
     row[8] = n->total_sent;
@@ -190,7 +194,8 @@ static int update_run(struct recorder *r, const struct record_totals *t, const c
 {
     static const char sql[] =
         "UPDATE run SET complete=?1,digest=?2,sim_ns=?3,wall_s=?4,setup_wall_s=?5,"
-        "peak_rss_bytes=?6,events=?7,connections=?8,failure=?9";
+        "peak_rss_bytes=?6,events=?7,connections=?8,failure=?9,"
+        "threads=coalesce(?10,threads),lookahead_ns=?11";
     uint8_t digest[DIGEST_SIZE];
     char text[2 * DIGEST_SIZE + 1];
     sqlite3_stmt *s;
@@ -210,6 +215,8 @@ static int update_run(struct recorder *r, const struct record_totals *t, const c
         bind_integer(s, 6, t->peak_rss_bytes);
         bind_integer(s, 7, t->events);
         bind_integer(s, 8, t->connections);
+        bind_integer(s, 10, t->threads);
+        bind_integer(s, 11, t->lookahead_ns);
     } else {
         bind_integer(s, 3, r->last_ns);
     }
@@ -248,6 +255,7 @@ int recorder_finish(struct recorder *r, const struct record_totals *totals,
     int err = 0;
 
     CHECK(!r->ended);
+    recorder_settle(r);
     write_rest(r, true);
     if (out)
         recorder_summarize(r, totals, out);
@@ -265,6 +273,7 @@ void recorder_abort(struct recorder *r, const char *reason)
 {
     if (r->ended)
         return;
+    recorder_settle(r);
     write_rest(r, false);
     r->ended = true;
     if (!r->writer || writer_drain(r->writer) != 0)

@@ -2,11 +2,14 @@
 #ifndef SIM_RECORD_INTERNAL_H
 #define SIM_RECORD_INTERNAL_H
 
+#include "sim/record/feed.h"
 #include "sim/record/receipts.h"
 #include "sim/record/recorder.h"
 #include "sim/record/table.h"
 #include "sim/record/writer.h"
 #include "stack/base/map.h"
+
+#include <stdatomic.h>
 
 #define UNKNOWN UINT32_MAX
 #define SECOND_NS ((uint64_t)1000000000)
@@ -24,14 +27,19 @@ struct tally {
     } cells[];
 };
 
-struct node_record {
+/* What the thread of a node's lane works on while others run theirs: two cache lines a node, which no two share. */
+struct node_front {
     struct digest_lane lane; /* first: digest_fold walks over it */
     uint32_t *slots;         /* peer slot -> node index */
     uint32_t slot_count;
+    uint64_t copies_sent, copy_bytes_sent, copies_received, copy_bytes_received, duplicates;
+    char rest[48];
+};
+
+struct node_record {
     uint16_t region;
     bool up, algorand;
     uint64_t up_since_ns;
-    uint64_t copies_sent, copy_bytes_sent, copies_received, copy_bytes_received, duplicates;
     struct tally *control, *loss; /* NULL until there is something */
     uint64_t control_sent, control_received, total_sent, total_received; /* bytes */
 };
@@ -78,6 +86,9 @@ struct sampler {
 struct recorder {
     struct record_run run; /* its texts are copies */
     struct writer *writer; /* NULL: no file */
+    struct feed *feed;     /* NULL: everything comes on one thread */
+    void *front_memory;
+    struct node_front *fronts;
     struct node_record *nodes;
     struct digest_lane scenario;
     struct map peers;          /* peer id -> node */
@@ -92,13 +103,14 @@ struct recorder {
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
     struct sampler hops, deliveries;
     uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;
-    uint64_t rejected, dropped, dials_failed, delivered;
+    uint64_t rejected, dropped, dials_failed;
+    _Atomic uint64_t delivered; /* may be asked for while the feed is at work */
     uint32_t expectations, expectations_failed;
     bool ended;
 };
 
-/* node -> index of the remote in the slot of an event */
-uint32_t recorder_remote(const struct node_record *n, uint32_t slot);
+/* Waits for the reports that are on their way through the feed. */
+void recorder_settle(const struct recorder *r);
 
 /* topics.c */
 #define DEGREE_BITS 10

@@ -79,6 +79,18 @@ static int open_file(struct recorder *r, const char *path, char *error, size_t e
     return err;
 }
 
+/* Fronts start on a cache line. */
+static void open_fronts(struct recorder *r)
+{
+    enum { LINE = 64 };
+
+    _Static_assert(sizeof(struct node_front) % LINE == 0, "no two share a line");
+    r->front_memory = mem_zalloc(r->run.node_count * sizeof *r->fronts + LINE);
+    r->fronts = (void *)(((uintptr_t)r->front_memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    for (uint32_t i = 0; i < r->run.node_count; i++)
+        digest_lane_init(&r->fronts[i].lane);
+}
+
 int recorder_open(const char *db_path, const struct record_run *run, struct recorder **out,
                   char *error, size_t error_size)
 {
@@ -92,8 +104,7 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
         if (*run_text(&r->run, i))
             *run_text(&r->run, i) = mem_strdup(*run_text(&r->run, i));
     r->nodes = mem_zalloc(run->node_count * sizeof *r->nodes);
-    for (uint32_t i = 0; i < run->node_count; i++)
-        digest_lane_init(&r->nodes[i].lane);
+    open_fronts(r);
     digest_lane_init(&r->scenario);
     map_init(&r->peers, run->seed);
     map_init(&r->regions, run->seed);
@@ -116,13 +127,15 @@ void recorder_free(struct recorder *r)
 {
     if (!r)
         return;
+    feed_free(r->feed);
     messages_deinit(r); /* rows that were not asked for by finish or abort are not written */
     topics_deinit(r);
     for (uint32_t i = 0; i < r->run.node_count; i++) {
-        mem_free(r->nodes[i].slots);
+        mem_free(r->fronts[i].slots);
         tallies_deinit(&r->nodes[i]);
     }
     mem_free(r->nodes);
+    mem_free(r->front_memory);
     map_deinit(&r->peers);
     map_deinit(&r->regions);
     map_deinit(&r->topic_names[0]);
@@ -201,11 +214,21 @@ static void pass_time(struct recorder *r, uint64_t now_ns)
     r->next_sample_ns = now_ns - now_ns % step_ns + step_ns;
 }
 
-void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up)
+/* Whether a report of a node has to wait for those of other lanes; else it comes after all that there were. */
+static bool waits(const struct recorder *r)
+{
+    if (!r->feed)
+        return false;
+    if (feed_is_open(r->feed))
+        return true;
+    feed_settle(r->feed);
+    return false;
+}
+
+static void take_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up)
 {
     struct node_record *n = &r->nodes[node];
 
-    CHECK(node < r->run.node_count && !r->ended);
     pass_time(r, now_ns);
     if (n->up == up)
         return;
@@ -216,14 +239,14 @@ void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, boo
         topics_leave_all(r, node);
 }
 
-uint32_t recorder_remote(const struct node_record *n, uint32_t slot)
+static uint32_t remote_of(const struct node_front *n, uint32_t slot)
 {
     return slot < n->slot_count ? n->slots[slot] : UNKNOWN;
 }
 
 /* A slot keeps its node after the connection is gone, until the next one takes it: what a node
  * still reports of a peer that it has just lost is known to be about that peer. */
-static void set_slot(struct recorder *r, struct node_record *n, uint32_t slot, struct slice peer_id)
+static void set_slot(const struct recorder *r, struct node_front *n, uint32_t slot, struct slice peer_id)
 {
     const uint64_t *found = map_find(&r->peers, peer_id);
 
@@ -271,10 +294,17 @@ static void write_connection(struct recorder *r, uint32_t node, uint32_t remote,
     row[5] = row_literal(e->kind == TRACE_PEER_READY ? NULL : err_text(e->code));
 }
 
-static void count_received(struct node_record *n, const struct trace_event *e)
+/* What a node sent and received: its own business, whichever thread tells. */
+static void count_copies(struct node_front *n, const struct trace_event *e)
 {
-    n->copies_received++;
-    n->copy_bytes_received += e->size;
+    if (e->kind == TRACE_SEND) {
+        n->copies_sent++;
+        n->copy_bytes_sent += e->size;
+    } else if (e->kind == TRACE_ARRIVE || e->kind == TRACE_DUPLICATE) {
+        n->copies_received++;
+        n->copy_bytes_received += e->size;
+        n->duplicates += e->kind == TRACE_DUPLICATE;
+    }
 }
 
 /* Events that carry a message id. */
@@ -282,18 +312,12 @@ static void trace_message(struct recorder *r, uint32_t node, uint32_t remote, ui
                           const struct trace_event *e, struct digest_hash id)
 {
     struct message *m = messages_get(r, id, now_ns, e);
-    struct node_record *n = &r->nodes[node];
 
     if (e->kind == TRACE_SEND) {
-        n->copies_sent++;
-        n->copy_bytes_sent += e->size;
         messages_send(r, m, node, remote, now_ns);
     } else if (e->kind == TRACE_DUPLICATE) {
-        count_received(n, e);
-        n->duplicates++;
         messages_duplicate(r, m, node, remote, now_ns);
     } else if (e->kind == TRACE_ARRIVE) {
-        count_received(n, e);
         messages_arrive(r, m, node, remote, now_ns);
     } else if (e->kind == TRACE_DELIVER) {
         messages_deliver(r, m, node, remote, now_ns);
@@ -366,29 +390,22 @@ static bool names_message(enum trace_kind kind)
 
 void recorder_expect(const struct recorder *r, uint32_t node, unsigned step)
 {
-    const struct node_record *n = &r->nodes[node];
+    const struct node_front *n = &r->fronts[node];
 
     if (step == 0) {
         __builtin_prefetch(n, 1);
-        __builtin_prefetch(n + 1, 1);
+        __builtin_prefetch((const char *)n + 64, 1);
     } else if (n->slots) {
         __builtin_prefetch(n->slots);
         __builtin_prefetch(n->slots + 16);
     }
 }
 
-void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const struct trace_event *e)
+/* The part of a trace that concerns more than its node. */
+static void take_trace(struct recorder *r, uint32_t node, uint32_t remote, uint64_t now_ns,
+                       const struct trace_event *e, struct digest_hash id)
 {
-    struct node_record *n = &r->nodes[node];
-    struct digest_hash id = digest_hash_of(e->id);
-    uint32_t remote;
-
-    CHECK(node < r->run.node_count && e->kind < TRACE_KIND_COUNT && !r->ended);
     pass_time(r, now_ns);
-    if (e->kind == TRACE_PEER_READY)
-        set_slot(r, n, e->peer, e->id);
-    remote = recorder_remote(n, e->peer);
-    digest_lane_add(&n->lane, now_ns, e, remote, id, digest_hash_of(e->topic));
     if (names_message(e->kind))
         trace_message(r, node, remote, now_ns, e, id);
     else if (e->kind == TRACE_REJECT)
@@ -397,13 +414,32 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const st
         trace_other(r, node, remote, now_ns, e);
 }
 
-void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const struct trace_event *e)
+{
+    struct node_front *n = &r->fronts[node];
+    struct digest_hash id = digest_hash_of(e->id);
+    uint32_t remote;
+
+    CHECK(node < r->run.node_count && e->kind < TRACE_KIND_COUNT && !r->ended);
+    if (e->kind == TRACE_PEER_READY)
+        set_slot(r, n, e->peer, e->id);
+    remote = remote_of(n, e->peer);
+    digest_lane_add(&n->lane, now_ns, e, remote, id, digest_hash_of(e->topic));
+    count_copies(n, e);
+    if (waits(r)) {
+        const struct feed_report report = {
+            .kind = FEED_TRACE, .now_ns = now_ns, .node = node, .remote = remote, .id_hash = id, .trace = *e};
+
+        feed_put(r->feed, &report);
+    } else {
+        take_trace(r, node, remote, now_ns, e, id);
+    }
+}
+
+static void write_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
 {
     uint64_t *row;
 
-    CHECK(!r->ended);
-    pass_time(r, now_ns);
-    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
     if (!r->writer)
         return;
     row = writer_row(r->writer, ROW_EVENT);
@@ -412,16 +448,99 @@ void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const
     row[2] = row_text(detail);
 }
 
+/* Its part in the digest is the node's. */
+static void take_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+{
+    pass_time(r, now_ns);
+    write_event(r, now_ns, kind, detail);
+}
+
+void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail)
+{
+    CHECK(!r->ended);
+    recorder_settle(r);
+    pass_time(r, now_ns);
+    digest_lane_add_text(&r->scenario, now_ns, slice_text(kind), slice_text(detail ? detail : ""));
+    write_event(r, now_ns, kind, detail);
+}
+
+void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail)
+{
+    CHECK(node < r->run.node_count && !r->ended);
+    digest_lane_add_text(&r->fronts[node].lane, now_ns, slice_text(kind), slice_text(detail));
+    if (waits(r)) {
+        const struct feed_report report = {.kind = FEED_EVENT,
+                                           .now_ns = now_ns,
+                                           .node = node,
+                                           .trace = {.id = slice_of(kind, strlen(kind) + 1),
+                                                     .topic = slice_of(detail, strlen(detail) + 1)}};
+
+        feed_put(r->feed, &report);
+    } else {
+        take_event(r, now_ns, kind, detail);
+    }
+}
+
+void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up)
+{
+    CHECK(node < r->run.node_count && !r->ended);
+    if (waits(r)) {
+        const struct feed_report report = {.kind = FEED_STATE, .now_ns = now_ns, .node = node, .up = up};
+
+        feed_put(r->feed, &report);
+    } else {
+        take_state(r, node, now_ns, up);
+    }
+}
+
+static void take(void *ctx, const struct feed_report *report)
+{
+    const struct trace_event *e = &report->trace;
+
+    switch (report->kind) {
+    case FEED_TRACE:
+        take_trace(ctx, report->node, report->remote, report->now_ns, e, report->id_hash);
+        break;
+    case FEED_EVENT:
+        take_event(ctx, report->now_ns, (const char *)e->id.data, (const char *)e->topic.data);
+        break;
+    case FEED_STATE:
+        take_state(ctx, report->node, report->now_ns, report->up);
+        break;
+    }
+}
+
+int recorder_divide(struct recorder *r, uint32_t lane_count, const uint32_t *lane_of)
+{
+    CHECK(!r->feed);
+    if (lane_count > 1)
+        r->feed = feed_new(lane_count, lane_of, r->run.node_count, take, r);
+    return lane_count > 1 && !r->feed ? ERR_SYSTEM : ERR_OK;
+}
+
+void recorder_window(struct recorder *r, bool open)
+{
+    if (r->feed)
+        feed_window(r->feed, open);
+}
+
+void recorder_settle(const struct recorder *r)
+{
+    if (r->feed)
+        feed_settle(r->feed);
+}
+
 void recorder_bytes(struct recorder *r, uint32_t node, uint64_t sent, uint64_t received)
 {
     CHECK(node < r->run.node_count && !r->ended);
+    recorder_settle(r);
     r->nodes[node].total_sent = sent;
     r->nodes[node].total_received = received;
 }
 
 uint64_t recorder_deliveries(const struct recorder *r)
 {
-    return r->delivered;
+    return atomic_load_explicit(&r->delivered, memory_order_relaxed);
 }
 
 void recorder_expectation(struct recorder *r, const char *text, const char *value, bool passed)
@@ -429,6 +548,7 @@ void recorder_expectation(struct recorder *r, const char *text, const char *valu
     uint64_t *row;
 
     CHECK(!r->ended);
+    recorder_settle(r);
     r->expectations++;
     r->expectations_failed += !passed;
     if (!r->writer)
@@ -444,6 +564,7 @@ void recorder_flush(struct recorder *r)
 {
     if (!r->writer || r->ended)
         return;
+    recorder_settle(r);
     messages_sweep(r, r->last_ns);
     writer_flush(r->writer);
 }
@@ -455,5 +576,6 @@ const char *recorder_failed(const struct recorder *r)
 
 void recorder_digest(const struct recorder *r, uint8_t out[static DIGEST_SIZE])
 {
-    digest_fold(out, &r->scenario, r->nodes, sizeof *r->nodes, r->run.node_count);
+    recorder_settle(r);
+    digest_fold(out, &r->scenario, r->fronts, sizeof *r->fronts, r->run.node_count);
 }

@@ -1,9 +1,8 @@
 /* The recorder: takes in what the nodes report and makes a database, a digest and a summary of it.
  *
  * Order of calls: open; a recorder_node for every index below node_count; links; then traces,
- * events and node states in order of time (events of different nodes within one conservative window
- * may come in any order: the digest does not change); totals of bytes; summarize and expectations;
- * finish or abort; free. One thread at a time.
+ * events and node states in order of (time, node); totals of bytes; summarize and expectations;
+ * finish or abort; free. One thread at a time, except within a window (recorder_window).
  *
  * Memory: about 150 bytes a node and 250 a message, plus 40 bytes a receiver (and, for hops, 70 a
  * copy) of a message that was active within the last 30 s (at most RECORD_LIVE_BYTES_MAX; then the
@@ -37,7 +36,7 @@ struct record_run {
     const char *replay; /* the command that repeats the run, one line */
     const char *version;
     uint64_t seed;
-    uint32_t threads, node_count;
+    uint32_t threads, node_count; /* threads: that were asked for */
     uint64_t duration_ns, warmup_ns, cooldown_ns; /* measured: published after the one, before the other */
     uint32_t
         hop_every; /* hop rows of every k-th message; RECORD_HOPS_AUTOMATIC, RECORD_HOPS_NONE */
@@ -54,6 +53,8 @@ struct record_node {
 
 struct record_totals {
     uint64_t sim_ns, peak_rss_bytes, events, connections;
+    uint32_t threads;      /* that ran the nodes */
+    uint64_t lookahead_ns; /* of several threads; UINT64_MAX: there was one */
     double wall_s, setup_wall_s;
 };
 
@@ -67,6 +68,13 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
 void recorder_node(struct recorder *r, const struct record_node *node);
 void recorder_link(struct recorder *r, uint32_t dialler, uint32_t listener, uint64_t latency_ns);
 
+/* Nodes run in lanes, several at once: lane_of[node]. Between recorder_window(true) and (false) each lane may call
+ * recorder_trace, recorder_expect, recorder_node_state and recorder_node_event for its own nodes, in order of (time, node), and
+ * nobody anything else but recorder_deliveries. What is recorded is the same as when one thread reports in that order. 0, or
+ * ERR_SYSTEM: no thread to be had. */
+int recorder_divide(struct recorder *r, uint32_t lane_count, const uint32_t *lane_of);
+void recorder_window(struct recorder *r, bool open);
+
 /* A node that goes down leaves its topics (its process is gone); when up again it has to join anew.
  */
 void recorder_node_state(struct recorder *r, uint32_t node, uint64_t now_ns, bool up);
@@ -78,6 +86,9 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns,
 
 /* An action of the scenario: part of the digest. */
 void recorder_event(struct recorder *r, uint64_t now_ns, const char *kind, const char *detail);
+
+/* What the scenario does to one node: part of that node's digest, so that the order among nodes does not matter. */
+void recorder_node_event(struct recorder *r, uint32_t node, uint64_t now_ns, const char *kind, const char *detail);
 
 /* All bytes of the node's TCP streams since its start, which no trace tells. The last call for a node counts. */
 void recorder_bytes(struct recorder *r, uint32_t node, uint64_t sent, uint64_t received);

@@ -10,7 +10,8 @@ CREATE TABLE run (
     backend TEXT, tcp_model TEXT, encryption TEXT,
     seed,                               -- integer; text when it needs all 64 bits
     replay TEXT, version TEXT,          -- the command line that repeats the run; the program's version
-    threads INTEGER, nodes INTEGER,
+    threads INTEGER, nodes INTEGER,     -- threads that ran the nodes; 0: not told
+    lookahead_ns INTEGER,               -- of several threads: how long one runs without hearing of the others
     duration_ns INTEGER,
     warmup_ns INTEGER, measured_until_ns INTEGER, -- messages published in [the one, the other) are measured
     interval_ns INTEGER,                -- width of an interval of control, loss

@@ -162,6 +162,7 @@ void summary_print_json(const struct record_summary *s, FILE *out)
     fprintf(out, ",\"sim_s\":%s", summary_decimal(s->sim_ns / 1000, 6, number));
     fprintf(out, ",\"wall_s\":%.3f,\"setup_wall_s\":%.3f", s->wall_s, s->setup_wall_s);
     json_number(out, "peak_rss_bytes", s->peak_rss_bytes);
+    json_number(out, "threads", s->threads);
     fputs("}\n", out);
 }
 
@@ -278,6 +279,11 @@ static void print_head(const struct record_summary *s, FILE *out)
     snprintf(line, sizeof line, "%s s in %.2f s wall (+ %.2f s setup)",
              summary_decimal(s->sim_ns / 1000, 3, number), s->wall_s, s->setup_wall_s);
     row(out, "simulated", line);
+    if (s->threads > 1) {
+        snprintf(line, sizeof line, "%u, lookahead %s ms", s->threads,
+                 summary_decimal(s->lookahead_ns < UINT64_MAX ? s->lookahead_ns : 0, 3, number));
+        row(out, "threads", line);
+    }
     count_row(out, "events", s->events);
     row(out, "memory, peak", summary_bytes(s->peak_rss_bytes, number));
 }

@@ -25,6 +25,8 @@ struct record_summary {
     uint8_t digest[DIGEST_SIZE];
     uint32_t nodes;
     uint64_t connections, events, sim_ns, peak_rss_bytes;
+    uint32_t threads;      /* that ran the nodes */
+    uint64_t lookahead_ns; /* UINT64_MAX: one thread */
     double wall_s, setup_wall_s;
     uint64_t messages, expected, deliveries, duplicates;
     uint64_t unexpected;        /* accepted by nodes that came too late to be expected */

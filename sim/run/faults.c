@@ -1,5 +1,6 @@
-/* The events of a scenario: partitions and faults, stops, crashes, restarts, joins. Each is a call between the events of the
- * nodes; whom it hits is drawn from a stream of its own. */
+/* The events of a scenario: partitions, stops, crashes, restarts, joins, churn. Each begins with a call between the events of
+ * the nodes; whom it hits is drawn from a stream of its own, and so are the times of those that it hits one by one. */
+#include "sim/run/churn.h"
 #include "sim/run/internal.h"
 
 #include "stack/base/check.h"
@@ -14,6 +15,8 @@ struct fault {
     int slot;              /* of the partition in force; -1 */
     uint32_t *hit;         /* nodes; of a restart, those that come back */
     uint32_t hit_count;
+    struct victim *victims; /* of `over`, once begun */
+    struct churn *churn;    /* once begun */
 };
 
 static void tell(struct run *run, uint64_t now_ns, uint32_t event, uint32_t nodes)
@@ -46,7 +49,7 @@ static void begin_partition(struct fault *f, uint64_t now_ns)
 
     for (uint32_t i = 0; i < f->hit_count; i++)
         member[f->hit[i]] = true;
-    f->slot = run->ops->partition(run->world, member);
+    f->slot = run->ops->partition(run->world, member, e->direction);
     mem_free(member);
     if (f->slot < 0) {
         recorder_event(run->recorder, now_ns, "partition-failed", "too many at the same time");
@@ -65,6 +68,16 @@ static void come_back(void *arg, uint64_t now_ns)
         resident_start(&f->run->residents[f->hit[i]], now_ns);
 }
 
+static void strike_one(const struct scenario_event *e, struct resident *r, uint64_t now_ns)
+{
+    if (e->kind == SCENARIO_STOP)
+        resident_stop(r, now_ns);
+    else if (e->keeps_memory)
+        resident_suspend(r, now_ns);
+    else
+        resident_crash(r, now_ns);
+}
+
 static void strike(struct fault *f, uint64_t now_ns)
 {
     struct run *run = f->run;
@@ -76,10 +89,7 @@ static void strike(struct fault *f, uint64_t now_ns)
 
         if (!r->node)
             continue; /* it was down already, and stays so */
-        if (e->kind == SCENARIO_STOP)
-            resident_stop(r, now_ns);
-        else
-            resident_crash(r, now_ns);
+        strike_one(e, r, now_ns);
         f->hit[up++] = r->index;
     }
     f->hit_count = up;
@@ -95,11 +105,64 @@ static void join(struct fault *f, uint64_t now_ns)
     tell(f->run, now_ns, f->event, f->hit_count);
 }
 
+/* ---- `over`: the nodes one by one, each as an event of its own ---- */
+
+struct victim {
+    const struct scenario_event *event;
+    struct resident *resident;
+};
+
+static void start_one(void *arg, uint64_t now_ns)
+{
+    struct victim *v = arg;
+
+    resident_turn(v->resident, now_ns, v->event->kind);
+}
+
+static void hit_one(void *arg, uint64_t now_ns)
+{
+    struct victim *v = arg;
+    const struct run *run = v->resident->run;
+
+    if (v->event->kind == SCENARIO_JOIN) {
+        start_one(v, now_ns);
+        return;
+    }
+    if (!v->resident->node)
+        return;
+    resident_tell(v->resident, now_ns, v->event->kind);
+    strike_one(v->event, v->resident, now_ns);
+    if (v->event->kind == SCENARIO_RESTART)
+        run->ops->schedule(run->world, v->resident->index, now_ns + v->event->after_ns, start_one, v);
+}
+
+static void spread(struct fault *f, uint64_t now_ns)
+{
+    struct run *run = f->run;
+    const struct scenario_event *e = &run->scenario->events[f->event];
+
+    tell(run, now_ns, f->event, f->hit_count);
+    f->victims = mem_grow(NULL, f->hit_count, sizeof *f->victims);
+    for (uint32_t i = 0; i < f->hit_count; i++) {
+        struct victim *v = &f->victims[i];
+        struct rng r;
+
+        *v = (struct victim){e, &run->residents[f->hit[i]]};
+        rng_init(&r, rng_derive(run->scenario->seed, "over", (uint64_t)f->event << 32 | f->hit[i]), "time");
+        run->ops->schedule(run->world, f->hit[i], now_ns + rng_below(&r, e->over_ns), hit_one, v);
+    }
+}
+
 static void happen(void *arg, uint64_t now_ns)
 {
     struct fault *f = arg;
+    const struct scenario_event *e = &f->run->scenario->events[f->event];
 
-    switch (f->run->scenario->events[f->event].kind) {
+    if (e->over_ns) {
+        spread(f, now_ns);
+        return;
+    }
+    switch (e->kind) {
     case SCENARIO_PARTITION:
         begin_partition(f, now_ns);
         break;
@@ -114,6 +177,10 @@ static void happen(void *arg, uint64_t now_ns)
         break;
     case SCENARIO_JOIN:
         join(f, now_ns);
+        break;
+    case SCENARIO_CHURN:
+        f->churn = churn_begin(f->run, e, f->hit, f->hit_count, f->event);
+        tell(f->run, now_ns, f->event, churn_node_count(f->churn));
         break;
     case SCENARIO_EVENT_KIND_COUNT:
         UNREACHABLE();
@@ -136,7 +203,10 @@ void faults_schedule(struct run *run)
 
 void faults_free(struct run *run)
 {
-    for (uint32_t i = 0; run->faults && i < run->scenario->event_count; i++)
+    for (uint32_t i = 0; run->faults && i < run->scenario->event_count; i++) {
         mem_free(run->faults[i].hit);
+        mem_free(run->faults[i].victims);
+        churn_free(run->faults[i].churn);
+    }
     mem_free(run->faults);
 }

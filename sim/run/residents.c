@@ -100,7 +100,22 @@ static void report(struct run *run, uint64_t now_ns, const char *kind, uint32_t 
     char name[SCENARIO_NODE_NAME_SIZE], detail[160];
 
     snprintf(detail, sizeof detail, "%s: %s", scenario_node_name(run->scenario, node, name), what);
-    recorder_event(run->recorder, now_ns, kind, detail);
+    recorder_node_event(run->recorder, node, now_ns, kind, detail);
+}
+
+static void wake_up(struct resident *r, uint64_t now_ns)
+{
+    int err;
+
+    r->node = r->asleep;
+    r->asleep = NULL;
+    r->run->ops->place(r->run->world, r->index, &node_app, r->node);
+    recorder_node_state(r->run->recorder, r->index, now_ns, true);
+    err = node_resume(r->node, now_ns);
+    if (err)
+        report(r->run, now_ns, "listen-failed", r->index, err_text(err));
+    if (r->dial_next < r->run->topology.first[r->index + 1])
+        schedule_dials(r, now_ns);
 }
 
 void resident_start(struct resident *r, uint64_t now_ns)
@@ -114,6 +129,10 @@ void resident_start(struct resident *r, uint64_t now_ns)
 
     if (r->node)
         return;
+    if (r->asleep) {
+        wake_up(r, now_ns);
+        return;
+    }
     if (behaviour)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);
     r->dial_next = r->run->topology.first[r->index];
@@ -124,7 +143,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
     if (behaviour) {
-        behaviour->started(behaviour->ctx, r->run, r->index, now_ns, r->node);
+        behaviour->started(behaviour->ctx, r->index, now_ns, r->node);
         return;
     }
     for (uint32_t i = 0; i < g->topic_count; i++)
@@ -157,6 +176,38 @@ void resident_crash(struct resident *r, uint64_t now_ns)
 {
     if (r->node)
         put_down(r, now_ns);
+}
+
+void resident_suspend(struct resident *r, uint64_t now_ns)
+{
+    if (!r->node)
+        return;
+    node_suspend(r->node, now_ns);
+    r->run->ops->place(r->run->world, r->index, NULL, NULL);
+    r->asleep = r->node;
+    r->node = NULL;
+    recorder_node_state(r->run->recorder, r->index, now_ns, false);
+}
+
+static void tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind, const char *what)
+{
+    char name[SCENARIO_NODE_NAME_SIZE], detail[160];
+
+    snprintf(detail, sizeof detail, "%s %s", scenario_node_name(r->run->scenario, r->index, name), what);
+    recorder_node_event(r->run->recorder, r->index, now_ns, scenario_event_text(kind), detail);
+}
+
+void resident_tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind)
+{
+    tell(r, now_ns, kind, "down");
+}
+
+void resident_turn(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind)
+{
+    if (r->node)
+        return;
+    tell(r, now_ns, kind, "up");
+    resident_start(r, now_ns);
 }
 
 void run_schedule(struct run *run, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
@@ -215,7 +266,7 @@ static void publish_next(void *arg, uint64_t now_ns)
             err = node_broadcast(r->node, now_ns, t->label, data);
         span_unref(data);
     } else {
-        r->run->skipped++;
+        r->skipped++;
     }
     if (err)
         report(r->run, now_ns, "publish-failed", r->index, err_text(err));
@@ -243,7 +294,8 @@ void residents_bytes(struct run *run)
 {
     for (uint32_t i = 0; i < run->scenario->node_count; i++) {
         struct resident *r = &run->residents[i];
-        struct node_counts c = r->node ? node_counts(r->node) : (struct node_counts){0};
+        const struct node *n = r->node ? r->node : r->asleep;
+        struct node_counts c = n ? node_counts(n) : (struct node_counts){0};
 
         recorder_bytes(run->recorder, i, r->total_sent + c.bytes_sent, r->total_received + c.bytes_received);
     }

@@ -52,6 +52,11 @@ static void expect(void *ctx, uint32_t node, unsigned step)
     recorder_expect(((struct run *)ctx)->recorder, node, step);
 }
 
+static void window(void *ctx, bool open)
+{
+    recorder_window(((struct run *)ctx)->recorder, open);
+}
+
 static void address_text(const struct endpoint *e, char out[static 32])
 {
     snprintf(out, 32, "%u.%u.%u.%u:%u", e->ip[0], e->ip[1], e->ip[2], e->ip[3], e->port);
@@ -144,6 +149,10 @@ static enum run_status plan(struct run *run, struct run_result *result)
 
     if (refused)
         return fail(result, RUN_USAGE, refused);
+    if (run->options->threads > 1 && !run->ops->lanes) {
+        snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
+        return RUN_USAGE;
+    }
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);
@@ -160,6 +169,11 @@ static enum run_status plan(struct run *run, struct run_result *result)
     return RUN_OK;
 }
 
+static uint32_t threads_of(const struct run *run)
+{
+    return run->options->threads ? run->options->threads : 1;
+}
+
 static enum run_status open_recorder(struct run *run, struct run_result *result)
 {
     const struct scenario *s = run->scenario;
@@ -172,7 +186,7 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
                               .replay = run->options->replay,
                               .version = hearsay_version,
                               .seed = s->seed,
-                              .threads = 1,
+                              .threads = threads_of(run),
                               .node_count = s->node_count,
                               .duration_ns = s->duration_ns,
                               .warmup_ns = s->warmup_ns,
@@ -197,6 +211,55 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
     record_nodes(run);
     record_links(run);
     return RUN_OK;
+}
+
+/* The work that a node makes, roughly: some of its own, more for every connection. */
+static uint32_t *weigh_nodes(const struct run *run)
+{
+    enum { OWN = 4 };
+    uint32_t *weights = mem_grow(NULL, run->scenario->node_count, sizeof *weights);
+
+    for (uint32_t i = 0; i < run->scenario->node_count; i++)
+        weights[i] = OWN;
+    for (uint32_t i = 0; i < run->topology.dial_count; i++) {
+        weights[run->topology.dials[i].from]++;
+        weights[run->topology.dials[i].to]++;
+    }
+    return weights;
+}
+
+/* The recorder hears from as many lanes as the world has. */
+static enum run_status divide_recorder(struct run *run, struct run_result *result)
+{
+    uint32_t count = run->scenario->node_count, *lane_of;
+    int err;
+
+    if (!run->ops->lanes || run->ops->lanes->count(run->world) == 1)
+        return RUN_OK;
+    lane_of = mem_grow(NULL, count, sizeof *lane_of);
+    for (uint32_t i = 0; i < count; i++)
+        lane_of[i] = run->ops->lanes->of(run->world, i);
+    err = recorder_divide(run->recorder, run->ops->lanes->count(run->world), lane_of);
+    mem_free(lane_of);
+    return err ? fail(result, RUN_FAILED, "cannot start the recorder's thread") : RUN_OK;
+}
+
+static enum run_status open_world(struct run *run, struct run_result *result)
+{
+    uint32_t *weights = weigh_nodes(run);
+    struct world_config world = {.scenario = run->scenario,
+                                 .nodes = run->nodes,
+                                 .addresses = run->addresses,
+                                 .trace_ctx = run,
+                                 .trace = trace,
+                                 .expect = expect,
+                                 .threads = threads_of(run),
+                                 .weights = weights,
+                                 .window = window};
+
+    run->world = run->ops->open(&world, result->error, sizeof result->error);
+    mem_free(weights);
+    return run->world ? divide_recorder(run, result) : RUN_FAILED;
 }
 
 /* Drives the world to the end in slices; between them: progress, limits, errors. */
@@ -235,6 +298,8 @@ static enum run_status drive(struct run *run, struct run_result *result, double 
 
 static void open_residences(struct run *run)
 {
+    if (run->options->behaviour)
+        run->options->behaviour->begin(run->options->behaviour->ctx, run);
     residents_schedule(run);
     faults_schedule(run);
 }
@@ -242,11 +307,15 @@ static void open_residences(struct run *run)
 /* Nodes go before their world, and silently: the run is over. */
 static void dismantle(struct run *run)
 {
-    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++)
-        if (run->residents[i].node) {
-            node_free(run->residents[i].node);
-            run->residents[i].node = NULL;
-        }
+    for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+
+        if (r->node)
+            node_free(r->node);
+        if (r->asleep)
+            node_free(r->asleep);
+        r->node = r->asleep = NULL;
+    }
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
@@ -265,12 +334,19 @@ static enum run_status conclude(struct run *run, double start_s, double running_
                                 void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
                                 struct run_result *result)
 {
-    struct record_totals totals = {.sim_ns = run->scenario->duration_ns, .peak_rss_bytes = peak_rss_bytes()};
+    struct record_totals totals = {.sim_ns = run->scenario->duration_ns,
+                                   .peak_rss_bytes = peak_rss_bytes(),
+                                   .threads = 1,
+                                   .lookahead_ns = UINT64_MAX};
     const struct run_behaviour *behaviour = run->options->behaviour;
     struct record_summary summary;
 
     residents_bytes(run);
     run->ops->counts(run->world, &totals.events, &totals.connections);
+    if (run->ops->lanes) {
+        totals.threads = run->ops->lanes->count(run->world);
+        totals.lookahead_ns = run->ops->lanes->lookahead_ns(run->world);
+    }
     totals.setup_wall_s = running_s - start_s;
     totals.wall_s = wall_s() - start_s;
     recorder_summarize(run->recorder, &totals, &summary);
@@ -299,12 +375,8 @@ enum run_status run_scenario(const struct scenario *s, const struct run_options 
     status = plan(&run, result);
     if (status == RUN_OK)
         status = open_recorder(&run, result);
-    if (status == RUN_OK) {
-        struct world_config world = {s, run.nodes, run.addresses, &run, trace, expect};
-
-        run.world = run.ops->open(&world, result->error, sizeof result->error);
-        status = run.world ? RUN_OK : RUN_FAILED;
-    }
+    if (status == RUN_OK)
+        status = open_world(&run, result);
     if (status == RUN_OK) {
         open_residences(&run);
         running_s = wall_s();
@@ -314,7 +386,8 @@ enum run_status run_scenario(const struct scenario *s, const struct run_options 
         else
             recorder_abort(run.recorder, result->error);
     }
-    result->skipped = run.skipped;
+    for (uint32_t i = 0; run.residents && i < s->node_count; i++)
+        result->skipped += run.residents[i].skipped;
     dismantle(&run);
     return status;
 }

@@ -23,14 +23,16 @@ struct node_events;
 struct scenario_node;
 
 /* What nodes do, where something else than the scenario's settings, dials and traffic says so: a script, say. The
- * scenario still gives the network, the number of nodes and the duration. Pointers outlive the run. */
+ * scenario still gives the network, the number of nodes and the duration. Pointers outlive the run. configure, started and
+ * traced may come for several nodes at once, on several threads. */
 struct run_behaviour {
     void *ctx;
     void (*identity)(void *ctx, uint32_t node, uint8_t seed[static 32]);
     void (*place)(void *ctx, struct scenario_node *nodes); /* may move nodes and change their links */
+    void (*begin)(void *ctx, struct run *run);             /* once, before anything happens */
     void (*configure)(void *ctx, uint32_t node, struct node_config *config, struct node_events *events);
     /* The node is up; it dials and subscribes nothing by itself. */
-    void (*started)(void *ctx, struct run *run, uint32_t index, uint64_t now_ns, struct node *node);
+    void (*started)(void *ctx, uint32_t node, uint64_t now_ns, struct node *is);
     void (*traced)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     const char *(*failure)(void *ctx); /* at the end: NULL, or a sentence and the run has failed */
 };
@@ -46,6 +48,7 @@ struct run_options {
     const char *database;          /* path; NULL: nothing is written */
     const char *replay;            /* the command line that repeats this run */
     enum progress_mode progress;
+    uint32_t threads;              /* 0: 1. Results do not depend on it */
     const struct run_behaviour *behaviour; /* NULL: as the scenario says */
     enum scenario_encryption encryption; /* DEFAULT: the scenario's, or else the backend's */
 };

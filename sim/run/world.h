@@ -14,6 +14,17 @@ struct world_config {
     void *trace_ctx;
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
+    uint32_t threads;        /* > 1 only where the world has lanes */
+    const uint32_t *weights; /* of each node: the work that it makes; > 0 */
+    /* Several threads are about to trace and call at once, each for nodes of its own, or no longer do. */
+    void (*window)(void *ctx, bool open);
+};
+
+/* A world whose nodes may run in several threads. */
+struct world_lanes {
+    uint32_t (*count)(const void *world);
+    uint32_t (*of)(const void *world, uint32_t node);
+    uint64_t (*lookahead_ns)(const void *world); /* UINT64_MAX: one lane */
 };
 
 struct world_ops {
@@ -30,11 +41,13 @@ struct world_ops {
     void (*place)(void *world, uint32_t node, const struct backend_app *app, void *ctx);
     void (*schedule)(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
     void (*schedule_global)(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
-    int (*partition)(void *world, const bool *member); /* a slot, or a negative err */
+    /* A slot, or a negative err. */
+    int (*partition)(void *world, const bool *member, enum scenario_direction direction);
     void (*heal)(void *world, int slot);
     int (*advance)(void *world, uint64_t until_ns); /* runs until then; 0 or a negative err */
     uint64_t (*now_ns)(const void *world);
     void (*counts)(const void *world, uint64_t *events, uint64_t *connections);
+    const struct world_lanes *lanes; /* NULL: it runs on one thread */
 };
 
 extern const struct world_ops world_des, world_sockets;

@@ -52,11 +52,10 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .tcp_config = &tcp,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
+                             .window = config->window,
                              .expect = config->expect};
     struct des *d = des_new(&des);
 
-    (void)error;
-    (void)error_size;
     for (uint32_t i = 0; i < s->node_count; i++) {
         struct des_host_config host = {.address = config->addresses[i],
                                        .region = config->nodes[i].region,
@@ -64,6 +63,11 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                                        .down_bps = config->nodes[i].down_bps};
 
         des_host_add(d, &host);
+    }
+    if (des_divide(d, config->threads, config->weights) != ERR_OK) {
+        snprintf(error, error_size, "cannot start %u threads", config->threads);
+        des_free(d);
+        return NULL;
     }
     return d;
 }
@@ -94,9 +98,12 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     des_schedule_global(world, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
-    return des_partition(world, member);
+    static const enum des_cut cuts[] = {
+        [SCENARIO_BOTH] = DES_CUT_BOTH, [SCENARIO_OUT] = DES_CUT_OUT, [SCENARIO_IN] = DES_CUT_IN};
+
+    return des_partition(world, member, cuts[direction]);
 }
 
 static void heal(void *world, int slot)
@@ -123,6 +130,23 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
     *connections = c.connections;
 }
 
+static uint32_t lane_count(const void *world)
+{
+    return des_lane_count(world);
+}
+
+static uint32_t lane_of(const void *world, uint32_t node)
+{
+    return des_lane(world, node);
+}
+
+static uint64_t lookahead_ns(const void *world)
+{
+    return des_lookahead_ns(world);
+}
+
+static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
+
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts};
+                                    advance,  now_ns,          counts,    &lanes};

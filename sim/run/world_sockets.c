@@ -94,10 +94,11 @@ static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, u
     sockets_schedule(((struct world *)world)->sockets, at_ns, fn, arg);
 }
 
-static int partition(void *world, const bool *member)
+static int partition(void *world, const bool *member, enum scenario_direction direction)
 {
     (void)world;
     (void)member;
+    (void)direction;
     UNREACHABLE(); /* refused before the run */
 }
 
@@ -128,4 +129,5 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
 
 const struct world_ops world_sockets = {
     "sockets", &sockets_ops, false,     refuses, address, open_world, close_world, host,
-    place,     schedule,     schedule_global, partition, heal,  advance,    now_ns,      counts};
+    place,     schedule,     schedule_global, partition, heal,  advance,    now_ns,      counts,
+    NULL};

@@ -7,32 +7,35 @@
 #include <string.h>
 
 #define EVENTS_MAX 10000u
+#define CHURN_SPAN_MAX_NS (366 * 86400 * NS_PER_S)
 
 static const char *const kind_names[SCENARIO_EVENT_KIND_COUNT] = {
     [SCENARIO_PARTITION] = "partition", [SCENARIO_HEAL] = "heal",       [SCENARIO_STOP] = "stop",
     [SCENARIO_CRASH] = "crash",         [SCENARIO_RESTART] = "restart", [SCENARIO_JOIN] = "join",
+    [SCENARIO_CHURN] = "churn",
 };
+static const char *const direction_names[] = {"both", "out", "in", NULL};
+static const char *const memory_names[] = {"lost", "kept", NULL};
 
 const char *scenario_event_text(enum scenario_event_kind kind)
 {
     return kind_names[kind];
 }
 
-static void read_selector(struct reader *r, const struct tree *t, const struct scenario *s,
-                          struct scenario_selector *who)
+static const struct field selector_fields[] = {
+    {"regions", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"groups", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"nodes", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"share", FIELD_PPM, false, FIELD(scenario_selector, share_ppm), 1, 1000000, NULL},
+    {"count", FIELD_U32, false, FIELD(scenario_selector, count), 1, SCENARIO_NODES_MAX, NULL},
+};
+
+/* What reader_fields has left of it. */
+static void finish_selector(struct reader *r, const struct tree *t, const struct scenario *s,
+                            struct scenario_selector *who)
 {
-    static const struct field fields[] = {
-        {"regions", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"groups", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"nodes", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"share", FIELD_PPM, false, FIELD(scenario_selector, share_ppm), 1, 1000000, NULL},
-        {"count", FIELD_U32, false, FIELD(scenario_selector, count), 1, SCENARIO_NODES_MAX, NULL},
-    };
     const struct tree *at;
 
-    reader_fields(r, t, FIELDS(fields), who);
-    if (r->failed)
-        return;
     if ((at = tree_find(t, "regions")))
         who->regions = region_list_read(r, s, at, &who->region_count);
     if ((at = tree_find(t, "groups")))
@@ -41,10 +44,56 @@ static void read_selector(struct reader *r, const struct tree *t, const struct s
         who->nodes = node_list_read(r, s, at, &who->node_count);
     if (who->share_ppm > 0 && who->count > 0)
         reader_fail(r, t, "share and count exclude each other");
-    if (t->count == 0)
-        reader_fail(r, t, "selects nothing (regions, groups, nodes, share, count)");
     if (who->count > s->node_count)
         reader_fail(r, tree_find(t, "count"), "there are only %" PRIu32 " nodes", s->node_count);
+}
+
+static void read_selector(struct reader *r, const struct tree *t, const struct scenario *s,
+                          struct scenario_selector *who)
+{
+    reader_fields(r, t, FIELDS(selector_fields), who);
+    if (!r->failed)
+        finish_selector(r, t, s, who);
+    if (!r->failed && t->count == 0)
+        reader_fail(r, t, "selects nothing (regions, groups, nodes, share, count)");
+}
+
+/* {groups: peers, up: {exponential: {mean: 10m}}, down: 30s, leave: stop}, or {trace: churn.csv} */
+static void read_churn(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e)
+{
+    static const char *const leaves[] = {"crash", "stop", NULL};
+    static const struct quantity span = {.kind = FIELD_DURATION, .min = NS_PER_US, .max = CHURN_SPAN_MAX_NS,
+                                         .plural = "durations", .range = "[10s, 1m]"};
+    static const struct field leave = {"leave", FIELD_CHOICE, false, 0, 0, 0, leaves};
+    struct field fields[9] = {{"up", FIELD_OTHER, false, 0, 0, 0, NULL}, {"down", FIELD_OTHER, false, 0, 0, 0, NULL},
+                              {"leave", FIELD_OTHER, false, 0, 0, 0, NULL}, {"trace", FIELD_OTHER, false, 0, 0, 0, NULL}};
+    const struct tree *up = tree_find(t, "up"), *down = tree_find(t, "down"), *trace = tree_find(t, "trace");
+    enum { CRASH, STOP } how = CRASH;
+
+    memcpy(fields + 4, selector_fields, sizeof selector_fields);
+    e->churn = arena_alloc(r->arena, 1, sizeof *e->churn);
+    reader_fields(r, t, FIELDS(fields), &e->who);
+    if (r->failed)
+        return;
+    if (tree_find(t, "leave"))
+        reader_value(r, tree_find(t, "leave"), &leave, &how);
+    e->churn->orderly = how == STOP;
+    if (how == STOP && e->keeps_memory)
+        reader_fail(r, tree_find(t, "leave"), "a process that stops keeps no memory (crash)");
+    for (const struct tree *c = t->first; c && trace && !r->failed; c = c->next)
+        if (c != trace && strcmp(c->key, "leave") != 0)
+            reader_fail_key(r, c, "is excluded by trace");
+    if (r->failed)
+        return;
+    if (trace) {
+        churn_trace_read(r, trace, s, e);
+    } else if (!up || !down) {
+        reader_fail(r, t, "%s is missing (or trace)", up ? "down" : "up");
+    } else {
+        finish_selector(r, t, s, &e->who);
+        distribution_read(r, up, &span, &e->churn->up);
+        distribution_read(r, down, &span, &e->churn->down);
+    }
 }
 
 /* {group: late, count: 5} */
@@ -102,20 +151,40 @@ static const struct tree *find_action(struct reader *r, const struct tree *t,
         }
     }
     if (!action)
-        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join)");
+        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join, churn)");
     return action;
 }
 
-static void check_times(struct reader *r, const struct tree *t, const struct scenario_event *e)
-{
-    const struct tree *lasts = tree_find(t, "for"), *after = tree_find(t, "after");
+/* Keys beside the action: which actions they belong to (bit i: kind i), and who those are in words. */
+static const struct extra {
+    const char *key;
+    uint32_t kinds;
+    const char *owners;
+} extras[] = {
+    {"for", 1u << SCENARIO_PARTITION | 1u << SCENARIO_CHURN, "partition and churn"},
+    {"direction", 1u << SCENARIO_PARTITION, "partition"},
+    {"after", 1u << SCENARIO_RESTART, "restart"},
+    {"memory", 1u << SCENARIO_RESTART | 1u << SCENARIO_CHURN, "restart and churn"},
+    {"over", 1u << SCENARIO_STOP | 1u << SCENARIO_CRASH | 1u << SCENARIO_RESTART | 1u << SCENARIO_JOIN,
+     "stop, crash, restart and join"},
+};
 
-    if (lasts && e->kind != SCENARIO_PARTITION)
-        reader_fail_key(r, lasts, "belongs to partition");
-    if (after && e->kind != SCENARIO_RESTART)
-        reader_fail_key(r, after, "belongs to restart");
-    if (!after && e->kind == SCENARIO_RESTART)
+static void read_extras(struct reader *r, const struct tree *t, struct scenario_event *e)
+{
+    static const struct field memory = {"memory", FIELD_CHOICE, false, 0, 0, 0, memory_names};
+    enum { LOST, KEPT } keeps = LOST;
+
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+        const struct tree *at = tree_find(t, extras[i].key);
+
+        if (at && !(extras[i].kinds >> e->kind & 1))
+            reader_fail_key(r, at, "belongs to %s", extras[i].owners);
+    }
+    if (e->kind == SCENARIO_RESTART && !tree_find(t, "after"))
         reader_fail(r, t, "after is missing (restart needs it)");
+    if (tree_find(t, "memory"))
+        reader_value(r, tree_find(t, "memory"), &memory, &keeps);
+    e->keeps_memory = keeps == KEPT;
 }
 
 static void read_action(struct reader *r, const struct tree *t, const struct scenario *s,
@@ -135,6 +204,9 @@ static void read_action(struct reader *r, const struct tree *t, const struct sce
     case SCENARIO_RESTART:
         read_selector(r, t, s, &e->who);
         return;
+    case SCENARIO_CHURN:
+        read_churn(r, t, s, e);
+        return;
     case SCENARIO_EVENT_KIND_COUNT:
         break;
     }
@@ -151,6 +223,10 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
         {"crash", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"restart", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"join", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"churn", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"direction", FIELD_CHOICE, false, FIELD(scenario_event, direction), 0, 0, direction_names},
+        {"memory", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"over", FIELD_DURATION, false, FIELD(scenario_event, over_ns), 1, s->duration_ns, NULL},
         {"for", FIELD_DURATION, false, FIELD(scenario_event, for_ns), 1, s->duration_ns, NULL},
         {"after", FIELD_DURATION, false, FIELD(scenario_event, after_ns), 1, s->duration_ns, NULL},
     };
@@ -161,9 +237,11 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
     if (r->failed)
         return;
     action = find_action(r, t, e);
-    check_times(r, t, e);
+    read_extras(r, t, e);
     if (!r->failed)
         read_action(r, action, s, e);
+    if (!r->failed && e->churn && e->churn->turns && e->for_ns)
+        reader_fail_key(r, tree_find(t, "for"), "is excluded by trace");
     s->event_count++;
 }
 

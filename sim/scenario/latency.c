@@ -1,6 +1,7 @@
 /* Three sources, one matrix. */
 #include "sim/scenario/latency.h"
 
+#include "sim/scenario/csv.h"
 #include "sim/scenario/gml.h"
 #include "sim/scenario/tables.h"
 #include "sim/scenario/units.h"
@@ -9,8 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define CELL_MAX 80u
 
 static void allocate(struct reader *r, struct scenario_network *n, uint32_t region_count)
 {
@@ -45,48 +44,6 @@ static void copy_table(struct reader *r, const struct table *table, struct scena
         n->classes[i].up_bps = from->up_kbit * UINT64_C(1000);
         n->classes[i].down_bps = from->down_kbit * UINT64_C(1000);
     }
-}
-
-struct csv {
-    const char *at, *end;
-    struct tree place; /* of the cell last read */
-    const char *line_start;
-    char cell[CELL_MAX];
-    bool line_end; /* the cell was the last of its line */
-};
-
-/* The next cell without the blanks around it. */
-static void csv_cell(struct reader *r, struct csv *c)
-{
-    const char *start = c->at, *stop;
-    size_t size;
-
-    c->place.column = (uint32_t)(c->at - c->line_start) + 1;
-    while (c->at < c->end && *c->at != ',' && *c->at != '\n')
-        c->at++;
-    stop = c->at;
-    c->line_end = c->at == c->end || *c->at == '\n';
-    while (start < stop && (*start == ' ' || *start == '\t'))
-        start++;
-    while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
-        stop--;
-    size = (size_t)(stop - start);
-    if (size >= CELL_MAX) {
-        reader_fail(r, &c->place, "a cell is longer than 79 characters");
-        size = CELL_MAX - 1;
-    }
-    memcpy(c->cell, start, size);
-    c->cell[size] = '\0';
-    if (c->at < c->end && !c->line_end)
-        c->at++;
-}
-
-static void csv_line(struct csv *c)
-{
-    if (c->at < c->end)
-        c->at++;
-    c->line_start = c->at;
-    c->place.line++;
 }
 
 /* Region names of the header, into `names`; returns how many. *weighted: the last column is
@@ -126,7 +83,7 @@ static uint32_t csv_header(struct reader *r, struct csv *c, char **names, bool *
 
 static uint64_t csv_latency(struct reader *r, struct csv *c)
 {
-    char text[CELL_MAX + 2];
+    char text[CSV_CELL_SIZE + 2];
     size_t size = strlen(c->cell);
     const char *wrong;
     uint64_t ns = 0;
@@ -172,17 +129,13 @@ static void csv_row(struct reader *r, struct csv *c, struct scenario_network *n,
 
 static void read_csv(struct reader *r, const struct tree *t, struct scenario_network *n)
 {
-    struct csv c = {.place = {.line = 1}};
+    struct csv c;
     char **names;
-    size_t size = 0;
     bool weighted;
     uint32_t count;
 
-    c.place.source = reader_file(r, t, &c.at, &size);
-    if (!c.place.source)
+    if (!csv_open(r, t, &c))
         return;
-    c.line_start = c.at;
-    c.end = c.at + size;
     names = arena_alloc(r->arena, SCENARIO_REGIONS_MAX, sizeof *names);
     count = csv_header(r, &c, names, &weighted);
     if (r->failed)

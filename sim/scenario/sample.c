@@ -45,6 +45,62 @@ uint64_t sample_exponential(struct rng *r, uint64_t mean)
     }
 }
 
+#define EXPONENT_BITS 48 /* of a binary logarithm's fraction */
+#define ONE_BITS 40      /* of the exponential's */
+
+/* log2(x / 2^ONE_BITS) * 2^EXPONENT_BITS, x > 0: squaring doubles a logarithm, so each carry is its next bit. */
+static int64_t log2_of(uint64_t x)
+{
+    int whole = 63 - __builtin_clzll(x);
+    uint128 m = (uint128)(x << (63 - whole));
+    int64_t log = whole - ONE_BITS;
+
+    for (int i = 0; i < EXPONENT_BITS; i++) {
+        m = m * m >> 63;
+        log *= 2;
+        if (m >> 64) {
+            m >>= 1;
+            log++;
+        }
+    }
+    return log;
+}
+
+/* 2^(fraction / 2^EXPONENT_BITS) * 2^62, by the series of exp. */
+static uint64_t exp2_of(uint64_t fraction)
+{
+    const uint64_t ln2 = UINT64_C(0x2c5c85fdf473de6b); /* * 2^62 */
+    uint64_t z = (uint64_t)((uint128)fraction * ln2 >> EXPONENT_BITS);
+    uint64_t term = (uint64_t)1 << 62, sum = term;
+
+    for (uint64_t n = 1; term > 0; n++) {
+        term = (uint64_t)((uint128)term * z >> 62) / n;
+        sum += term;
+    }
+    return sum;
+}
+
+uint64_t sample_weibull(struct rng *r, uint64_t scale, uint32_t shape_ppm)
+{
+    uint64_t e = sample_exponential(r, (uint64_t)1 << ONE_BITS), root;
+    int64_t log, whole;
+    uint128 product;
+
+    CHECK(scale < (uint64_t)1 << 56 && shape_ppm >= 100000);
+    if (e == 0)
+        return 0;
+    log = log2_of(e);
+    log = log / shape_ppm * 1000000 + log % shape_ppm * 1000000 / shape_ppm;
+    whole = log >> EXPONENT_BITS;
+    root = exp2_of((uint64_t)log & (((uint64_t)1 << EXPONENT_BITS) - 1));
+    product = (uint128)scale * root >> 62;
+    if (whole < 0)
+        return whole < -63 ? 0 : (uint64_t)product >> -whole;
+    if (whole > 62 || product > RESULT_MAX >> whole)
+        return RESULT_MAX;
+    return (uint64_t)product << whole;
+}
+
 static bool chance_exp_half(struct rng *r)
 {
     return chance_exp(r, (uint64_t)1 << 63);
@@ -130,6 +186,9 @@ uint64_t sample_draw(const struct sample *s, struct rng *r)
         break;
     case SAMPLE_EXPONENTIAL:
         value = sample_exponential(r, s->mean);
+        break;
+    case SAMPLE_WEIBULL:
+        value = sample_weibull(r, s->mean, s->shape_ppm);
         break;
     case SAMPLE_CHOICE:
         return s->values[sample_weighted(r, s->weights, s->value_count)];

@@ -154,8 +154,11 @@ enum scenario_event_kind {
     SCENARIO_CRASH,     /* at once: connections are reset */
     SCENARIO_RESTART,   /* a crash, and a start `after_ns` later */
     SCENARIO_JOIN,      /* the next `count` nodes of a group that starts never */
+    SCENARIO_CHURN,     /* each selected node goes and comes back, again and again */
     SCENARIO_EVENT_KIND_COUNT
 };
+
+enum scenario_direction { SCENARIO_BOTH, SCENARIO_OUT /* what the selected send is lost */, SCENARIO_IN };
 
 /* The union of regions, groups and nodes (all nodes when none is named), then a random part of it.
  */
@@ -166,12 +169,29 @@ struct scenario_selector {
     uint32_t count;     /* 0: not given */
 };
 
+struct scenario_turn {
+    uint64_t at_ns; /* since the start of the run */
+    uint32_t node;
+    bool up;
+};
+
+struct scenario_churn {
+    struct sample up, down;      /* how long a node stays so, ns */
+    bool orderly;                /* nodes say goodbye */
+    struct scenario_turn *turns; /* of a trace, by at_ns: then neither up, down nor a selector */
+    uint32_t turn_count;
+};
+
 struct scenario_event {
     uint64_t at_ns;
     enum scenario_event_kind kind;
-    struct scenario_selector who; /* join: one group and a count */
-    uint64_t for_ns;              /* partition: heals after this; 0: lasts */
-    uint64_t after_ns;            /* restart */
+    struct scenario_selector who;      /* join: one group and a count */
+    enum scenario_direction direction; /* partition */
+    uint64_t for_ns;   /* partition: heals after this; churn: nobody leaves any more; 0: lasts */
+    uint64_t after_ns; /* restart */
+    uint64_t over_ns;  /* stop, crash, restart, join: each node at a time of its own below this; 0: all at once */
+    bool keeps_memory; /* restart, churn: the process lives on, see README.md */
+    struct scenario_churn *churn;
 };
 
 enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };

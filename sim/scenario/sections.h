@@ -23,12 +23,25 @@ void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scen
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
 
+/* What a distribution is of. */
+struct quantity {
+    enum field_kind kind;       /* FIELD_SIZE or FIELD_DURATION */
+    uint64_t min, max;          /* of every value */
+    bool bounded;               /* curves must say their max */
+    const char *plural, *range; /* for errors: "sizes", "[1 KiB, 2 KiB]" */
+};
+
+/* One value, or {uniform: ...}, {normal: ...}, {exponential: ...}, {choice: ...}, {weibull: ...}. */
+void distribution_read(struct reader *r, const struct tree *t, const struct quantity *q, struct sample *out);
+
 /* The index of a topic, added when new. */
 uint32_t scenario_topic(struct reader *r, struct scenario *s, const struct tree *t);
 /* A node's index by its name, "peers-17"; SCENARIO_NONE and an error when there is none. */
 uint32_t scenario_node_lookup(struct reader *r, const struct scenario *s, const struct tree *t);
 /* The index without an error. */
 uint32_t scenario_node_find(const struct scenario *s, const char *name);
+/* The rows of a churn's CSV file, as turns of the event. */
+void churn_trace_read(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e);
 /* A list of names, or a single one, of groups, regions or nodes, as indexes without repeats. */
 uint32_t *group_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
                           uint32_t *count);

@@ -9,7 +9,6 @@
 
 #define TRAFFIC_MAX 1000u
 #define TIMES_MAX 100000u
-#define VALUES_MAX 1000u
 #define MESSAGE_SIZE_MIN 8 /* the number of the message is written in its first 8 bytes */
 #define MESSAGE_SIZE_MAX (64u << 20)
 #define RPC_OVERHEAD_MAX 512u /* frame, topic, author, signature around a message */
@@ -58,103 +57,10 @@ static const struct scenario_group *publisher_group(const struct scenario *s,
     UNREACHABLE();
 }
 
-static const struct field size_field = {"size",           FIELD_SIZE,       false, 0,
-                                        MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX, NULL};
-
-/* [1 KiB, 2 KiB] */
-static void read_uniform(struct reader *r, const struct tree *t, struct sample *out)
-{
-    if (!reader_is(r, t, TREE_LIST, 2))
-        return;
-    reader_value(r, t->first, &size_field, &out->min);
-    reader_value(r, t->last, &size_field, &out->max);
-    if (!r->failed && (t->count != 2 || out->min > out->max))
-        reader_fail(r, t, "must be two sizes, the smaller first: [1 KiB, 2 KiB]");
-    out->kind = SAMPLE_UNIFORM;
-}
-
-struct curve {
-    uint64_t mean, deviation, min, max;
+static const struct quantity message_size = {
+    .kind = FIELD_SIZE, .min = MESSAGE_SIZE_MIN, .max = MESSAGE_SIZE_MAX, .bounded = true,
+    .plural = "sizes", .range = "[1 KiB, 2 KiB]",
 };
-
-/* {mean: 1 KiB, deviation: 200 B, min: 100 B, max: 4 KiB}; an exponential has no deviation. */
-static void read_curve(struct reader *r, const struct tree *t, enum sample_kind kind,
-                       struct sample *out)
-{
-    static const struct field fields[] = {
-        {"mean", FIELD_SIZE, true, offsetof(struct curve, mean), MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX,
-         NULL},
-        {"min", FIELD_SIZE, false, offsetof(struct curve, min), MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX,
-         NULL},
-        {"max", FIELD_SIZE, true, offsetof(struct curve, max), MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX,
-         NULL},
-        {"deviation", FIELD_SIZE, true, offsetof(struct curve, deviation), 0, MESSAGE_SIZE_MAX,
-         NULL},
-    };
-    struct curve c = {.min = MESSAGE_SIZE_MIN};
-
-    reader_fields(r, t, fields, kind == SAMPLE_NORMAL ? 4 : 3, &c);
-    if (!r->failed && (c.min > c.mean || c.mean > c.max))
-        reader_fail(r, t, "the mean must lie between min and max");
-    out->kind = kind;
-    out->mean = c.mean;
-    out->deviation = c.deviation;
-    out->min = c.min;
-    out->max = c.max;
-}
-
-/* {200 B: 9, 100 KiB: 1}: sizes with their weights. */
-static void read_choice(struct reader *r, const struct tree *t, struct sample *out)
-{
-    static const struct field weight = {"weight", FIELD_U64, false, 0, 1, UINT32_MAX, NULL};
-
-    if (!reader_is(r, t, TREE_MAP, VALUES_MAX))
-        return;
-    out->kind = SAMPLE_CHOICE;
-    out->values = arena_alloc(r->arena, t->count, sizeof *out->values);
-    out->weights = arena_alloc(r->arena, t->count, sizeof *out->weights);
-    out->min = UINT64_MAX;
-    for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
-        uint64_t *value = &out->values[out->value_count];
-        struct tree name = *c;
-
-        name.kind = TREE_SCALAR;
-        name.text = c->key;
-        name.line = c->key_line;
-        name.column = c->key_column;
-        reader_value(r, &name, &size_field, value);
-        reader_value(r, c, &weight, &out->weights[out->value_count++]);
-        out->min = *value < out->min ? *value : out->min;
-        out->max = *value > out->max ? *value : out->max;
-    }
-}
-
-static void read_size(struct reader *r, const struct tree *t, struct sample *out)
-{
-    static const struct field fields[] = {
-        {"uniform", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"normal", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"exponential", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"choice", FIELD_OTHER, false, 0, 0, 0, NULL},
-    };
-
-    if (t->kind == TREE_SCALAR) {
-        reader_value(r, t, &size_field, &out->mean);
-        out->min = out->max = out->mean;
-        return;
-    }
-    reader_fields(r, t, FIELDS(fields), out);
-    if (!r->failed && t->count != 1)
-        reader_fail(r, t, "must have one key (uniform, normal, exponential, choice)");
-    if (r->failed)
-        return;
-    if (strcmp(t->first->key, "uniform") == 0)
-        read_uniform(r, t->first, out);
-    else if (strcmp(t->first->key, "choice") == 0)
-        read_choice(r, t->first, out);
-    else
-        read_curve(r, t->first, *t->first->key == 'n' ? SAMPLE_NORMAL : SAMPLE_EXPONENTIAL, out);
-}
 
 static void read_times(struct reader *r, const struct tree *t, const struct scenario *s,
                        struct scenario_traffic *p)
@@ -308,7 +214,7 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
     if (r->failed)
         return;
     read_from(r, tree_find(t, "from"), s, p);
-    read_size(r, tree_find(t, "size"), &p->size);
+    distribution_read(r, tree_find(t, "size"), &message_size, &p->size);
     read_arrival(r, t, s, p);
     check_window(r, t, p);
     if (r->failed)

@@ -150,6 +150,7 @@ void actor_wake(struct actor *a, uint64_t now_ns)
         a->world.call_at(a->world.ctx, a, player_deadline(&a->player));
     if (a->player.state != PLAYER_ENDED && a->player.state != PLAYER_FAILED)
         return;
+    a->ended_ns = now_ns;
     a->node = NULL;
     a->log.node = NULL;
     a->world.ended(a->world.ctx, a, now_ns);

@@ -22,6 +22,7 @@ struct actor {
     struct actor_world world;
     struct player player;
     struct suite_log log;   /* to be opened by the owner before actor_start, and closed */
+    uint64_t ended_ns;      /* when the script had ended, or failed */
     struct node *node;      /* NULL before actor_start and after the end */
     struct endpoint target; /* while the player is connecting */
     struct peerid target_id;

@@ -26,7 +26,6 @@ struct experiment {
     struct run *run; /* once it is under way */
     struct actor *actors;
     uint32_t logs_open;
-    uint32_t failed_count;
     char failure[400], warning[400];
 };
 
@@ -52,18 +51,20 @@ static void place(void *ctx, struct scenario_node *nodes)
     }
 }
 
+static void begin(void *ctx, struct run *run)
+{
+    ((struct experiment *)ctx)->run = run;
+}
+
 static void configure(void *ctx, uint32_t node, struct node_config *config,
                       struct node_events *events)
 {
     actor_configure(&((struct experiment *)ctx)->actors[node], config, events);
 }
 
-static void started(void *ctx, struct run *run, uint32_t index, uint64_t now_ns, struct node *node)
+static void started(void *ctx, uint32_t node, uint64_t now_ns, struct node *is)
 {
-    struct experiment *e = ctx;
-
-    e->run = run;
-    actor_start(&e->actors[index], now_ns, node);
+    actor_start(&((struct experiment *)ctx)->actors[node], now_ns, is);
 }
 
 static void traced(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event)
@@ -71,11 +72,22 @@ static void traced(void *ctx, uint32_t node, uint64_t now_ns, const struct trace
     actor_trace(&((struct experiment *)ctx)->actors[node], now_ns, event);
 }
 
+/* The first script that failed speaks for all; of several at one time that of the lowest node. */
 static const char *failure(void *ctx)
 {
-    const struct experiment *e = ctx;
+    struct experiment *e = ctx;
+    const struct actor *first = NULL;
 
-    return e->failed_count ? e->failure : NULL;
+    for (uint32_t i = 0; i < e->hosts.count; i++) {
+        const struct actor *a = &e->actors[i];
+
+        if (a->player.state == PLAYER_FAILED && (!first || a->ended_ns < first->ended_ns))
+            first = a;
+    }
+    if (!first)
+        return NULL;
+    snprintf(e->failure, sizeof e->failure, "node%" PRIu32 ": %s", first->player.node, first->player.error);
+    return e->failure;
 }
 
 /* ---- the world of an actor ---- */
@@ -104,9 +116,6 @@ static void ended(void *ctx, struct actor *a, uint64_t now_ns)
     struct experiment *e = ctx;
     bool failed = a->player.state == PLAYER_FAILED;
 
-    if (failed && e->failed_count++ == 0)
-        snprintf(e->failure, sizeof e->failure, "node%" PRIu32 ": %s", a->player.node,
-                 a->player.error);
     run_retire(e->run, a->player.node, now_ns, "script-failed", failed ? a->player.error : NULL);
 }
 
@@ -257,7 +266,7 @@ int experiment_open(const struct experiment_files *files, const char *const *set
     struct experiment *e = mem_zalloc(sizeof *e);
     int result = suite_script_load(files->params, &e->script, err);
 
-    e->behaviour = (struct run_behaviour){e, identity, place, configure, started, traced, failure};
+    e->behaviour = (struct run_behaviour){e, identity, place, begin, configure, started, traced, failure};
     if (result == ERR_OK)
         result = suite_hosts_load(files->hosts, files->graph, &e->hosts, err);
     if (result == ERR_OK)

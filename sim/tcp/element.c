@@ -1,5 +1,6 @@
 /* Delay and loss, and what all elements share. */
 #include "sim/tcp/element.h"
+#include "sim/tcp/gilbert.h"
 
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
@@ -63,6 +64,7 @@ static void run_nothing(struct element *e, uint64_t now_ns)
 struct loss {
     struct element base;
     struct loss_config config;
+    struct gilbert chance;
     struct rng rng;
     uint64_t *list, seen;
     uint32_t list_at;
@@ -75,11 +77,8 @@ static bool loses(struct loss *l)
 
     switch (c->kind) {
     case LOSS_RANDOM:
-        return rng_chance(&l->rng, c->ppm, PPM);
     case LOSS_BURST:
-        if (rng_chance(&l->rng, l->bad ? c->bad_to_good_ppm : c->good_to_bad_ppm, PPM))
-            l->bad = !l->bad;
-        return rng_chance(&l->rng, l->bad ? c->bad_loss_ppm : c->good_loss_ppm, PPM);
+        return gilbert_loses(&l->chance, &l->bad, &l->rng);
     case LOSS_LIST:
         if (l->list_at == c->list_count || l->list[l->list_at] != l->seen)
             return false;
@@ -118,6 +117,10 @@ struct element *element_loss_new(const struct loss_config *config)
     l->base = (struct element){
         .accept = loss_accept, .next_ns = never, .run = run_nothing, .free = loss_free};
     l->config = *config;
+    l->chance = (struct gilbert){.good_loss_ppm = config->ppm};
+    if (config->kind == LOSS_BURST)
+        l->chance = (struct gilbert){config->good_to_bad_ppm, config->bad_to_good_ppm, config->good_loss_ppm,
+                                     config->bad_loss_ppm};
     rng_init(&l->rng, config->seed, "loss");
     if (config->list_count) {
         l->list = mem_grow(NULL, config->list_count, sizeof *l->list);

@@ -70,6 +70,7 @@ struct element_packet *queue_push(struct queue *q, uint64_t now_ns, struct eleme
 /* The next to be sent, or NULL; packets to be dropped instead go to the end of `dropped`. */
 struct element_packet *queue_pop(struct queue *q, uint64_t now_ns, struct element_fifo *dropped);
 uint64_t queue_size(const struct queue *q);
+void queue_limit(struct queue *q, uint64_t size_max); /* from now on */
 
 /* ---- elements ---- */
 

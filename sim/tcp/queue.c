@@ -68,6 +68,11 @@ uint64_t queue_size(const struct queue *q)
     return q->size;
 }
 
+void queue_limit(struct queue *q, uint64_t size_max)
+{
+    q->config.size_max = size_max;
+}
+
 /* ---- CoDel ---- */
 
 static uint64_t square_root(uint64_t x)

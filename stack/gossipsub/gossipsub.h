@@ -134,6 +134,8 @@ bool gossipsub_pull(struct gossipsub *g, uint64_t now_ns, uint32_t peer, struct 
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
 void gossipsub_unsubscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic);
+/* Traces JOIN again for every topic that we subscribe to: for an observer that lost sight of us. */
+void gossipsub_retell(const struct gossipsub *g, uint64_t now_ns);
 #define GOSSIPSUB_DELAY_MAX_NS 3600000000000ull
 /* From now on validations of this topic take so long (0: they end at once), whatever the router's
  * delay; topics are validated side by side. At most GOSSIPSUB_DELAY_MAX_NS. */

@@ -476,6 +476,15 @@ void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topi
     mesh_join(g, now_ns, t);
 }
 
+void gossipsub_retell(const struct gossipsub *g, uint64_t now_ns)
+{
+    struct topic *t;
+
+    for (uint32_t at = 0; topic_next(&g->topics, &at, &t);)
+        if (t->joined)
+            router_trace_topic(g, now_ns, TRACE_JOIN, TRACE_NO_PEER, t);
+}
+
 void gossipsub_unsubscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)
 {
     struct topic *t = topic_find(&g->topics, topic);

@@ -185,13 +185,18 @@ void app_stream_unbind_all(struct node *n)
     n->app_binding_count = 0;
 }
 
-void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol *p)
+int app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol *p)
 {
-    bool outer = node_enter(n, now_ns);
+    bool outer;
 
+    for (uint32_t i = 0; i < n->served_count; i++)
+        if (strcmp(n->served_ids[i], p->id) == 0)
+            return ERR_DUPLICATE;
+    outer = node_enter(n, now_ns);
     node_serve_protocol(n, &bind_protocol(n, p)->protocol);
     services_push_all(n);
     node_leave(n, outer);
+    return ERR_OK;
 }
 
 int app_stream_open(struct node *n, uint64_t now_ns, const struct peerid *to,

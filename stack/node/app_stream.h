@@ -33,8 +33,9 @@ struct app_protocol {
     void (*closed)(void *ctx, uint64_t now_ns, struct app_stream *s, int err);
 };
 
-/* Peers may open streams of this protocol; connected ones are told. */
-void app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol *p);
+/* Peers may open streams of this protocol; connected ones are told. 0, or ERR_DUPLICATE when the node
+ * answers to this name already. */
+int app_stream_serve(struct node *n, uint64_t now_ns, const struct app_protocol *p);
 /* Opens a stream to a connected peer: 0 (then `opened` or `closed` follows, `closed` perhaps before
  * this returns), ERR_UNREACHABLE when it is not connected, ERR_LIMIT when the connection has no
  * room for a stream. */

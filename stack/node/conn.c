@@ -310,6 +310,7 @@ static int step_ready(struct conn *c)
             return ERR_CLOSED;
         stream_event(c, &ev);
     }
+    conn_deadline(c, yamux_deadline(c->yamux)); /* after an answer the next keepalive may come before what was armed */
     return more < 0 ? more : err;
 }
 

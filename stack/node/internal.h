@@ -88,7 +88,7 @@ struct node { /* what every event needs comes first */
     uint64_t now_ns;
     struct conn **conns; /* by slot; NULL where free */
     uint32_t conn_capacity;
-    bool busy, stopped, silent /* being freed */, dials_waiting;
+    bool busy, stopped, suspended, silent /* being freed */, dials_waiting;
     struct gossipsub *gossipsub;
     struct algorand *algorand;
     uint64_t bytes_sent, bytes_received;

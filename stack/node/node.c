@@ -196,7 +196,7 @@ void node_leave(struct node *n, bool outer)
 
     if (!outer)
         return;
-    if (!n->stopped)
+    if (!n->stopped && !n->suspended)
         dialer_run(n);
     do {
         app_stream_settle(n);
@@ -207,7 +207,7 @@ void node_leave(struct node *n, bool outer)
     if (n->algorand)
         msgnet_rearm(n);
     bury(n);
-    deadline = n->stopped ? TIME_NEVER : timers_deadline(&n->timers);
+    deadline = n->stopped || n->suspended ? TIME_NEVER : timers_deadline(&n->timers);
     if (deadline != n->wake_ns) {
         n->wake_ns = deadline;
         n->ops->wake_at(n->host, deadline);
@@ -354,6 +354,34 @@ void node_stop(struct node *n, uint64_t now_ns)
         conn_close(c, ERR_SHUTDOWN, true);
     }
     node_leave(n, outer);
+}
+
+void node_suspend(struct node *n, uint64_t now_ns)
+{
+    bool outer = node_enter(n, now_ns);
+
+    CHECK(outer && !n->suspended && !n->stopped);
+    n->suspended = true;
+    for (uint32_t i = 0; i < n->conn_capacity; i++)
+        if (n->conns[i])
+            conn_close(n->conns[i], ERR_RESET, true);
+    node_leave(n, outer);
+}
+
+int node_resume(struct node *n, uint64_t now_ns)
+{
+    bool outer = node_enter(n, now_ns);
+    int err = ERR_OK;
+
+    CHECK(outer && n->suspended);
+    n->suspended = false;
+    n->wake_ns = TIME_NEVER; /* the host forgot it */
+    if (n->config.listens)
+        err = n->ops->listen(n->host, &n->config.listen);
+    if (n->gossipsub)
+        gossipsub_retell(n->gossipsub, n->now_ns);
+    node_leave(n, outer);
+    return err;
 }
 
 void node_connect(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer)

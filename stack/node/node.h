@@ -75,6 +75,12 @@ extern const struct backend_app node_app;
 int node_start(struct node *n, uint64_t now_ns); /* listens; 0 or a negative err */
 void node_stop(struct node *n, uint64_t now_ns); /* says goodbye and closes everything */
 
+/* As on a host that sleeps, or loses its network: the connections are reset, nothing is said, heard or done until
+ * node_resume; then take the node off its host and put it back before that. It keeps all it knows (what it has seen,
+ * back-offs, whom to dial); timers that were due meanwhile fire once, and JOIN is traced again for its topics. */
+void node_suspend(struct node *n, uint64_t now_ns);
+int node_resume(struct node *n, uint64_t now_ns); /* listens again; 0 or a negative err */
+
 /* What identify tells from now on instead of config.listen; peers that take pushes are told at once. At most
  * NODE_ANNOUNCED_MAX addresses. */
 void node_announce(struct node *n, uint64_t now_ns, const struct endpoint *addresses, uint32_t count);

@@ -199,9 +199,10 @@ void stream_expire(struct conn *c)
     c->deadline_ns = TIME_NEVER;
     for (struct stream *s = c->streams; s; s = next) {
         next = s->next;
-        if (s->deadline_ns <= now)
-            stream_reset(s, YAMUX_RESET_NEGOTIATION);
-        else if (s->deadline_ns < c->deadline_ns)
+        if (s->deadline_ns <= now) {
+            yamux_reset(c->yamux, s->mux, YAMUX_RESET_NEGOTIATION);
+            stream_end(s, ERR_TIMEOUT);
+        } else if (s->deadline_ns < c->deadline_ns)
             c->deadline_ns = s->deadline_ns;
     }
 }

@@ -117,8 +117,15 @@ def unserved_higher(cell):
     no_stream(go, other)
 
 
-@case("algorand-ws: we serve nobody, either opens", only=lambda c: c == ("go", "hearsay"))
-def ours_unserved(cell):
-    """Without --relay our node ignores who dials it, whichever id is smaller."""
-    _, _, go, other = go_pair(cell, False, relay=False)
-    no_stream(go, other)
+def unserved_case(name, go_is_lower):
+    def run(cell):
+        """Without --relay our node ignores who dials it, and closes what the dialler opens."""
+        _, _, go, other = go_pair(cell, go_is_lower, relay=False)
+        if go_is_lower:
+            go.wait("algorand-failed", peer=other.id)
+        no_stream(go, other)
+    case(name, only=lambda column: column == ("go", "hearsay"))(run)
+
+
+unserved_case("algorand-ws: we serve nobody, dialler smaller", True)
+unserved_case("algorand-ws: we serve nobody, listener smaller", False)

@@ -77,7 +77,7 @@ def leave(cell):
 def strict_no_sign(cell):
     a, b = cell.pair(both={"sign": nosign(cell), "msgid": "blake2b256"})
     meet(a, b)
-    for _ in exchange(a, b, (5, 100_000)):
+    for _ in exchange(a, b, (5, 100_000, RPC_MAX - FRAMING)):
         pass
 
 
@@ -172,10 +172,7 @@ def version_case(version, only=None):
         meet(a, b)
         for _ in exchange(a, b):
             pass
-        for one, other in both_ways(a, b):
-            if one.kind == "go":
-                e = one.wait("pubsub-peer", peer=other.id)
-                expect(e["protocol"] == f"/meshsub/{version}.0", f"go spoke {e['protocol']}")
+        expect_version(a, b, version)
     case(f"GossipSub {version} only", only=only)(run)
 
 
@@ -183,15 +180,51 @@ for each in ("1.0", "1.1"):
     version_case(each)
 
 
-@case("GossipSub 1.0 of ours, all of theirs", only=lambda column: "hearsay" in column)
-def old_version(cell):
-    """They fall back to what our node speaks."""
-    theirs = {"versions": "1.2,1.1,1.0"}
-    settings = [{"versions": "1.0"} if kind == "hearsay" else theirs for kind in cell.column]
-    a, b = cell.pair(dialer=settings[0], listener=settings[1])
-    meet(a, b)
-    for _ in exchange(a, b):
-        pass
+def expect_version(a, b, version):
+    for one, other in both_ways(a, b):
+        if one.kind == "go":
+            e = one.wait("pubsub-peer", peer=other.id)
+            expect(e["protocol"] == f"/meshsub/{version}.0", f"go spoke {e['protocol']}")
+
+
+def our_version_case(version):
+    def run(cell):
+        """They fall back to what our node speaks."""
+        a, b = cell.pair(ours={"versions": version}, theirs={"versions": "1.2,1.1,1.0"})
+        meet(a, b)
+        for _ in exchange(a, b):
+            pass
+        expect_version(a, b, version)
+    case(f"GossipSub {version} of ours, all of theirs", only=lambda column: "hearsay" in column)(run)
+
+
+for each in ("1.0", "1.1"):
+    our_version_case(each)
+
+
+def reconnect_case(killed):
+    def run(cell):
+        a, b = cell.pair(dialer={"seed": 21}, listener={"seed": 22})
+        meet(a, b)
+        victim, survivor = (a, b) if killed == "dialler" else (b, a)
+        mark = survivor.mark()
+        victim.kill()
+        survivor.wait("disconnected", peer=victim.id, since=mark)
+        again = cell.restart(victim)
+        again.subscribe(TOPIC)
+        if victim is a:
+            again.dial(b)
+        else:
+            a.dial_again(again)
+        for one, other, since in ((again, survivor, 0), (survivor, again, mark)):
+            one.wait("graft", peer=other.id, topic=TOPIC, since=since, timeout_s=30)
+        for one, other in both_ways(survivor, again):
+            deliver(one, [other], 2000, timeout_s=30)
+    case(f"GossipSub goes on when the {killed} was killed")(run)
+
+
+for each in ("listener", "dialler"):
+    reconnect_case(each)
 
 
 @case("GossipSub: flood publish")

@@ -2,8 +2,12 @@
 
 import base64
 import collections
+import functools
 import hashlib
+import json
 import pathlib
+import shutil
+import subprocess
 import tempfile
 
 from peer import BULK_TIMEOUT_S, Failure, Peer
@@ -16,22 +20,32 @@ QUIET = "listening,connected,disconnected,identified,subscribed,graft,transfer,f
 QUEUE = 4096  # messages; as the other peers when they are quiet
 
 
-def key_file(number):
+def key_file(folder, number):
     """A key file as algod's, of the seed that the other peers make of this number."""
     der = PKCS8_HEAD + bytes(28) + number.to_bytes(4, "big")
     text = base64.b64encode(der).decode()
-    path = pathlib.Path(tempfile.mkdtemp(prefix="hearsay-interop-")) / "key.pem"
+    path = folder / "key.pem"
     path.write_text(f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
     path.chmod(0o600)
     return path
+
+
+@functools.cache
+def version_of(program):
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=10)
+    return told.stdout.split()[-1]
 
 
 class HearsayPeer(Peer):
     kind = "hearsay"
 
     def __init__(self, lab, settings):
-        self.key = key_file(settings["seed"]) if "seed" in settings else None
+        self.program = lab.commands[self.kind][0]
+        self.status = None  # once it has ended
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearsay-interop-"))
+        self.key = key_file(self.folder, settings["seed"]) if "seed" in settings else None
         super().__init__(lab, settings)
+        self.versions = {"hearsay": version_of(self.program)}
 
     def flags(self, settings):
         flags = ["--events", QUIET] if settings.get("quiet") else ["--events", "all", "--show-data"]
@@ -52,6 +66,12 @@ class HearsayPeer(Peer):
                 flags += [x for k, v in value.items() for x in ("--set", f"{k}={v}")]
             elif name == "relay":
                 flags += ["--relay"] if value else []
+            elif name == "capture":
+                flags += ["--pcap", str(self.folder / "pcap"), "--keylog", str(self.folder / "keys")]
+            elif name == "sink-pause-ms":
+                flags += ["--sink-pause", f"{value}ms"]
+            elif name == "keepalive-ms":
+                flags += ["--keepalive", f"{value}ms"]
             else:
                 flags += [f"--{name}", str(value)]
         return flags
@@ -131,7 +151,23 @@ class HearsayPeer(Peer):
         return self.transfer("send", peer=other.id, size=size)[0].get("mbyte_per_s", 0)
 
     def get(self, other, size, pause_ms=0):
-        return self.transfer("receive", peer=other.id, size=size)[0].get("mbyte_per_s", 0)
+        pause = {"pause": f"{pause_ms}ms"} if pause_ms else {}
+        return self.transfer("receive", peer=other.id, size=size, **pause)[0].get("mbyte_per_s", 0)
+
+    def handle(self, protocol):
+        self.command("serve", protocol)
+
+    def frames(self):
+        """Ends the node, which was started with `capture`; the yamux frames of its connections as dicts, with `sent`: true
+        for its own."""
+        self.stop()
+        remotes = {e["address"] for e in self.all("connected")}
+        done = subprocess.run([self.program, "decrypt", "--pcap", str(self.folder / "pcap"), "--keylog",
+                               str(self.folder / "keys"), "--data"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(f"hearsay decrypt: {done.stderr.strip()}")
+        frames = [json.loads(line) for line in done.stdout.splitlines()]
+        return [dict(frame, sent=frame["from"] not in remotes) for frame in frames]
 
     def echo(self, other, size, count):
         self.transfer("echo", count=count, peer=other.id, size=size, streams=count)
@@ -175,13 +211,15 @@ class HearsayPeer(Peer):
         return {name: counts[name] for name in names}
 
     def stop(self):
+        if self.status is not None:
+            return self.status
         if not self.killed:
             try:
                 self.command("quit", True)
             except Failure:
                 pass  # it is gone; the status tells
-        status = super().stop()
-        if self.key:
-            self.key.unlink(missing_ok=True)
-            self.key.parent.rmdir()
-        return status
+        self.status = super().stop()
+        return self.status
+
+    def discard(self):
+        shutil.rmtree(self.folder)

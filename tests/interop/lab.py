@@ -62,13 +62,15 @@ class Cell:
         self.lab.versions.setdefault(kind, peer.versions)
         return peer
 
-    def pair(self, both=None, theirs=None, dialer=None, listener=None, connect=True):
-        """Starts the column's two peers and connects them. `theirs` is not for our own node."""
+    def pair(self, both=None, theirs=None, ours=None, dialer=None, listener=None, connect=True):
+        """Starts the column's two peers and connects them. `theirs` is not for our own node, `ours` for nobody else."""
         started = []
         for kind, own in ((self.column[1], listener), (self.column[0], dialer)):
             settings = dict(both or {})
             if kind != "hearsay":
                 settings.update(theirs or {})
+            else:
+                settings.update(ours or {})
             settings.update(own or {})
             started.append(self.start(kind, **settings))
         a, b = started[1], started[0]
@@ -88,6 +90,7 @@ class Cell:
         """The same peer again (its key, its address), after a kill."""
         self.peers.remove(peer)
         peer.process.stop()
+        peer.discard()
         settings = dict(peer.settings)
         if peer.addr:
             settings["listen"] = peer.addr.split("/p2p/")[0]
@@ -98,6 +101,7 @@ class Cell:
         wrong = []
         for peer in self.peers:
             status = peer.stop()
+            peer.discard()
             if status != 0 and not peer.killed:
                 wrong.append(f"{peer.kind} ended with status {status}, see {peer.process.log.name}")
         if wrong and not quietly:

@@ -10,6 +10,7 @@ What every peer offers here, whoever wrote it:
 
 import collections
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -204,8 +205,16 @@ class Peer:
         answer = self.request("get", BULK_TIMEOUT_S, peer=other.id, size=size, pause_ms=pause_ms)
         return answer["mb_per_s"]
 
-    def echo(self, other, size, count):
-        self.request("echo", BULK_TIMEOUT_S, peer=other.id, size=size, count=count)
+    def echo(self, other, size, count, **more):
+        self.request("echo", BULK_TIMEOUT_S, peer=other.id, size=size, count=count, **more)
+
+    def handle(self, protocol):
+        """Answers to one more protocol, whatever it does."""
+        self.request("handle", protocol=protocol)
+
+    def known(self, other):
+        """Addresses at which it would look for the other."""
+        return self.request("known", peer=other.id)["addrs"]
 
     def half_close(self, other):
         self.request("half-close", peer=other.id)
@@ -253,8 +262,19 @@ class Peer:
         self.killed = True
         self.process.kill()
 
+    def freeze(self):
+        """It neither answers nor goes away, as behind a cut cable."""
+        self.killed = True  # it may end in any way from here on
+        self.process.child.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.child.send_signal(signal.SIGCONT)
+
     def stop(self):
         return self.process.stop()
+
+    def discard(self):
+        """Once it has ended: what it left behind."""
 
 
 class LibraryPeer(Peer):

@@ -26,7 +26,7 @@ def arguments():
     p = argparse.ArgumentParser(description="our node against go-libp2p and js-libp2p")
     p.add_argument("--hearsay", default=str(ROOT / "build" / "hearsay"), help="our program")
     p.add_argument("--build", default=str(ROOT / "build" / "interop"), help="where the peers are built")
-    p.add_argument("--size", type=int, default=32, help="MiB of a bulk transfer")
+    p.add_argument("--size", type=int, default=256, help="MiB of a bulk transfer")
     p.add_argument("--only", default="", help="regular expression that names of cases must match")
     p.add_argument("--columns", default="", help="same for columns, such as 'go dials us'")
     p.add_argument("--control", action="store_true", help="go and js among themselves, without us")
@@ -97,7 +97,7 @@ def main():
         print(f"{kind}: not run: {reason}")
     verdicts = [verdict for verdict, _, _ in results.values()]
     passed, failed, skipped = (verdicts.count(v) for v in ("pass", "fail", "skip"))
-    tail = f", {skipped} skipped" if skipped else ""
+    tail = f", {skipped} not run" if skipped else ""
     print(f"{passed} passed, {failed} failed{tail}  ({time.monotonic() - start:.0f} s)")
     return 1 if failed else 0
 

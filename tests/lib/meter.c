@@ -20,10 +20,12 @@ char *__wrap_mem_strdup(const char *text);
 void __wrap_mem_free(void *p);
 
 static size_t live, peak;
+static size_t (*exempt_size)(const void *of);
+static const void *exempt;
 
 size_t meter_live(void)
 {
-    return live;
+    return live - (exempt_size ? exempt_size(exempt) : 0);
 }
 
 size_t meter_peak(void)
@@ -33,7 +35,13 @@ size_t meter_peak(void)
 
 void meter_mark(void)
 {
-    peak = live;
+    peak = meter_live();
+}
+
+void meter_exempt(size_t (*size)(const void *of), const void *of)
+{
+    exempt_size = size;
+    exempt = of;
 }
 
 static uint8_t *head_of(void *p)
@@ -56,8 +64,8 @@ void *__wrap_mem_realloc(void *old, size_t size)
 
     CHECK(size <= SIZE_MAX - HEAD_SIZE);
     live += size - size_of(head);
-    if (live > peak)
-        peak = live;
+    if (meter_live() > peak)
+        peak = meter_live();
     head = __real_mem_realloc(head, HEAD_SIZE + size);
     memcpy(head, &size, sizeof size);
     return head + HEAD_SIZE;

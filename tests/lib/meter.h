@@ -5,8 +5,10 @@
 
 #include <stddef.h>
 
-size_t meter_live(void); /* bytes in use now */
-size_t meter_peak(void); /* the most since meter_mark */
+size_t meter_live(void); /* bytes in use now, without those that are exempt */
+size_t meter_peak(void); /* the most of that since meter_mark */
 void meter_mark(void);   /* the peak is what is live now */
+/* What `size` tells of `of` is not counted, from now on: memory of the test's own engine. NULL: all is counted. */
+void meter_exempt(size_t (*size)(const void *of), const void *of);
 
 #endif

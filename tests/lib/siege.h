@@ -3,7 +3,7 @@
  *
  * An attack is a row of a table: how far the attacker goes, what it does then, what comes of it,
  * and how much more memory than before the whole process may have held at any moment: victim,
- * honest nodes, attacker and what is in flight. siege_attack checks all that, and that every
+ * honest nodes, attacker and what is in flight, but not the simulator's calendar. siege_attack checks all that, and that every
  * message of the honest reached every honest node. */
 #ifndef TESTS_LIB_SIEGE_H
 #define TESTS_LIB_SIEGE_H

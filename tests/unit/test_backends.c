@@ -437,7 +437,7 @@ static void cut_and_heal(enum des_tcp tcp)
         des_host_run(d, (uint32_t)i, &echo_app, &e[i]);
     }
     des_ops.listen(e[1].host, &to);
-    slot = des_partition(d, member);
+    slot = des_partition(d, member, DES_CUT_BOTH);
     assert_int_equal(des_ops.dial(e[0].host, &to, &e[0].conn), 0);
     des_schedule(d, 1, SECOND, count_call, &calls);
     des_run(d, 5 * SECOND);
@@ -448,7 +448,7 @@ static void cut_and_heal(enum des_tcp tcp)
     for (int i = 0; i < 100 && !e[1].open; i++)
         des_run(d, des_now_ns(d) + SECOND / 20);
     assert_true(e[1].open);
-    slot = des_partition(d, member);
+    slot = des_partition(d, member, DES_CUT_BOTH);
     des_run(d, des_now_ns(d) + SECOND);
     des_heal(d, slot);
     des_run(d, des_now_ns(d) + 20 * SECOND);
@@ -456,6 +456,103 @@ static void cut_and_heal(enum des_tcp tcp)
     chain_deinit(&e[0].out);
     chain_deinit(&e[1].out);
     des_free(d);
+}
+
+static void on_writable_ignored(void *app, uint64_t now_ns, struct backend_conn conn)
+{
+    (void)app;
+    (void)now_ns;
+    (void)conn;
+}
+
+/* Counts what arrives. */
+struct meter {
+    void *host;
+    struct backend_conn conn;
+    size_t received;
+};
+
+static void meter_accepted(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from)
+{
+    (void)now_ns;
+    (void)from;
+    ((struct meter *)app)->conn = conn;
+}
+
+static void meter_dialled(void *app, uint64_t now_ns, struct backend_conn conn, int err)
+{
+    (void)app;
+    (void)now_ns;
+    (void)conn;
+    assert_int_equal(err, 0);
+}
+
+static void meter_data(void *app, uint64_t now_ns, struct backend_conn conn, struct chain *bytes)
+{
+    (void)now_ns;
+    (void)conn;
+    ((struct meter *)app)->received += bytes->size;
+    chain_drop(bytes, bytes->size);
+}
+
+static const struct backend_app meter_app = {
+    .accepted = meter_accepted, .dialled = meter_dialled, .data = meter_data, .writable = on_writable_ignored};
+
+static void say(const struct meter *m, size_t size)
+{
+    struct blob *b = blob_new(size);
+    struct chain bytes;
+
+    memset(b->data, 0, size);
+    chain_init(&bytes);
+    chain_give(&bytes, span_give(b));
+    des_ops.send(m->host, m->conn, &bytes);
+    chain_deinit(&bytes);
+}
+
+/* Host 0 is the member: `cut` loses one of the two directions, the other passes; the heal brings the rest. */
+static void one_way(enum des_tcp tcp, enum des_cut cut)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency, .tcp = tcp};
+    struct des *d = des_new(&config);
+    struct meter m[2] = {{0}};
+    bool member[] = {true, false};
+    struct endpoint to = address(2);
+    int lost = cut == DES_CUT_OUT ? 1 : 0, slot; /* who does not hear */
+
+    for (int i = 0; i < 2; i++) {
+        struct des_host_config host = {.address = address(i + 1)};
+
+        des_host_add(d, &host);
+        m[i].host = des_host(d, (uint32_t)i);
+        des_host_run(d, (uint32_t)i, &meter_app, &m[i]);
+    }
+    des_ops.listen(m[1].host, &to);
+    assert_int_equal(des_ops.dial(m[0].host, &to, &m[0].conn), 0);
+    des_run(d, SECOND);
+    slot = des_partition(d, member, cut);
+    say(&m[0], 1000);
+    say(&m[1], 1000);
+    des_run(d, des_now_ns(d) + SECOND);
+    assert_int_equal(m[lost].received, 0);
+    assert_int_equal(m[1 - lost].received, 1000);
+    des_heal(d, slot);
+    if (tcp == DES_TCP_IDEAL) /* what found no room was not taken */
+        say(&m[1 - lost], 1000);
+    des_run(d, des_now_ns(d) + 20 * SECOND);
+    assert_int_equal(m[lost].received, 1000);
+    assert_int_equal(m[1 - lost].received, 1000);
+    des_free(d);
+}
+
+static void a_one_way_partition_loses_one_direction_and_spares_the_other(void **state)
+{
+    (void)state;
+    for (enum des_tcp tcp = DES_TCP_IDEAL; tcp <= DES_TCP_PACKET; tcp++) {
+        one_way(tcp, DES_CUT_OUT);
+        one_way(tcp, DES_CUT_IN);
+    }
 }
 
 static void running_out_of_descriptors_neither_spins_nor_loses_who_waits(void **state)
@@ -576,6 +673,7 @@ static void packets_carry_a_reset_when_a_node_crashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_one_way_partition_loses_one_direction_and_spares_the_other),
         cmocka_unit_test(the_echo_node_works_in_the_simulator),
         cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
         cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),

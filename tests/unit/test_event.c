@@ -1,6 +1,7 @@
 /* The event queue against its rule: events come in the order of (time, node, source, sequence). */
 #include "sim/des/event.h"
 #include "stack/base/rng.h"
+#include "tests/lib/meter.h"
 #include "tests/lib/test.h"
 
 static bool in_order(const struct event *a, const struct event *b)
@@ -12,11 +13,13 @@ static bool in_order(const struct event *a, const struct event *b)
     return a->source != b->source ? a->source < b->source : a->sequence < b->sequence;
 }
 
-/* Runs `count` events, each of which adds up to two more, at most `spread_ns` later. */
+/* Runs `count` events, each of which adds up to two more, at most `spread_ns` later. What the queue says that it holds is
+ * what was allocated. */
 static void run(uint64_t seed, uint32_t count, uint64_t spread_ns)
 {
     struct event last = {0}, e;
     uint32_t sequence = 0, popped = 0, known = 0; /* known: those that were there before `last` came out */
+    size_t before = meter_live();
     struct event_queue q;
     struct rng r;
 
@@ -31,6 +34,7 @@ static void run(uint64_t seed, uint32_t count, uint64_t spread_ns)
 
         assert_true(event_queue_pop(&q, &e));
         assert_int_equal(e.time_ns, next_ns);
+        assert_int_equal(q.size, meter_live() - before);
         assert_true(popped == 0 || in_order(&last, &e) || e.sequence >= known);
         assert_true(e.time_ns >= last.time_ns);
         last = e;
@@ -48,7 +52,10 @@ static void run(uint64_t seed, uint32_t count, uint64_t spread_ns)
     assert_int_equal(popped, sequence);
     assert_false(event_queue_pop(&q, &e));
     assert_int_equal(event_queue_next_ns(&q), UINT64_MAX);
+    assert_true(q.size > 0);
     event_queue_deinit(&q);
+    assert_int_equal(q.size, 0);
+    assert_int_equal(meter_live(), before);
 }
 
 static void events_come_in_order_whatever_their_distance(void **state)

@@ -8,7 +8,7 @@
 #include "stack/base/mem.h"
 #include "stack/wire/msgpack.h"
 
-#define LITTLE (128 * KIB)
+#define LITTLE (64 * KIB)
 #define FRAME_MAX ((size_t)ALGORAND_FRAME_MAX)
 #define WS22 "/algorand-ws/2.2.0"
 #define WS10 "/algorand-ws/1.0.0"

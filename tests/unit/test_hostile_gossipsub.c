@@ -8,7 +8,7 @@
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
 
-#define LITTLE (128 * KIB)
+#define LITTLE (64 * KIB)
 #define RPC_MAX MIB
 #define TOPICS_MAX 1024 /* that a peer may be subscribed to */
 /* An RPC of the largest size: at the attacker, in flight, in pieces and put together. */

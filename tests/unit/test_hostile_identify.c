@@ -7,7 +7,7 @@
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
 
-#define LITTLE (96 * KIB)
+#define LITTLE (48 * KIB)
 #define READER_MAX (IDENTIFY_MESSAGES_MAX * IDENTIFY_MESSAGE_MAX) /* of one stream */
 
 static const struct slice none;

@@ -3,8 +3,8 @@
 
 #include "stack/base/err.h"
 
-#define LITTLE (128 * KIB)
-#define CONNECTION_SIZE (32 * KIB) /* a ready one with its streams, at both ends */
+#define LITTLE (64 * KIB)
+#define CONNECTION_SIZE (12 * KIB) /* a ready one with its streams, at both ends */
 #define MANY 60
 
 static void few_connections(struct node_config *c)

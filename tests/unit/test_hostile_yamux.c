@@ -6,7 +6,7 @@
 
 #define HEADER "\x13/multistream/1.0.0\n"
 #define PING "/ipfs/ping/1.0.0"
-#define LITTLE (96 * KIB)     /* a connection with its streams at both ends, and honest talk */
+#define LITTLE (48 * KIB)     /* a connection with its streams at both ends, and honest talk */
 #define STREAMS_MAX 1024      /* that a peer may open */
 #define STREAM_SIZE (2 * KIB) /* of one that waits for its protocol, at both ends */
 

@@ -250,6 +250,40 @@ static void idle_connections_stay_up_through_keepalives(void **state)
     swarm_free(&s);
 }
 
+/* Also when it is shorter than the patience with an unanswered ping, for which the timer was armed last. */
+static void an_idle_connection_is_pinged_as_often_as_asked(void **state)
+{
+    const uint64_t ping_size = 2 + 12 + 16; /* Noise length, yamux header, tag */
+    struct node_config c = node_config_default(), silent = c;
+    struct node_events none = {0};
+    struct swarm s;
+    uint64_t sent;
+
+    (void)state;
+    c.encryption = NOISE_REAL;
+    c.yamux.keepalive_ns = SWARM_SECOND;
+    swarm_init(&s, 2, &c);
+    swarm_crash(&s, 1); /* in its place one that only answers */
+    silent.encryption = NOISE_REAL;
+    silent.yamux.keepalive_ns = 0;
+    silent.listens = true;
+    silent.listen = swarm_address(1);
+    store_le64(silent.identity_seed, 1);
+    s.nodes[1].node = node_new(&silent, &des_ops, des_host(s.des, 1), &none);
+    s.nodes[1].down = false;
+    des_host_run(s.des, 1, &node_app, s.nodes[1].node);
+    assert_int_equal(node_start(s.nodes[1].node, des_now_ns(s.des)), 0);
+    swarm_connect(&s, 0, 1);
+    swarm_run(&s, 20 * SWARM_SECOND);
+    sent = node_counts(s.nodes[0].node).bytes_sent;
+    swarm_run(&s, 100 * SWARM_SECOND);
+    sent = node_counts(s.nodes[0].node).bytes_sent - sent;
+    assert_int_equal(sent % ping_size, 0);
+    assert_in_range(sent / ping_size, 97, 99); /* a round trip of 20 ms comes on top of each second */
+    assert_int_equal(s.nodes[0].gone, 0);
+    swarm_free(&s);
+}
+
 static void a_partition_longer_than_the_keepalive_ends_connections_and_heals(void **state)
 {
     struct node_config c = gossip_config(NOISE_MODELLED);
@@ -261,7 +295,7 @@ static void a_partition_longer_than_the_keepalive_ends_connections_and_heals(voi
     swarm_init(&s, 2, &c);
     swarm_connect(&s, 0, 1);
     swarm_run(&s, 10 * SWARM_SECOND);
-    slot = des_partition(s.des, member);
+    slot = des_partition(s.des, member, DES_CUT_BOTH);
     swarm_run(&s, 100 * SWARM_SECOND);
     assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
     assert_int_equal(s.nodes[0].last_error, ERR_TIMEOUT);
@@ -285,6 +319,7 @@ int main(void)
         cmocka_unit_test(algorand_relays_forward_to_all),
         cmocka_unit_test(an_algorand_stream_that_is_refused_costs_no_connection),
         cmocka_unit_test(idle_connections_stay_up_through_keepalives),
+        cmocka_unit_test(an_idle_connection_is_pinged_as_often_as_asked),
         cmocka_unit_test(a_partition_longer_than_the_keepalive_ends_connections_and_heals),
     };
 

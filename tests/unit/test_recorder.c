@@ -235,7 +235,7 @@ static void the_summary_counts_the_measured_period(void **state)
     assert_true(s.payload_bytes > 0 && s.control_bytes > 0);
     assert_non_null(strstr(text, "\"total\":300},"
                                  "\"events\":12345,\"sim_s\":20.000000,\"wall_s\":1.500,"
-                                 "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576}\n"));
+                                 "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":0}\n"));
     free(text);
     out = open_memstream(&text, &size);
     summary_print_text(&s, out);
@@ -493,7 +493,7 @@ static void a_killed_run_leaves_a_file_that_opens_and_says_so(void **state)
     assert_true(child >= 0);
     if (child == 0)
         record_for_ever(&f);
-    while (try_query("SELECT count(*) FROM event") <= 0 && tries++ < 1000) /* of a live run */
+    while (try_query("SELECT count(*) FROM event WHERE kind = 'tick'") <= 0 && tries++ < 1000) /* of a live run */
         usleep(5000);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -503,7 +503,6 @@ static void a_killed_run_leaves_a_file_that_opens_and_says_so(void **state)
     assert_int_equal(query("SELECT count(*) FROM node"), 200);
     assert_int_equal(query("SELECT count(*) FROM message"), 40);
     assert_int_equal(query("SELECT sum(duplicate = 0) FROM hop"), 40 * 199);
-    assert_true(query("SELECT count(*) FROM event") > 0);
     flood_deinit(&f);
 }
 

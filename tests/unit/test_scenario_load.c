@@ -130,7 +130,13 @@ static void every_key_lands_where_it_belongs(void **state)
     assert_int_equal(s.traffic[2].size.deviation, 200);
     assert_int_equal(s.traffic[4].size.value_count, 2);
     assert_string_equal(s.traffic[4].label, "AV");
-    assert_int_equal(s.event_count, 7);
+    assert_int_equal(s.event_count, 9);
+    assert_true(s.events[5].keeps_memory);
+    assert_int_equal(s.events[5].over_ns, 2 * NS_PER_S);
+    assert_int_equal(s.events[7].direction, SCENARIO_IN);
+    assert_int_equal(s.events[8].churn->up.shape_ppm, 600000);
+    assert_int_equal(s.events[8].churn->down.mean, NS_PER_S);
+    assert_true(s.events[8].churn->orderly && !s.events[8].keeps_memory);
     assert_int_equal(s.events[0].at_ns, 20 * NS_PER_S); /* sorted */
     assert_int_equal(s.events[6].kind, SCENARIO_JOIN);
     assert_int_equal(s.expectation_count, 14);

@@ -5,6 +5,7 @@
 #include "sim/scenario/sample.h"
 #include "sim/scenario/units.h"
 
+#include <math.h>
 #include <string.h>
 
 static void assert_near(double got, double wanted, double distance)
@@ -157,6 +158,28 @@ static void exponential_draws_have_their_mean_and_tail(void **state)
     assert_near(sum / DRAWS, 1e6, 1e4);
     assert_near((double)above_mean / DRAWS, 0.36788, 0.004);
     assert_near((double)above_three / DRAWS, 0.04979, 0.002);
+}
+
+/* The same stream gives the same exponential: its powers are known to the last digits of a double. */
+static void weibull_draws_are_powers_of_exponential_ones(void **state)
+{
+    static const uint32_t shapes_ppm[] = {100000, 333333, 600000, 1000000, 2000000, 20000000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes_ppm / sizeof *shapes_ppm; i++) {
+        struct rng r, same;
+
+        rng_init(&r, 7, "weibull");
+        rng_init(&same, 7, "weibull");
+        for (int k = 0; k < 20000; k++) {
+            double e = (double)sample_exponential(&same, (uint64_t)1 << 40) / 0x1p40;
+            double wanted = 1e9 * pow(e, 1e6 / shapes_ppm[i]), got;
+
+            got = (double)sample_weibull(&r, 1000000000, shapes_ppm[i]);
+            wanted = wanted > 0x1p62 ? 0x1p62 : wanted;
+            assert_near(got, wanted, 1 + wanted * 1e-9);
+        }
+    }
 }
 
 static void normal_draws_have_their_deviation_and_tail(void **state)
@@ -318,6 +341,7 @@ int main(void)
         cmocka_unit_test(ratios_are_parts_of_their_scale),
         cmocka_unit_test(what_is_formatted_reads_as_the_same),
         cmocka_unit_test(exponential_draws_have_their_mean_and_tail),
+        cmocka_unit_test(weibull_draws_are_powers_of_exponential_ones),
         cmocka_unit_test(normal_draws_have_their_deviation_and_tail),
         cmocka_unit_test(draws_are_the_same_with_every_compiler),
         cmocka_unit_test(draws_keep_their_bounds_and_weights),

@@ -66,6 +66,8 @@ func (n *node) perform(c command) (object, error) {
 	switch c.Cmd {
 	case "dial":
 		return n.dial(c)
+	case "known":
+		return n.known(c)
 	case "adopt":
 		return n.adopt(c)
 	case "close":

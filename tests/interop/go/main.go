@@ -20,7 +20,7 @@ type settings struct {
 	params                    listFlag
 	genesis, algorandVersions string
 	gossipService             bool
-	sinkPauseMs               int
+	sinkPauseMs, keepaliveMs  int
 }
 
 type listFlag []string
@@ -69,6 +69,7 @@ func parseFlags() *settings {
 	flag.StringVar(&s.algorandVersions, "algorand-versions", "2.2.0,1.0.0", "in order")
 	flag.BoolVar(&s.gossipService, "gossip-service", true, "serve inbound /algorand-ws")
 	flag.IntVar(&s.sinkPauseMs, "sink-pause-ms", 0, "the sink sleeps so long after each MiB")
+	flag.IntVar(&s.keepaliveMs, "keepalive-ms", 30_000, "silence before yamux pings")
 	flag.Parse()
 	return s
 }

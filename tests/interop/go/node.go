@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"time"
 
 	libp2p "github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -86,6 +87,7 @@ func newHost(s *settings, key crypto.PrivKey) (host.Host, error) {
 		return nil, err
 	}
 	muxer := *yamux.DefaultTransport
+	muxer.KeepAliveInterval = time.Duration(s.keepaliveMs) * time.Millisecond
 	return libp2p.New(
 		libp2p.Identity(key),
 		libp2p.UserAgent("hearsay-interop/go"),
@@ -192,6 +194,19 @@ func (n *node) dial(c command) (object, error) {
 		return nil, err
 	}
 	return object{"peer": at.ID.String()}, nil
+}
+
+// known gives the addresses at which we would look for a peer.
+func (n *node) known(c command) (object, error) {
+	id, err := peer.Decode(c.Peer)
+	if err != nil {
+		return nil, err
+	}
+	addrs := []string{}
+	for _, a := range n.host.Peerstore().Addrs(id) {
+		addrs = append(addrs, a.String())
+	}
+	return object{"addrs": addrs}, nil
 }
 
 // adopt makes the mesh take a peer that is already connected.

@@ -178,6 +178,10 @@ func (n *node) get(c command) (object, error) {
 // echo opens Count streams at once and compares what comes back on each.
 func (n *node) echo(c command) (object, error) {
 	count := max(c.Count, 1)
+	id := echoProtocol
+	if c.Protocol != "" { // another name of it
+		id = protocol.ID(c.Protocol)
+	}
 	streams := make([]network.Stream, 0, count)
 	defer func() {
 		for _, s := range streams {
@@ -185,7 +189,7 @@ func (n *node) echo(c command) (object, error) {
 		}
 	}()
 	for i := 0; i < count; i++ {
-		s, err := n.open(c, echoProtocol)
+		s, err := n.open(c, id)
 		if err != nil {
 			return nil, fmt.Errorf("stream %d: %w", i, err)
 		}

@@ -37,6 +37,7 @@ function parseFlags () {
       // For measuring: no line a message, nothing counted.
       quiet: { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
+      'keepalive-ms': { type: 'string', default: '30000' },
     },
   })
   return {
@@ -51,6 +52,7 @@ function parseFlags () {
     params: Object.fromEntries(values.set.map(s => s.split('=')).map(([k, v]) => [k, Number(v)])),
     quiet: values.quiet === 'true',
     sinkPauseMs: Number(values['sink-pause-ms']),
+    keepaliveMs: Number(values['keepalive-ms']),
   }
 }
 
@@ -77,7 +79,9 @@ function security (settings) {
 // A paused stream of this library takes up to its window, 16 MiB, into a buffer of 4 MiB, and then aborts. So who reads
 // slowly must keep the window below that.
 function muxer (settings) {
-  return settings.sinkPauseMs > 0 ? yamux({ streamOptions: { maxStreamWindowSize: 1 << 20 } }) : yamux()
+  const options = { keepAliveInterval: settings.keepaliveMs }
+  if (settings.sinkPauseMs > 0) options.streamOptions = { maxStreamWindowSize: 1 << 20 }
+  return yamux(options)
 }
 
 function versions () {
@@ -148,6 +152,10 @@ function peerCommands (node) {
         rtts.push(await node.services.ping.ping(peerOf(command), { signal: AbortSignal.timeout(15_000) }))
       }
       return { rtt_ms: rtts }
+    },
+    known: async command => {
+      const { addresses } = await node.peerStore.get(peerOf(command))
+      return { addrs: addresses.map(a => a.multiaddr.toString()) }
     },
     handle: command => node.handle(command.protocol, stream => stream.abort(new Error('nothing here'))),
     ...streamCommands(node, peerOf),

@@ -154,7 +154,7 @@ export function streamCommands (node, peerOf) {
 
     echo: async command => {
       const count = command.count ?? 1
-      const streams = await Promise.all(Array.from({ length: count }, () => open(command, ECHO)))
+      const streams = await Promise.all(Array.from({ length: count }, () => open(command, command.protocol ?? ECHO)))
       await Promise.all(streams.map(stream => echoOnce(stream, command.size)))
       return { streams: count }
     },

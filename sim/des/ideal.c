@@ -9,19 +9,75 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
-void packet_free(struct packet *p)
+/* Bytes that travel as one event. Small enough that a large message does not hold up a small one behind it for
+ * long (16 KiB are 2.6 ms at 50 Mbit/s), large enough that a large message is few events. */
+#define TRAIN_SIZE_MAX (16 * 1024)
+#define RECEIVED_SIZE_MAX (256 * 1024) /* held for a node that paused, before its sender is stopped */
+
+enum ideal_event {
+    EVENT_PACKET = EVENT_TRANSPORT, /* object: struct packet that reached the far end of the path */
+    EVENT_DELIVER, /* object: struct packet that left the downlink's queue */
+    EVENT_ROOM,    /* the uplink's queue has room again */
+    EVENT_DRAINED, /* the downlink's queue has */
+    EVENT_RESUME   /* object: struct packet naming a connection of our own that was unpaused */
+};
+
+enum packet_kind { PACKET_SYN, PACKET_SYN_ACK, PACKET_DATA, PACKET_FIN, PACKET_RST, PACKET_XOFF, PACKET_XON };
+
+struct packet {
+    enum packet_kind kind;
+    uint32_t source;              /* host */
+    struct backend_conn from, to; /* handles at the source and at the destination */
+    uint64_t serialising_ns;      /* how long the bytes took to leave the sender */
+    struct chain bytes;
+};
+
+enum conn_state {
+    CONN_FREE,
+    CONN_DIALLING,
+    CONN_OPEN,
+    CONN_CLOSING /* closed by its node; the end could not be told yet (partition) */
+};
+
+struct conn {
+    uint32_t generation;
+    uint8_t state; /* enum conn_state */
+    bool paused : 1, stopped : 1 /* by the far side */, stopping : 1 /* we stopped it */, waiting : 1, wants_write : 1,
+        ended : 1;
+    uint32_t peer_host, peer_region;
+    struct backend_conn peer;
+    uint64_t last_arrival_ns; /* of what we sent: later bytes never overtake */
+    struct chain received;    /* while paused */
+};
+
+struct ideal_host {
+    struct conn *conns;
+    uint32_t conn_count, conn_capacity;
+    uint32_t *free_conns; /* stack of indexes */
+    uint32_t free_count;
+    uint32_t *waiting; /* connections that wait for uplink room, in order; [waiting_head, +waiting_count) */
+    uint32_t waiting_head, waiting_count, waiting_capacity;
+};
+
+static struct ideal_host *ideal_host(const struct host *h)
+{
+    return transport_state(h);
+}
+
+static void packet_free(struct packet *p)
 {
     chain_deinit(&p->bytes);
     mem_free(p);
 }
 
-struct conn *conn_get(struct host *h, struct backend_conn handle)
+static struct conn *conn_get(struct host *h, struct backend_conn handle)
 {
+    struct ideal_host *ih = ideal_host(h);
     struct conn *c;
 
-    if (handle.index >= h->conn_count)
+    if (handle.index >= ih->conn_count)
         return NULL;
-    c = &h->conns[handle.index];
+    c = &ih->conns[handle.index];
     if (c->state == CONN_FREE || c->generation != handle.generation)
         return NULL;
     return c;
@@ -29,27 +85,28 @@ struct conn *conn_get(struct host *h, struct backend_conn handle)
 
 static struct backend_conn handle_of(const struct host *h, const struct conn *c)
 {
-    return (struct backend_conn){(uint32_t)(c - h->conns), c->generation};
+    return (struct backend_conn){(uint32_t)(c - ideal_host(h)->conns), c->generation};
 }
 
 static struct conn *conn_new(struct host *h, enum conn_state state, uint32_t peer_host)
 {
+    struct ideal_host *ih = ideal_host(h);
     uint32_t index, generation;
     struct conn *c;
 
-    if (h->free_count) {
-        index = h->free_conns[--h->free_count];
-        generation = h->conns[index].generation;
+    if (ih->free_count) {
+        index = ih->free_conns[--ih->free_count];
+        generation = ih->conns[index].generation;
     } else {
-        if (h->conn_count == h->conn_capacity) {
-            h->conn_capacity = h->conn_capacity ? h->conn_capacity * 2 : 8;
-            h->conns = mem_grow(h->conns, h->conn_capacity, sizeof *h->conns);
-            h->free_conns = mem_grow(h->free_conns, h->conn_capacity, sizeof *h->free_conns);
+        if (ih->conn_count == ih->conn_capacity) {
+            ih->conn_capacity = ih->conn_capacity ? ih->conn_capacity * 2 : 8;
+            ih->conns = mem_grow(ih->conns, ih->conn_capacity, sizeof *ih->conns);
+            ih->free_conns = mem_grow(ih->free_conns, ih->conn_capacity, sizeof *ih->free_conns);
         }
-        index = h->conn_count++;
+        index = ih->conn_count++;
         generation = 1;
     }
-    c = &h->conns[index];
+    c = &ih->conns[index];
     *c = (struct conn){.generation = generation,
                        .state = (uint8_t)state,
                        .peer_host = peer_host,
@@ -59,20 +116,24 @@ static struct conn *conn_new(struct host *h, enum conn_state state, uint32_t pee
 
 static void conn_free(struct host *h, struct conn *c)
 {
+    struct ideal_host *ih = ideal_host(h);
+
     CHECK(c->state != CONN_FREE);
     chain_deinit(&c->received);
     c->state = CONN_FREE;
     c->generation++;
-    h->free_conns[h->free_count++] = (uint32_t)(c - h->conns);
+    ih->free_conns[ih->free_count++] = (uint32_t)(c - ih->conns);
 }
 
-void conns_deinit(struct host *h)
+static void ideal_host_stop(struct host *h)
 {
-    for (uint32_t i = 0; i < h->conn_count; i++)
-        chain_deinit(&h->conns[i].received);
-    mem_free(h->conns);
-    mem_free(h->free_conns);
-    mem_free(h->waiting);
+    struct ideal_host *ih = ideal_host(h);
+
+    for (uint32_t i = 0; i < ih->conn_count; i++)
+        chain_deinit(&ih->conns[i].received);
+    mem_free(ih->conns);
+    mem_free(ih->free_conns);
+    mem_free(ih->waiting);
 }
 
 static struct packet *packet_new(const struct host *h, const struct conn *c, enum packet_kind kind)
@@ -89,14 +150,14 @@ static struct packet *packet_new(const struct host *h, const struct conn *c, enu
 /* Puts the packet on the path after what this connection sent before. */
 static void transmit(struct host *h, struct conn *c, struct packet *p)
 {
-    uint64_t now = h->des->now_ns, arrival = now;
+    uint64_t now = h->lane->now_ns, arrival = now;
 
     if (p->bytes.size) {
         p->serialising_ns = link_time_ns(&h->up, p->bytes.size);
         arrival = link_enqueue(&h->up, now, p->bytes.size);
-        h->des->counts.bytes += p->bytes.size;
+        h->lane->counts.bytes += p->bytes.size;
     }
-    arrival += des_path_ns(h, c->peer_region);
+    arrival += path_delay_ns(h, c->peer_host, c->peer_region);
     if (arrival < c->last_arrival_ns)
         arrival = c->last_arrival_ns;
     c->last_arrival_ns = arrival;
@@ -113,50 +174,28 @@ static void refuse(struct host *h, const struct packet *p)
 {
     struct packet *rst;
 
-    if (des_cut(h, h->des->hosts[p->source]))
+    if (path_cut(h, h->des->hosts[p->source]))
         return;
     rst = mem_zalloc(sizeof *rst);
     rst->kind = PACKET_RST;
     rst->source = h->index;
     rst->to = p->from;
-    des_post(h, p->source, h->des->now_ns + des_path_ns(h, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
+    des_post(h, p->source, h->lane->now_ns + path_delay_ns(h, p->source, h->des->hosts[p->source]->region), EVENT_PACKET, rst);
 }
 
 static bool cut_off(const struct host *h, const struct conn *c)
 {
-    return des_cut(h, h->des->hosts[c->peer_host]);
+    return path_cut(h, h->des->hosts[c->peer_host]);
 }
 
 /* ---- downcalls ---- */
 
-static int ops_listen(void *host, const struct endpoint *at)
+static int ideal_dial(struct host *h, struct host *to, uint16_t port, struct backend_conn *conn)
 {
-    struct host *h = host;
+    struct conn *c = conn_new(h, CONN_DIALLING, to->index);
 
-    if (h->listen_port)
-        return ERR_IN_USE;
-    if (at->port == 0)
-        return ERR_INVALID;
-    h->listen_port = at->port;
-    return ERR_OK;
-}
-
-static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *conn)
-{
-    struct host *h = host;
-    struct endpoint key = *to;
-    uint64_t *found;
-    struct conn *c;
-
-    key.port = 0;
-    found = map_find(&h->des->by_address, slice_of(&key.ip, sizeof key.ip));
-    if (!found)
-        return ERR_UNREACHABLE;
-    if (h->des->transport)
-        return h->des->transport->dial(h, (uint32_t)*found, to->port, conn);
-    c = conn_new(h, CONN_DIALLING, (uint32_t)*found);
     *conn = handle_of(h, c);
-    c->peer.index = to->port; /* until the SYN_ACK tells the far handle */
+    c->peer.index = port; /* until the SYN_ACK tells the far handle */
     if (!cut_off(h, c))
         send_control(h, c, PACKET_SYN);
     return ERR_OK;
@@ -164,50 +203,50 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
 
 static void wait_for_room(struct host *h, struct conn *c)
 {
+    struct ideal_host *ih = ideal_host(h);
+
     if (c->waiting)
         return;
     c->waiting = true;
-    if (h->waiting_head + h->waiting_count == h->waiting_capacity) {
-        if (h->waiting_head) {
-            memmove(h->waiting, h->waiting + h->waiting_head, h->waiting_count * sizeof *h->waiting);
-            h->waiting_head = 0;
+    if (ih->waiting_head + ih->waiting_count == ih->waiting_capacity) {
+        if (ih->waiting_head) {
+            memmove(ih->waiting, ih->waiting + ih->waiting_head, ih->waiting_count * sizeof *ih->waiting);
+            ih->waiting_head = 0;
         } else {
-            h->waiting_capacity = h->waiting_capacity ? h->waiting_capacity * 2 : 8;
-            h->waiting = mem_grow(h->waiting, h->waiting_capacity, sizeof *h->waiting);
+            ih->waiting_capacity = ih->waiting_capacity ? ih->waiting_capacity * 2 : 8;
+            ih->waiting = mem_grow(ih->waiting, ih->waiting_capacity, sizeof *ih->waiting);
         }
     }
-    h->waiting[h->waiting_head + h->waiting_count++] = (uint32_t)(c - h->conns);
+    ih->waiting[ih->waiting_head + ih->waiting_count++] = (uint32_t)(c - ih->conns);
     if (!h->up.waking) {
         uint64_t at = link_half_empty_ns(&h->up);
 
         h->up.waking = true;
-        des_post(h, h->index, at > h->des->now_ns ? at : h->des->now_ns, EVENT_ROOM, NULL);
+        des_post(h, h->index, at > h->lane->now_ns ? at : h->lane->now_ns, EVENT_ROOM, NULL);
     }
 }
 
 /* Bytes this connection may put on the uplink now. While others wait it gets one train at a time, in its turn. */
 static size_t room_for(struct host *h, struct conn *c, bool first)
 {
-    uint64_t backlog = link_backlog(&h->up, h->des->now_ns);
+    struct ideal_host *ih = ideal_host(h);
+    uint64_t backlog = link_backlog(&h->up, h->lane->now_ns);
 
     if (c->stopped || cut_off(h, c))
         return 0;
     if (h->up.bps == 0)
         return TRAIN_SIZE_MAX;
-    if (backlog >= h->up.queue_size_max || (h->waiting_count && !first))
+    if (backlog >= h->up.queue_size_max || (ih->waiting_count && !first))
         return 0;
     return TRAIN_SIZE_MAX;
 }
 
-static size_t ops_send(void *host, struct backend_conn handle, struct chain *bytes)
+static size_t ideal_send(struct host *h, struct backend_conn handle, struct chain *bytes)
 {
-    struct host *h = host;
     struct conn *c = conn_get(h, handle);
     size_t sent = 0;
     bool first;
 
-    if (h->des->transport)
-        return h->des->transport->send(h, handle, bytes);
     if (!c || c->state != CONN_OPEN)
         return 0;
     first = !c->waiting;
@@ -233,31 +272,21 @@ static size_t ops_send(void *host, struct backend_conn handle, struct chain *byt
     return sent;
 }
 
-static void ops_pause(void *host, struct backend_conn handle, bool paused)
+static void ideal_pause(struct host *h, struct backend_conn handle, bool paused)
 {
-    struct host *h = host;
     struct conn *c = conn_get(h, handle);
 
-    if (h->des->transport) {
-        h->des->transport->pause(h, handle, paused);
-        return;
-    }
     if (!c || c->paused == paused)
         return;
     c->paused = paused;
     if (!paused) /* no upcall inside a downcall: what was held comes as an event of its own */
-        des_post(h, h->index, h->des->now_ns, EVENT_RESUME, packet_new(h, c, PACKET_DATA));
+        des_post(h, h->index, h->lane->now_ns, EVENT_RESUME, packet_new(h, c, PACKET_DATA));
 }
 
-static void ops_close(void *host, struct backend_conn handle, enum backend_close how)
+static void ideal_close(struct host *h, struct backend_conn handle, enum backend_close how)
 {
-    struct host *h = host;
     struct conn *c = conn_get(h, handle);
 
-    if (h->des->transport) {
-        h->des->transport->close(h, handle, how);
-        return;
-    }
     if (!c || c->state == CONN_CLOSING)
         return;
     if (c->state == CONN_OPEN && how == BACKEND_CLOSE_FIN && cut_off(h, c)) {
@@ -269,52 +298,13 @@ static void ops_close(void *host, struct backend_conn handle, enum backend_close
     conn_free(h, c);
 }
 
-static void ops_expect(const void *host, struct backend_conn handle)
+static void ideal_expect(const struct host *h, struct backend_conn handle)
 {
-    const struct host *h = host;
+    const struct ideal_host *ih = ideal_host(h);
 
-    if (handle.index < h->conn_count)
-        __builtin_prefetch(&h->conns[handle.index], 1);
+    if (handle.index < ih->conn_count)
+        __builtin_prefetch(&ih->conns[handle.index], 1);
 }
-
-static void ops_wake_at(void *host, uint64_t deadline_ns)
-{
-    struct host *h = host;
-
-    if (deadline_ns < h->des->now_ns)
-        deadline_ns = h->des->now_ns;
-    h->wake_ns = deadline_ns;
-    if (deadline_ns >= h->wake_posted_ns)
-        return; /* the event that is queued comes first and moves the rest on */
-    h->wake_posted_ns = deadline_ns;
-    des_post(h, h->index, deadline_ns, EVENT_WAKE, NULL);
-}
-
-static void ops_random(void *host, uint8_t *out, size_t size)
-{
-    rng_fill(&((struct host *)host)->random, out, size);
-}
-
-static void ops_trace(void *host, uint64_t now_ns, const struct trace_event *event)
-{
-    struct host *h = host;
-
-    if (h->des->config.trace)
-        h->des->config.trace(h->des->config.trace_ctx, h->index, now_ns, event);
-}
-
-const struct backend_ops des_ops = {
-    .version = BACKEND_VERSION,
-    .listen = ops_listen,
-    .dial = ops_dial,
-    .send = ops_send,
-    .pause = ops_pause,
-    .close = ops_close,
-    .expect = ops_expect,
-    .wake_at = ops_wake_at,
-    .random = ops_random,
-    .trace = ops_trace,
-};
 
 /* ---- what arrives ---- */
 
@@ -323,7 +313,7 @@ static void receive_syn(struct host *h, const struct packet *p)
     uint16_t port = (uint16_t)p->to.index;
     struct conn *c;
 
-    if (des_cut(h, h->des->hosts[p->source]))
+    if (path_cut(h, h->des->hosts[p->source]) || h->unreachable)
         return; /* our answer would not get there; the dialler tries again after the heal */
     if (!h->app || h->listen_port != port) {
         refuse(h, p);
@@ -331,9 +321,9 @@ static void receive_syn(struct host *h, const struct packet *p)
     }
     c = conn_new(h, CONN_OPEN, p->source);
     c->peer = p->from;
-    h->des->counts.connections++;
+    h->lane->counts.connections++;
     send_control(h, c, PACKET_SYN_ACK);
-    h->app->accepted(h->app_ctx, h->des->now_ns, handle_of(h, c), &h->des->hosts[p->source]->address);
+    h->app->accepted(h->app_ctx, h->lane->now_ns, handle_of(h, c), &h->des->hosts[p->source]->address);
 }
 
 static void receive_syn_ack(struct host *h, const struct packet *p)
@@ -346,7 +336,7 @@ static void receive_syn_ack(struct host *h, const struct packet *p)
     }
     c->state = CONN_OPEN;
     c->peer = p->from;
-    h->app->dialled(h->app_ctx, h->des->now_ns, p->to, ERR_OK);
+    h->app->dialled(h->app_ctx, h->lane->now_ns, p->to, ERR_OK);
 }
 
 static void receive_rst(struct host *h, const struct packet *p)
@@ -359,9 +349,9 @@ static void receive_rst(struct host *h, const struct packet *p)
     state = c->state;
     conn_free(h, c);
     if (state == CONN_DIALLING)
-        h->app->dialled(h->app_ctx, h->des->now_ns, p->to, ERR_REFUSED);
+        h->app->dialled(h->app_ctx, h->lane->now_ns, p->to, ERR_REFUSED);
     else if (state == CONN_OPEN)
-        h->app->closed(h->app_ctx, h->des->now_ns, p->to, ERR_RESET);
+        h->app->closed(h->app_ctx, h->lane->now_ns, p->to, ERR_RESET);
 }
 
 /* The far side's FIN, once everything before it was handed over. */
@@ -372,7 +362,7 @@ static void end_conn(struct host *h, struct backend_conn handle)
 
     conn_free(h, c);
     if (state == CONN_OPEN)
-        h->app->closed(h->app_ctx, h->des->now_ns, handle, ERR_CLOSED);
+        h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_CLOSED);
 }
 
 static void deliver_bytes(struct host *h, struct packet *p)
@@ -393,7 +383,7 @@ static void deliver_bytes(struct host *h, struct packet *p)
         return;
     }
     if (!c->paused) {
-        h->app->data(h->app_ctx, h->des->now_ns, p->to, &p->bytes);
+        h->app->data(h->app_ctx, h->lane->now_ns, p->to, &p->bytes);
         CHECK(p->bytes.size == 0);
         return;
     }
@@ -409,7 +399,7 @@ static void tell_writable(struct host *h, struct conn *c)
 {
     if (c->state == CONN_OPEN && c->wants_write && !c->stopped && !c->waiting && !cut_off(h, c)) {
         c->wants_write = false;
-        h->app->writable(h->app_ctx, h->des->now_ns, handle_of(h, c));
+        h->app->writable(h->app_ctx, h->lane->now_ns, handle_of(h, c));
     }
 }
 
@@ -420,7 +410,7 @@ static void limit_downlink(struct host *h, const struct packet *p)
 
     if (!c || c->state != CONN_OPEN || c->stopping || cut_off(h, c))
         return;
-    if (link_backlog(&h->down, h->des->now_ns) <= h->down.queue_size_max)
+    if (link_backlog(&h->down, h->lane->now_ns) <= h->down.queue_size_max)
         return;
     c->stopping = true;
     send_control(h, c, PACKET_XOFF);
@@ -430,7 +420,7 @@ static void limit_downlink(struct host *h, const struct packet *p)
     }
 }
 
-void conn_packet(struct host *h, struct packet *p)
+static void arrive(struct host *h, struct packet *p)
 {
     struct conn *c;
     uint64_t through;
@@ -455,8 +445,8 @@ void conn_packet(struct host *h, struct packet *p)
         break;
     case PACKET_DATA:
     case PACKET_FIN:
-        through = link_enqueue_train(&h->down, h->des->now_ns, p->serialising_ns, p->bytes.size);
-        if (through > h->des->now_ns) {
+        through = link_enqueue_train(&h->down, h->lane->now_ns, p->serialising_ns, p->bytes.size);
+        if (through > h->lane->now_ns) {
             limit_downlink(h, p);
             des_post(h, h->index, through, EVENT_DELIVER, p);
             return;
@@ -467,49 +457,35 @@ void conn_packet(struct host *h, struct packet *p)
     packet_free(p);
 }
 
-void conn_deliver(struct host *h, struct packet *p)
+static void deliver(struct host *h, struct packet *p)
 {
     deliver_bytes(h, p);
     packet_free(p);
 }
 
-void conn_fetch(const struct host *h, const struct packet *p)
+static void room(struct host *h)
 {
-    const char *app = h->app_ctx;
-
-    if (p->to.index < h->conn_count)
-        __builtin_prefetch(&h->conns[p->to.index]);
-    if (!p->bytes.size || !app)
-        return;
-    __builtin_prefetch(p->bytes.spans);
-    __builtin_prefetch((const char *)p->bytes.spans + 64);
-    __builtin_prefetch(app);
-    __builtin_prefetch(app + 64);
-    __builtin_prefetch(app + 128);
-}
-
-void conn_room(struct host *h)
-{
-    uint32_t turns = h->waiting_count;
+    struct ideal_host *ih = ideal_host(h);
+    uint32_t turns = ih->waiting_count;
 
     h->up.waking = false;
-    while (turns-- > 0 && h->waiting_count) {
-        uint32_t index = h->waiting[h->waiting_head];
-        struct conn *c = &h->conns[index];
+    while (turns-- > 0 && ih->waiting_count) {
+        uint32_t index = ih->waiting[ih->waiting_head];
+        struct conn *c = &ih->conns[index];
 
-        if (link_backlog(&h->up, h->des->now_ns) >= h->up.queue_size_max)
+        if (link_backlog(&h->up, h->lane->now_ns) >= h->up.queue_size_max)
             break;
-        h->waiting_head++;
-        if (--h->waiting_count == 0)
-            h->waiting_head = 0;
+        ih->waiting_head++;
+        if (--ih->waiting_count == 0)
+            ih->waiting_head = 0;
         c->waiting = false;
         tell_writable(h, c);
     }
-    if (h->waiting_count && !h->up.waking) {
+    if (ih->waiting_count && !h->up.waking) {
         uint64_t at = link_half_empty_ns(&h->up);
 
         h->up.waking = true;
-        des_post(h, h->index, at > h->des->now_ns ? at : h->des->now_ns + 1, EVENT_ROOM, NULL);
+        des_post(h, h->index, at > h->lane->now_ns ? at : h->lane->now_ns + 1, EVENT_ROOM, NULL);
     }
 }
 
@@ -522,15 +498,16 @@ static void restart_sender(struct host *h, struct conn *c)
     send_control(h, c, PACKET_XON);
 }
 
-void conn_drained(struct host *h)
+static void drained(struct host *h)
 {
+    struct ideal_host *ih = ideal_host(h);
     h->down.waking = false;
-    for (uint32_t i = 0; i < h->conn_count; i++)
-        if (h->conns[i].state == CONN_OPEN)
-            restart_sender(h, &h->conns[i]);
+    for (uint32_t i = 0; i < ih->conn_count; i++)
+        if (ih->conns[i].state == CONN_OPEN)
+            restart_sender(h, &ih->conns[i]);
 }
 
-void conn_resume(struct host *h, struct packet *p)
+static void resume(struct host *h, struct packet *p)
 {
     struct conn *c = conn_get(h, p->from);
 
@@ -540,7 +517,7 @@ void conn_resume(struct host *h, struct packet *p)
         chain_init(&c->received);
         restart_sender(h, c);
         if (bytes.size)
-            h->app->data(h->app_ctx, h->des->now_ns, p->from, &bytes);
+            h->app->data(h->app_ctx, h->lane->now_ns, p->from, &bytes);
         chain_deinit(&bytes);
         c = conn_get(h, p->from);
         if (c && c->ended && !c->paused)
@@ -549,24 +526,27 @@ void conn_resume(struct host *h, struct packet *p)
     packet_free(p);
 }
 
-void conn_reset_all(struct host *h)
+static void ideal_reset_all(struct host *h)
 {
-    for (uint32_t i = 0; i < h->conn_count; i++) {
-        struct conn *c = &h->conns[i];
+    struct ideal_host *ih = ideal_host(h);
+
+    for (uint32_t i = 0; i < ih->conn_count; i++) {
+        struct conn *c = &ih->conns[i];
 
         if (c->state == CONN_OPEN && !cut_off(h, c))
             send_control(h, c, PACKET_RST);
         if (c->state != CONN_FREE)
             conn_free(h, c);
     }
-    h->listen_port = 0;
-    h->waiting_head = h->waiting_count = 0;
+    ih->waiting_head = ih->waiting_count = 0;
 }
 
-void conn_healed(struct host *h)
+static void ideal_healed(struct host *h)
 {
-    for (uint32_t i = 0; i < h->conn_count; i++) {
-        struct conn *c = &h->conns[i];
+    struct ideal_host *ih = ideal_host(h);
+
+    for (uint32_t i = 0; i < ih->conn_count; i++) {
+        struct conn *c = &ih->conns[i];
 
         if (c->state == CONN_FREE || cut_off(h, c))
             continue;
@@ -576,7 +556,81 @@ void conn_healed(struct host *h)
             send_control(h, c, PACKET_FIN);
             conn_free(h, c);
         } else if (c->state == CONN_OPEN) {
+            if (!h->down.waking)
+                restart_sender(h, c); /* what stopped it may have passed while nobody could say so */
             tell_writable(h, c);
         }
     }
 }
+
+static void ideal_event(struct host *h, const struct event *e)
+{
+    switch ((enum ideal_event)e->kind) {
+    case EVENT_PACKET:
+        arrive(h, e->object);
+        break;
+    case EVENT_DELIVER:
+        deliver(h, e->object);
+        break;
+    case EVENT_ROOM:
+        room(h);
+        break;
+    case EVENT_DRAINED:
+        drained(h);
+        break;
+    case EVENT_RESUME:
+        resume(h, e->object);
+        break;
+    }
+}
+
+static void ideal_drop(const struct event *e)
+{
+    if (e->object)
+        packet_free(e->object);
+}
+
+static void fetch(const struct host *h, const struct packet *p)
+{
+    const struct ideal_host *ih = ideal_host(h);
+    const char *app = h->app_ctx;
+
+    if (p->to.index < ih->conn_count)
+        __builtin_prefetch(&ih->conns[p->to.index]);
+    if (!p->bytes.size || !app)
+        return;
+    __builtin_prefetch(p->bytes.spans);
+    __builtin_prefetch((const char *)p->bytes.spans + 64);
+    __builtin_prefetch(app);
+    __builtin_prefetch(app + 64);
+    __builtin_prefetch(app + 128);
+}
+
+static void ideal_ahead(const struct host *h, const struct event *e, unsigned step)
+{
+    const struct packet *p = e->object;
+
+    if (e->kind != EVENT_PACKET && e->kind != EVENT_DELIVER)
+        return;
+    if (step == 0)
+        fetch(h, p);
+    if (step == 1 && p->bytes.count)
+        __builtin_prefetch(chain_front(&p->bytes).data);
+    if (step > 0 && p->bytes.size && h->app && h->app->expect)
+        h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
+}
+
+const struct des_transport transport_ideal = {
+    .host_size = sizeof(struct ideal_host),
+    .host_stop = ideal_host_stop,
+    .dial = ideal_dial,
+    .send = ideal_send,
+    .pause = ideal_pause,
+    .close = ideal_close,
+    .expect = ideal_expect,
+    .reset_all = ideal_reset_all,
+    .healed = ideal_healed,
+    .event = ideal_event,
+    .drop = ideal_drop,
+    .ahead = ideal_ahead,
+};

@@ -1,0 +1,97 @@
+/* The seam: the calls of a node on its host. Those about connections go to the TCP model. */
+#include "sim/des/internal.h"
+
+#include "stack/base/err.h"
+
+static int ops_listen(void *host, const struct endpoint *at)
+{
+    struct host *h = host;
+
+    if (h->listen_port)
+        return ERR_IN_USE;
+    if (at->port == 0)
+        return ERR_INVALID;
+    h->listen_port = at->port;
+    return ERR_OK;
+}
+
+static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *conn)
+{
+    struct host *h = host;
+    struct endpoint key = *to;
+    uint64_t *found;
+
+    key.port = 0;
+    found = map_find(&h->des->by_address, slice_of(&key.ip, sizeof key.ip));
+    if (!found)
+        return ERR_UNREACHABLE;
+    return h->des->transport->dial(h, h->des->hosts[*found], to->port, conn);
+}
+
+static size_t ops_send(void *host, struct backend_conn handle, struct chain *bytes)
+{
+    struct host *h = host;
+
+    return h->des->transport->send(h, handle, bytes);
+}
+
+static void ops_pause(void *host, struct backend_conn handle, bool paused)
+{
+    struct host *h = host;
+
+    h->des->transport->pause(h, handle, paused);
+}
+
+static void ops_expect(const void *host, struct backend_conn handle)
+{
+    const struct host *h = host;
+
+    if (h->des->transport->expect)
+        h->des->transport->expect(h, handle);
+}
+
+static void ops_close(void *host, struct backend_conn handle, enum backend_close how)
+{
+    struct host *h = host;
+
+    h->des->transport->close(h, handle, how);
+}
+
+static void ops_wake_at(void *host, uint64_t deadline_ns)
+{
+    struct host *h = host;
+
+    if (deadline_ns < h->lane->now_ns)
+        deadline_ns = h->lane->now_ns;
+    h->wake_ns = deadline_ns;
+    if (deadline_ns >= h->wake_posted_ns)
+        return; /* the event that is queued comes first and moves the rest on */
+    h->wake_posted_ns = deadline_ns;
+    des_post(h, h->index, deadline_ns, EVENT_WAKE, NULL);
+}
+
+static void ops_random(void *host, uint8_t *out, size_t size)
+{
+    rng_fill(&((struct host *)host)->random, out, size);
+}
+
+static void ops_trace(void *host, uint64_t now_ns, const struct trace_event *event)
+{
+    struct host *h = host;
+
+    if (h->des->config.trace)
+        h->des->config.trace(h->des->config.trace_ctx, h->index, now_ns, event);
+}
+
+const struct backend_ops des_ops = {
+    .version = BACKEND_VERSION,
+    .listen = ops_listen,
+    .dial = ops_dial,
+    .send = ops_send,
+    .pause = ops_pause,
+    .close = ops_close,
+    .expect = ops_expect,
+    .wake_at = ops_wake_at,
+    .random = ops_random,
+    .trace = ops_trace,
+};
