@@ -10,6 +10,7 @@ import argparse
 import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -118,7 +119,7 @@ class SecondTransfer(Transfer):
 
     @property
     def title(self):
-        return f"The same once more between the same processes (their compilers and windows are warm), MB/s"
+        return "The same once more between the same processes (their compilers and windows are warm), MB/s"
 
     def measure(self, cell, samples):
         a, b = cell.pair(both={"quiet": True})
@@ -164,6 +165,27 @@ def crypto_speed(program):
     """libsodium's sealing of full Noise frames on one core, MB/s; what bench_crypto says of all else goes along."""
     out = subprocess.run([program], capture_output=True, text=True, check=True, timeout=60).stdout
     return float(re.search(r"^seal 64 KiB .* (\d+) MB/s$", out, re.M).group(1)), out
+
+
+class Watch:
+    """How much of the machine others had meanwhile: what is measured beside them is too low, and not for all alike."""
+
+    def __init__(self):
+        self.start = self.read()
+
+    @staticmethod
+    def read():
+        """Seconds: of all processors, of those busy, of our children (which have ended) and of ourselves."""
+        with open("/proc/stat", encoding="ascii") as stat:
+            ticks = [int(x) for x in stat.readline().split()[1:9]]
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+        idle = ticks[3] + ticks[4]
+        return sum(ticks) / TICKS, (sum(ticks) - idle) / TICKS, sum(u.ru_utime + u.ru_stime for u in own)
+
+    def others(self):
+        """Their share of the processors since the start, from 0 to 1."""
+        total, busy, own = (after - before for after, before in zip(self.read(), self.start))
+        return max(0.0, busy - own) / total if total else 0.0
 
 
 def measure_all(lab, args, tables, pairs):
@@ -242,8 +264,9 @@ def print_failures(tables):
     return count
 
 
-def print_versions(lab, missing):
-    print()
+def print_versions(lab, missing, hearsay):
+    said = subprocess.run([hearsay, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    print(f"\nus: {said}")
     for kind, parts in sorted((k, v) for k, v in lab.versions.items() if v):
         print(f"{kind}: " + ", ".join(f"{name} {version}" for name, version in parts.items()))
     for kind, reason in sorted(missing.items()):
@@ -269,15 +292,17 @@ def main():
     (build / "logs").mkdir(parents=True, exist_ok=True)
     lab = Lab(commands, missing, build / "logs", args.size)
     print(machine())
+    watch = Watch()
     crypto, crypto_text = measure_all(lab, args, tables, pairs)
     for table in tables:
         print_matrix(f"{table.title}: median (least-most) of {args.repeat}, sender's row, receiver's column", table.cells,
                      cell_text)
         print_matrix(table.cost, table.cells, cost_text)
     print(f"\nCryptography alone, one core (sealing: {min(crypto):.0f}-{max(crypto):.0f} MB/s)\n{crypto_text}", end="")
+    print(f"\nOther programs had {watch.others():.0%} of the processors meanwhile.")
     failed = print_failures(tables)
     missed = print_verdict(tables, crypto)
-    print_versions(lab, missing)
+    print_versions(lab, missing, args.hearsay)
     return 1 if failed or missed else 0
 
 
