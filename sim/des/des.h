@@ -10,6 +10,7 @@
 #include "sim/tcp/gilbert.h"
 #include "sim/tcp/jitter.h"
 #include "stack/backend/backend.h"
+#include "stack/base/work.h"
 
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
@@ -34,6 +35,7 @@ struct des_config {
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct work_cost *costs; /* WORK_KINDS of them, copied; NULL: no host has cores */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
     /* Events of several lanes (des_divide) are about to happen at once, or no longer do; may be NULL. Called on the thread
@@ -47,6 +49,7 @@ struct des_host_config {
     struct endpoint address; /* port ignored */
     uint32_t region;
     uint64_t up_bps, down_bps; /* bits per second; 0: unlimited */
+    uint32_t cores, speed_ppm; /* of its CPU; 0 cores: work takes no time */
     uint64_t queue_size, queue_ns; /* in place of the network's, where one of them is not 0 */
     struct queue_config aqm;       /* of both links; size_max and seed are not looked at */
     struct gilbert loss_up, loss_down; /* behind each link */
@@ -88,10 +91,9 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
 void *des_host(struct des *d, uint32_t host); /* the `host` of backend_ops */
 extern const struct backend_ops des_ops;
 
-/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own: hosts
- * that weigh the same in each, as far from those of other lanes as can be (divide.h). Once, after the last host was added and
- * before anything is scheduled; weights[host] > 0 is the work that it will make. What happens does not depend on it. 0, or ERR_SYSTEM: no
- * more threads to be had. */
+/* Divides the hosts among `lanes` (1 to DES_LANES_MAX, fewer where there are fewer hosts), each with a thread of its own, so
+ * that lanes have the same to do (divide.h). Once, after the last host was added and before anything is scheduled; weights[host] > 0:
+ * the events of a second there, roughly. What happens does not depend on it. 0, or ERR_SYSTEM: no more threads to be had. */
 #define DES_LANES_MAX 256
 int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights);
 uint32_t des_lane_count(const struct des *d);
@@ -120,7 +122,7 @@ void des_loss_set(struct des *d, uint32_t from_region, uint32_t to_region, const
 /* What is queued already leaves at the old rate. */
 void des_bandwidth_set(struct des *d, uint32_t host, uint64_t up_bps, uint64_t down_bps);
 
-/* After the last host, before the first des_run; latencies of pairs of hosts come before it. */
+/* After the last host, before the first des_run; latencies of pairs of hosts come after it. */
 void des_bottleneck_add(struct des *d, const struct des_bottleneck *config);
 
 /* Runs all events up to and including until_ns. False when nothing is left to do at all. */

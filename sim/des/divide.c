@@ -1,6 +1,6 @@
 /* Single-linkage clustering: at a threshold, regions that are nearer than that to each other belong together, and a region
  * whose own hosts are nearer than that is whole. Any way to distribute such parts has at least the threshold as its
- * lookahead; the largest threshold whose parts can be packed evenly is chosen. */
+ * lookahead. The smallest threshold that is enough is chosen, or else the largest whose parts can be packed evenly. */
 #include "sim/des/divide.h"
 
 #include "stack/base/check.h"
@@ -25,6 +25,7 @@ struct part { /* regions that stay together */
 struct divider {
     const struct divide_problem *p;
     uint32_t *used, used_count; /* regions with hosts */
+    uint32_t *order;            /* hosts, region after region */
     uint64_t *own_ns, *weights; /* of each region: the latency within, and the work */
     struct link_edge *tree;     /* used_count - 1 */
     uint32_t *part_of;          /* region -> the lowest region of its part */
@@ -53,6 +54,21 @@ static void weigh(struct divider *v)
             v->used[v->used_count++] = r;
             v->own_ns[r] = p->least_ns(p->ctx, r, r);
         }
+}
+
+/* So that each region's hosts go round the lanes. */
+static void sort_hosts(struct divider *v)
+{
+    const struct divide_problem *p = v->p;
+    uint32_t *next = mem_zalloc(((size_t)p->region_count + 1) * sizeof *next);
+
+    for (uint32_t i = 0; i < p->host_count; i++)
+        next[p->regions[i] + 1]++;
+    for (uint32_t r = 0; r < p->region_count; r++)
+        next[r + 1] += next[r];
+    for (uint32_t i = 0; i < p->host_count; i++)
+        v->order[next[p->regions[i]]++] = i;
+    mem_free(next);
 }
 
 /* Prim's algorithm. */
@@ -171,13 +187,13 @@ static bool pack(struct divider *v, uint64_t threshold_ns)
     join_parts(v, threshold_ns);
     pack_parts(v, threshold_ns);
     for (uint32_t i = 0; i < p->host_count; i++) {
-        uint32_t lane = v->lane_of[root(v, p->regions[i])];
+        uint32_t host = v->order[i], lane = v->lane_of[root(v, p->regions[host])];
 
         if (lane == NONE) {
             lane = emptiest(v);
-            v->loads[lane] += p->weights[i];
+            v->loads[lane] += p->weights[host];
         }
-        v->lanes[i] = lane;
+        v->lanes[host] = lane;
     }
     for (uint32_t i = 0; i < p->lane_count; i++) {
         total += v->loads[i];
@@ -193,11 +209,10 @@ static int by_value(const void *x, const void *y)
     return (*a > *b) - (*a < *b);
 }
 
-/* The largest threshold that packs evenly. Halving supposes that a smaller one packs no worse, which is nearly so. */
-static void choose(struct divider *v)
+/* The latencies at which the parts change, by rising value, each once. */
+static uint32_t thresholds(const struct divider *v, uint64_t *all)
 {
-    uint64_t *all = mem_grow(NULL, 2 * (size_t)v->used_count, sizeof *all);
-    uint32_t count = 0, low = 0, high;
+    uint32_t count = 0, kept = 0;
 
     for (uint32_t i = 0; i < v->used_count; i++) {
         all[count++] = v->own_ns[v->used[i]];
@@ -205,8 +220,24 @@ static void choose(struct divider *v)
             all[count++] = v->tree[i].ns;
     }
     qsort(all, count, sizeof *all, by_value);
-    high = count;
-    while (high - low > 1) { /* `low` will do: at the lowest of all nothing is joined */
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || all[i] != all[i - 1])
+            all[kept++] = all[i];
+    return kept;
+}
+
+/* At the lowest threshold nothing is joined: that always does. Halving supposes that a smaller one packs no worse, which
+ * is nearly so. */
+static void choose(struct divider *v)
+{
+    uint64_t *all = mem_grow(NULL, 2 * (size_t)v->used_count, sizeof *all);
+    uint32_t count = thresholds(v, all), low = 0, high = 0;
+
+    while (high < count && all[high] < v->p->enough_ns)
+        high++;
+    if (high < count && pack(v, all[high]))
+        low = high;
+    while (high > low + 1) {
         uint32_t middle = low + (high - low) / 2;
 
         if (pack(v, all[middle]))
@@ -254,17 +285,20 @@ uint64_t divide(const struct divide_problem *p, uint32_t *lanes)
 
     CHECK(p->host_count > 0 && p->lane_count > 0);
     v.used = mem_zalloc(p->region_count * sizeof *v.used);
+    v.order = mem_zalloc(p->host_count * sizeof *v.order);
     v.own_ns = mem_zalloc(p->region_count * sizeof *v.own_ns);
     v.weights = mem_zalloc(p->region_count * sizeof *v.weights);
     v.part_of = mem_zalloc(p->region_count * sizeof *v.part_of);
     v.lane_of = mem_zalloc(p->region_count * sizeof *v.lane_of);
     v.loads = mem_zalloc(p->lane_count * sizeof *v.loads);
     weigh(&v);
+    sort_hosts(&v);
     v.tree = mem_grow(NULL, v.used_count, sizeof *v.tree);
     span(&v);
     choose(&v);
     least = lookahead_ns(&v);
     mem_free(v.used);
+    mem_free(v.order);
     mem_free(v.own_ns);
     mem_free(v.weights);
     mem_free(v.part_of);

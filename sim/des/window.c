@@ -7,9 +7,21 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+#define WINDOW_EVENTS 30 /* of a lane: beside them, waiting for the others is little */
+
 static uint64_t least_ns(const void *ctx, uint32_t from, uint32_t to)
 {
     return path_least_ns(ctx, from, to);
+}
+
+/* In which each lane has so much to do. */
+static uint64_t enough_ns(const struct divide_problem *p)
+{
+    uint64_t events_per_s = 0;
+
+    for (uint32_t i = 0; i < p->host_count; i++)
+        events_per_s += p->weights[i];
+    return WINDOW_EVENTS * (uint64_t)1000000000 * p->lane_count / events_per_s;
 }
 
 int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
@@ -41,6 +53,7 @@ int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights)
     }
     p.regions = regions;
     p.weights = loads;
+    p.enough_ns = enough_ns(&p);
     d->lookahead_ns = divide(&p, lane_of);
     for (uint32_t i = 0; i < count; i++)
         d->hosts[i]->lane = d->lanes[lane_of[i]];

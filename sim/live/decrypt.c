@@ -22,7 +22,8 @@ enum phase { PHASE_SECURITY, PHASE_HANDSHAKE, PHASE_SEALED, PHASE_BROKEN };
 struct direction {
     struct endpoint from, to;
     uint8_t key[AEAD_KEY_SIZE];
-    uint32_t handshake_left; /* messages of this side */
+    uint32_t handshake_size; /* messages of this side */
+    uint32_t handshake_left; /* of them, still to come */
     uint32_t sequence;       /* of the next byte */
     uint64_t counter;
     enum phase phase;
@@ -225,15 +226,57 @@ static void read_direction(struct decryption *d, struct direction *dir)
 
 /* ---- packets to streams ---- */
 
-static struct direction *direction_find(struct decryption *d, const struct pcap_packet *p)
+/* Connections may follow each other between the same two ports (go-libp2p dials from the one that it listens on): the one
+ * under way, which is the last that was started, and the first of those whose keys are still to be used. */
+static void direction_find(struct decryption *d, const struct pcap_packet *p, struct direction **current,
+                           struct direction **next)
 {
-    for (uint32_t i = d->count; i > 0; i--) { /* the newest entry of a pair of addresses counts */
-        struct direction *dir = &d->directions[i - 1];
+    *current = *next = NULL;
+    for (uint32_t i = 0; i < d->count; i++) {
+        struct direction *dir = &d->directions[i];
 
-        if (endpoint_equal(&dir->from, &p->from) && endpoint_equal(&dir->to, &p->to))
-            return dir;
+        if (!endpoint_equal(&dir->from, &p->from) || !endpoint_equal(&dir->to, &p->to))
+            continue;
+        if (dir->started)
+            *current = dir;
+        else if (!*next)
+            *next = dir;
     }
-    return NULL;
+}
+
+static void direction_start(struct direction *dir, uint32_t sequence)
+{
+    dir->started = true;
+    dir->sequence = sequence;
+    dir->phase = PHASE_SECURITY;
+    dir->handshake_left = dir->handshake_size;
+    buf_clear(&dir->wire);
+}
+
+/* A connection that never used its keys was none, or the same SYN comes again: the keys are for the one that starts now.
+ * One that is left without keys ends what went before it. */
+static struct direction *direction_of_syn(struct decryption *d, const struct pcap_packet *p)
+{
+    struct direction *current, *next;
+
+    direction_find(d, p, &current, &next);
+    if (current && current->counter == 0)
+        next = current;
+    if (next)
+        direction_start(next, p->sequence + 1);
+    else if (current)
+        current->phase = PHASE_BROKEN;
+    return next;
+}
+
+static struct direction *direction_of(struct decryption *d, const struct pcap_packet *p)
+{
+    struct direction *current, *next;
+
+    if (p->syn)
+        return direction_of_syn(d, p);
+    direction_find(d, p, &current, &next);
+    return current ? current : next;
 }
 
 static void take_packet(struct decryption *d, struct direction *dir, const struct pcap_packet *p)
@@ -265,18 +308,13 @@ static int read_packets(struct decryption *d, struct pcap_reader *reader)
     int more;
 
     while ((more = pcap_next(reader, &p)) > 0) {
-        struct direction *dir = direction_find(d, &p);
+        struct direction *dir = direction_of(d, &p);
 
         d->time_ns = p.time_ns;
-        if (!dir) {
+        if (dir)
+            take_packet(d, dir, &p);
+        else
             d->totals->skipped += p.syn && !p.ack;
-            continue;
-        }
-        if (p.syn) {
-            dir->started = true;
-            dir->sequence = p.sequence + 1;
-        }
-        take_packet(d, dir, &p);
     }
     return more;
 }
@@ -290,7 +328,7 @@ static void direction_add(struct decryption *d, const struct endpoint *from,
 
     d->directions = mem_grow(d->directions, d->count + 1, sizeof *d->directions);
     dir = &d->directions[d->count++];
-    *dir = (struct direction){.from = *from, .to = *to, .handshake_left = initiator ? 2 : 1};
+    *dir = (struct direction){.from = *from, .to = *to, .handshake_size = initiator ? 2 : 1};
     memcpy(dir->key, key, AEAD_KEY_SIZE);
     buf_init(&dir->wire, PENDING_MAX);
     buf_init(&dir->plain, PENDING_MAX);

@@ -82,7 +82,7 @@ static size_t tap_send(void *host, struct backend_conn conn, struct chain *bytes
 
     chain_init(&copy);
     for (uint32_t i = 0; i < bytes->count; i++)
-        chain_push(&copy, bytes->spans[bytes->head + i]);
+        chain_push(&copy, *chain_span(bytes, i));
     sent = t->ops->send(t->host, conn, bytes);
     if (c && c->open)
         pcap_bytes(t->pcap, &c->flow, t->now_ns, true, &copy, sent);

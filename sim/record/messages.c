@@ -247,21 +247,20 @@ void messages_arrive(struct recorder *r, struct message *m, uint32_t node, uint3
 void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                         uint64_t now_ns)
 {
-    struct receipt *mine;
-
     m->duplicates++;
     if (m->settled)
         return;
-    mine = receipt_of(r, m, node, from, now_ns);
-    if (mine->duplicates < UINT16_MAX)
-        mine->duplicates++;
+    if (!receipts_count_duplicate(&m->receipts, node)) {
+        receipt_of(r, m, node, from, now_ns);
+        receipts_count_duplicate(&m->receipts, node);
+    }
     if (m->has_hops) {
-        note_copy(r, m, mine, from, now_ns);
+        note_copy(r, m, receipts_find(&m->receipts, node), from, now_ns);
         m->copies[m->copy_count - 1].duplicate = true;
     }
 }
 
-static void write_delivery(struct recorder *r, const struct message *m, const struct receipt *got)
+static void write_delivery(struct recorder *r, const struct message *m, const struct receipt *got, uint32_t duplicates)
 {
     uint64_t *row;
 
@@ -274,7 +273,7 @@ static void write_delivery(struct recorder *r, const struct message *m, const st
     row[3] = got->delivered_ns;
     row[4] = node_or_null(got->from);
     row[5] = got->hops == HOPS_UNKNOWN ? ROW_NULL : got->hops;
-    row[6] = got->duplicates;
+    row[6] = duplicates;
     row[7] = (got->flags & RECEIPT_EXPECTED) != 0;
     r->deliveries.rows++;
 }
@@ -338,7 +337,7 @@ void messages_deliver(struct recorder *r, struct message *m, uint32_t node, uint
         return;
     if (m->settled) {
         count_delivery(r, m, &late);
-        write_delivery(r, m, &late);
+        write_delivery(r, m, &late, 0);
         return;
     }
     mine = receipt_of(r, m, node, from, now_ns);
@@ -398,7 +397,7 @@ static void write_receipt(struct recorder *r, const struct message *m, const str
     if (got->node == UNKNOWN)
         return;
     if (got->flags & RECEIPT_DELIVERED)
-        write_delivery(r, m, got);
+        write_delivery(r, m, got, receipts_duplicates(&m->receipts, got));
     write_copies(r, m, got);
 }
 

@@ -4,7 +4,7 @@
  * events and node states in order of (time, node); totals of bytes; summarize and expectations;
  * finish or abort; free. One thread at a time, except within a window (recorder_window).
  *
- * Memory: about 150 bytes a node and 250 a message, plus 40 bytes a receiver (and, for hops, 70 a
+ * Memory: about 150 bytes a node and 250 a message, plus 34 bytes a receiver (and, for hops, 70 a
  * copy) of a message that was active within the last 30 s (at most RECORD_LIVE_BYTES_MAX; then the
  * oldest messages are settled early). A settled message still counts what comes late, but no longer
  * knows hops. */

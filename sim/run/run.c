@@ -149,6 +149,10 @@ static enum run_status plan(struct run *run, struct run_result *result)
 
     if (refused)
         return fail(result, RUN_USAGE, refused);
+    if (s->cpu.present && !run->ops->backend->charge) {
+        snprintf(result->error, sizeof result->error, "cpu: the %s backend runs on a real CPU (des)", run->ops->name);
+        return RUN_USAGE;
+    }
     if (run->options->threads > 1 && !run->ops->lanes) {
         snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
         return RUN_USAGE;
@@ -213,17 +217,17 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
     return RUN_OK;
 }
 
-/* The work that a node makes, roughly: some of its own, more for every connection. */
+/* The events of a second at each node, roughly: some of its own, more for every connection. */
 static uint32_t *weigh_nodes(const struct run *run)
 {
-    enum { OWN = 4 };
+    enum { OWN = 12, CONNECTION = 3 };
     uint32_t *weights = mem_grow(NULL, run->scenario->node_count, sizeof *weights);
 
     for (uint32_t i = 0; i < run->scenario->node_count; i++)
         weights[i] = OWN;
     for (uint32_t i = 0; i < run->topology.dial_count; i++) {
-        weights[run->topology.dials[i].from]++;
-        weights[run->topology.dials[i].to]++;
+        weights[run->topology.dials[i].from] += CONNECTION;
+        weights[run->topology.dials[i].to] += CONNECTION;
     }
     return weights;
 }
@@ -329,6 +333,17 @@ static void dismantle(struct run *run)
     mem_free(run->residents);
 }
 
+static void finish_world(struct run *run, struct run_result *result)
+{
+    char text[256];
+
+    if (!run->ops->finish)
+        return;
+    if (run->ops->finish(run->world, text))
+        snprintf(result->warning, sizeof result->warning, "%s", text);
+    recorder_event(run->recorder, run->scenario->duration_ns, run->ops->name, text);
+}
+
 /* What a finished run comes to: totals, judgement, the last rows. */
 static enum run_status conclude(struct run *run, double start_s, double running_s,
                                 void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
@@ -341,6 +356,7 @@ static enum run_status conclude(struct run *run, double start_s, double running_
     const struct run_behaviour *behaviour = run->options->behaviour;
     struct record_summary summary;
 
+    finish_world(run, result);
     residents_bytes(run);
     run->ops->counts(run->world, &totals.events, &totals.connections);
     if (run->ops->lanes) {

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-const char *const world_names = "des, sockets";
+const char *const world_names = "des, sockets, netns";
 
 const struct world_ops *world_find(const char *name)
 {
-    static const struct world_ops *const worlds[] = {&world_des, &world_sockets};
+    static const struct world_ops *const worlds[] = {&world_des, &world_sockets, &world_netns};
 
     for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++)
         if (strcmp(worlds[i]->name, name) == 0)

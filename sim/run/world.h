@@ -15,7 +15,7 @@ struct world_config {
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
     uint32_t threads;        /* > 1 only where the world has lanes */
-    const uint32_t *weights; /* of each node: the work that it makes; > 0 */
+    const uint32_t *weights; /* of each node: its events in a second, roughly; > 0 */
     /* Several threads are about to trace and call at once, each for nodes of its own, or no longer do. */
     void (*window)(void *ctx, bool open);
 };
@@ -48,10 +48,13 @@ struct world_ops {
     uint64_t (*now_ns)(const void *world);
     void (*counts)(const void *world, uint64_t *events, uint64_t *connections);
     const struct world_lanes *lanes; /* NULL: it runs on one thread */
+    /* The run is over; `out` (256 bytes) takes what the record should know of the backend. True: the user should be warned.
+     * NULL: nothing to say. */
+    bool (*finish)(void *world, char *out);
 };
 
-extern const struct world_ops world_des, world_sockets;
+extern const struct world_ops world_des, world_sockets, world_netns;
 const struct world_ops *world_find(const char *name); /* NULL when there is none */
-extern const char *const world_names;                 /* "des, sockets" */
+extern const char *const world_names;                 /* "des, sockets, netns" */
 
 #endif

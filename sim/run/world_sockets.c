@@ -1,17 +1,11 @@
 /* Real TCP on loopback as a world: every node in this process, each with an address of its own in 127.0.0.0/8. */
-#include "sim/run/world.h"
-#include "stack/backend/epoll.h"
+#include "sim/run/world_sockets.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
-
-struct world {
-    struct sockets *sockets;
-    struct sockets_host **hosts;
-};
 
 static const char *refuses(const struct scenario *s, char *out)
 {
@@ -43,55 +37,69 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void *open_world(const struct world_config *config, char *error, size_t error_size)
+bool world_sockets_init(struct world_of_sockets *w, const struct world_config *config, void *socket_ctx,
+                        int (*make_socket)(void *ctx, uint32_t host, int family), char *error, size_t error_size)
 {
     struct sockets_config sockets = {.seed = config->scenario->seed,
                                      .seeded = true,
                                      .trace_ctx = config->trace_ctx,
-                                     .trace = config->trace};
-    struct world *w = mem_zalloc(sizeof *w);
+                                     .trace = config->trace,
+                                     .socket_ctx = socket_ctx,
+                                     .socket = make_socket};
 
     raise_descriptor_limit();
     if (sockets_new(&sockets, &w->sockets) != ERR_OK) {
         snprintf(error, error_size, "cannot set up epoll");
-        mem_free(w);
-        return NULL;
+        return false;
     }
     w->hosts = mem_grow(NULL, config->scenario->node_count, sizeof(struct sockets_host *));
     for (uint32_t i = 0; i < config->scenario->node_count; i++)
         w->hosts[i] = sockets_host_add(w->sockets, &config->addresses[i]);
-    return w;
+    return true;
+}
+
+void world_sockets_deinit(struct world_of_sockets *w)
+{
+    sockets_free(w->sockets);
+    mem_free(w->hosts);
+}
+
+static void *open_world(const struct world_config *config, char *error, size_t error_size)
+{
+    struct world_of_sockets *w = mem_zalloc(sizeof *w);
+
+    if (world_sockets_init(w, config, NULL, NULL, error, error_size))
+        return w;
+    mem_free(w);
+    return NULL;
 }
 
 static void close_world(void *world)
 {
-    struct world *w = world;
-
-    sockets_free(w->sockets);
-    mem_free(w->hosts);
-    mem_free(w);
+    world_sockets_deinit(world);
+    mem_free(world);
 }
 
-static void *host(void *world, uint32_t node)
+void *world_sockets_host(void *world, uint32_t node)
 {
-    return ((struct world *)world)->hosts[node];
+    return ((struct world_of_sockets *)world)->hosts[node];
 }
 
-static void place(void *world, uint32_t node, const struct backend_app *app, void *ctx)
+void world_sockets_place(void *world, uint32_t node, const struct backend_app *app, void *ctx)
 {
-    sockets_host_run(((struct world *)world)->hosts[node], app, ctx);
+    sockets_host_run(((struct world_of_sockets *)world)->hosts[node], app, ctx);
 }
 
-static void schedule(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns),
+void world_sockets_schedule(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns),
                      void *arg)
 {
     (void)node; /* one thread: a call is a call */
-    sockets_schedule(((struct world *)world)->sockets, at_ns, fn, arg);
+    sockets_schedule(((struct world_of_sockets *)world)->sockets, at_ns, fn, arg);
 }
 
-static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
+void world_sockets_schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
 {
-    sockets_schedule(((struct world *)world)->sockets, at_ns, fn, arg);
+    sockets_schedule(((struct world_of_sockets *)world)->sockets, at_ns, fn, arg);
 }
 
 static int partition(void *world, const bool *member, enum scenario_direction direction)
@@ -109,25 +117,39 @@ static void heal(void *world, int slot)
     UNREACHABLE();
 }
 
-static int advance(void *world, uint64_t until_ns)
+int world_sockets_advance(void *world, uint64_t until_ns)
 {
-    return sockets_run(((struct world *)world)->sockets, until_ns);
+    return sockets_run(((struct world_of_sockets *)world)->sockets, until_ns);
 }
 
-static uint64_t now_ns(const void *world)
+uint64_t world_sockets_now_ns(const void *world)
 {
-    return sockets_now_ns(((const struct world *)world)->sockets);
+    return sockets_now_ns(((const struct world_of_sockets *)world)->sockets);
 }
 
-static void counts(const void *world, uint64_t *events, uint64_t *connections)
+void world_sockets_counts(const void *world, uint64_t *events, uint64_t *connections)
 {
-    const struct world *w = world;
+    const struct world_of_sockets *w = world;
 
     *events = sockets_turns(w->sockets);
     *connections = sockets_connections(w->sockets);
 }
 
-const struct world_ops world_sockets = {
-    "sockets", &sockets_ops, false,     refuses, address, open_world, close_world, host,
-    place,     schedule,     schedule_global, partition, heal,  advance,    now_ns,      counts,
-    NULL};
+const struct world_ops world_sockets = {"sockets",
+                                        &sockets_ops,
+                                        false,
+                                        refuses,
+                                        address,
+                                        open_world,
+                                        close_world,
+                                        world_sockets_host,
+                                        world_sockets_place,
+                                        world_sockets_schedule,
+                                        world_sockets_schedule_global,
+                                        partition,
+                                        heal,
+                                        world_sockets_advance,
+                                        world_sockets_now_ns,
+                                        world_sockets_counts,
+                                        NULL,
+                                        NULL};

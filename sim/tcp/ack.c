@@ -10,18 +10,18 @@ static void drop_acknowledged(struct tcp *t, uint64_t ack)
     uint64_t bytes_end = ack > t->end ? t->end : ack; /* a FIN is no byte */
     uint32_t before = t->queue.count, dropped;
 
-    if (bytes_end > t->una)
-        chain_drop(&t->queue, (size_t)(bytes_end - t->una));
-    t->una = ack;
+    if (bytes_end > t->w.una)
+        chain_drop(&t->queue, (size_t)(bytes_end - t->w.una));
+    t->w.una = ack;
     dropped = before - t->queue.count;
     if (t->queue.count == 0 || dropped > t->cursor_index) {
         t->cursor_index = 0;
-        t->cursor_start = t->una;
+        t->cursor_start = t->w.una;
         return;
     }
     t->cursor_index -= dropped;
     if (t->cursor_index == 0)
-        t->cursor_start = t->una;
+        t->cursor_start = t->w.una;
 }
 
 static void measure(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
@@ -42,9 +42,9 @@ static void measure(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
         rtt_us = last_us = rtt_of(s->echo_ns, now_ns);
     if (rtt_us == RTT_NONE)
         return;
-    rtt_update_min(t, now_ns, last_us);
-    rtt_sample(t, rtt_us);
-    tcp_cc_of(t->config)->sample(t, now_ns, last_us);
+    rtt_update_min(&t->w, now_ns, last_us);
+    rtt_sample(t->config, &t->w, rtt_us);
+    window_cc(t->config)->sample(t->config, &t->w, now_ns, last_us);
 }
 
 static bool extends_timer(const struct tcp *t, uint64_t now_ns, const struct ack_news *news)
@@ -59,10 +59,10 @@ static bool extends_timer(const struct tcp *t, uint64_t now_ns, const struct ack
 
 static void control_window(struct tcp *t, uint64_t now_ns, const struct ack_news *news)
 {
-    if (t->phase == TCP_PHASE_CWR || t->phase == TCP_PHASE_RECOVERY)
+    if (t->w.phase == TCP_PHASE_CWR || t->w.phase == TCP_PHASE_RECOVERY)
         recovery_reduce(t, news);
     else if (news->advanced || (t->reordering > t->config->dupthresh && news->delivered))
-        tcp_cc_of(t->config)->avoid(t, now_ns, news->delivered);
+        window_cc(t->config)->avoid(t->config, &t->w, now_ns, news->delivered);
 }
 
 static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
@@ -74,7 +74,7 @@ static void judge(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
 
     if (f->tail_probe_end)
         recovery_tail_probe_acked(t, s, news);
-    if (t->phase != TCP_PHASE_OPEN || news->duplicate_ack || news->sacked ||
+    if (t->w.phase != TCP_PHASE_OPEN || news->duplicate_ack || news->sacked ||
         news->duplicate_reported || f->sacked)
         recovery_alert(t, now_ns, s, news);
     control_window(t, now_ns, news);
@@ -99,7 +99,7 @@ static void answer_probe(struct tcp *t)
 {
     if (t->timer == TIMER_PROBE_WINDOW && send_new_size(t) > 0) {
         timer_set(t, TIMER_NONE, 0);
-        t->backoff = 0;
+        t->w.backoff = 0;
     }
     t->retries = 0;
 }
@@ -110,14 +110,14 @@ void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
                             .last_sent_ns = TIME_NEVER,
                             .first_sack_ns = TIME_NEVER,
                             .last_sack_ns = TIME_NEVER,
-                            .prior_una = t->una};
+                            .prior_una = t->w.una};
     bool opened;
 
-    if (s->ack > t->next)
+    if (s->ack > t->w.next)
         return; /* of what was never sent */
     opened = update_window(t, s);
     if (!t->flight || t->flight->count == 0) {
-        if (t->flight && t->flight->tail_probe_end && s->ack >= t->una) {
+        if (t->flight && t->flight->tail_probe_end && s->ack >= t->w.una) {
             news.duplicate_ack = s->bytes.size == 0 && !opened;
             sack_apply(t, now_ns, s, &news);
             recovery_tail_probe_acked(t, s, &news);
@@ -127,8 +127,8 @@ void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
         return;
     }
     news.prior_in_flight = flight_in_flight(t->flight);
-    news.advanced = s->ack > t->una;
-    news.duplicate_ack = s->ack == t->una && s->bytes.size == 0 && !opened && !(s->flags & TCP_FIN);
+    news.advanced = s->ack > t->w.una;
+    news.duplicate_ack = s->ack == t->w.una && s->bytes.size == 0 && !opened && !(s->flags & TCP_FIN);
     if (t->sack_ok)
         sack_apply(t, now_ns, s, &news);
     if (news.advanced) {

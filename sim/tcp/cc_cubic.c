@@ -2,7 +2,7 @@
  * the window recomputed at most 32 times a second while it stands still, at least 5 % growth a
  * round trip before the first loss. Integers only: time in milliseconds, offsets clamped so
  * that the cubic fits into 64 bits. */
-#include "sim/tcp/internal.h"
+#include "sim/tcp/window.h"
 
 #define BETA 717u /* of 1024 */
 #define BETA_ONE 1024u
@@ -18,14 +18,9 @@
 #define HYSTART_DELAY_MIN_US 4000u
 #define HYSTART_DELAY_MAX_US 16000u
 
-static void cubic_reset(struct cubic *c)
+void cubic_reset(struct cubic *c)
 {
     *c = (struct cubic){.last_ns = TIME_NEVER, .epoch_ns = TIME_NEVER};
-}
-
-static void cubic_init(struct tcp *t)
-{
-    cubic_reset(&t->congestion.cubic);
 }
 
 /* The largest r with r^3 <= x. */
@@ -46,30 +41,30 @@ static uint32_t cube_root(uint64_t x)
     return (uint32_t)r;
 }
 
-static uint32_t cubic_ssthresh(struct tcp *t)
+static uint32_t cubic_ssthresh(const struct tcp_config *config, struct window *w)
 {
-    struct cubic *c = &t->congestion.cubic;
-    uint64_t cwnd = t->cwnd;
+    struct cubic *c = w->cubic;
+    uint64_t cwnd = w->cwnd;
 
     c->epoch_ns = TIME_NEVER;
-    if (t->cwnd < c->last_max && t->config->fast_convergence)
+    if (w->cwnd < c->last_max && config->fast_convergence)
         c->last_max = (uint32_t)(cwnd * (BETA_ONE + BETA) / (2 * BETA_ONE));
     else
-        c->last_max = t->cwnd;
+        c->last_max = w->cwnd;
     cwnd = cwnd * BETA / BETA_ONE;
     return cwnd > 2 ? (uint32_t)cwnd : 2;
 }
 
-static void begin_epoch(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t acked)
+static void begin_epoch(struct window *w, struct cubic *c, uint64_t now_ns, uint32_t acked)
 {
     c->epoch_ns = now_ns;
     c->ack_count = acked;
-    c->friendly_cwnd = t->cwnd;
-    if (c->last_max <= t->cwnd) {
+    c->friendly_cwnd = w->cwnd;
+    if (c->last_max <= w->cwnd) {
         c->k_ms = 0;
-        c->origin = t->cwnd;
+        c->origin = w->cwnd;
     } else {
-        c->k_ms = cube_root((c->last_max - t->cwnd) * (CUBE_SCALE / CUBE_C));
+        c->k_ms = cube_root((c->last_max - w->cwnd) * (CUBE_SCALE / CUBE_C));
         c->origin = c->last_max;
     }
 }
@@ -91,55 +86,55 @@ static uint64_t cubic_target(const struct cubic *c, uint64_t now_ns)
 
 /* At least what NewReno with CUBIC's beta would have: 3 (1 - beta) / (1 + beta) segments a round
  * trip. */
-static void befriend(const struct tcp *t, struct cubic *c)
+static void befriend(const struct window *w, struct cubic *c)
 {
-    uint64_t per_step = (uint64_t)t->cwnd * (BETA_ONE + BETA) / (3 * (BETA_ONE - BETA));
+    uint64_t per_step = (uint64_t)w->cwnd * (BETA_ONE + BETA) / (3 * (BETA_ONE - BETA));
 
     if (per_step == 0)
         per_step = 1;
     c->friendly_cwnd += (uint32_t)(c->ack_count / per_step);
     c->ack_count = (uint32_t)(c->ack_count % per_step);
-    if (c->friendly_cwnd > t->cwnd) {
-        uint32_t most = t->cwnd / (c->friendly_cwnd - t->cwnd);
+    if (c->friendly_cwnd > w->cwnd) {
+        uint32_t most = w->cwnd / (c->friendly_cwnd - w->cwnd);
 
-        if (c->count > most)
-            c->count = most;
+        if (c->ack_per_step > most)
+            c->ack_per_step = most;
     }
 }
 
-static void cubic_update(struct tcp *t, uint64_t now_ns, uint32_t acked)
+static void cubic_update(const struct tcp_config *config, struct window *w, uint64_t now_ns, uint32_t acked)
 {
-    struct cubic *c = &t->congestion.cubic;
+    struct cubic *c = w->cubic;
     uint64_t target;
 
     c->ack_count += acked;
-    if (c->last_ns != TIME_NEVER && c->last_cwnd == t->cwnd && now_ns - c->last_ns <= UPDATE_NS)
+    if (c->last_ns != TIME_NEVER && c->last_cwnd == w->cwnd && now_ns - c->last_ns <= UPDATE_NS)
         return;
-    c->last_cwnd = t->cwnd;
+    c->last_cwnd = w->cwnd;
     c->last_ns = now_ns;
     if (c->epoch_ns == TIME_NEVER)
-        begin_epoch(t, c, now_ns, acked);
+        begin_epoch(w, c, now_ns, acked);
     target = cubic_target(c, now_ns);
-    c->count = target > t->cwnd ? (uint32_t)(t->cwnd / (target - t->cwnd)) : 100 * t->cwnd;
-    if (c->last_max == 0 && c->count > GROWTH_COUNT_MAX)
-        c->count = GROWTH_COUNT_MAX;
-    if (t->config->tcp_friendly)
-        befriend(t, c);
-    if (c->count < 2)
-        c->count = 2; /* at most half a window a round trip */
+    c->ack_per_step = target > w->cwnd ? (uint32_t)(w->cwnd / (target - w->cwnd)) : 100 * w->cwnd;
+    if (c->last_max == 0 && c->ack_per_step > GROWTH_COUNT_MAX)
+        c->ack_per_step = GROWTH_COUNT_MAX;
+    if (config->tcp_friendly)
+        befriend(w, c);
+    if (c->ack_per_step < 2)
+        c->ack_per_step = 2; /* at most half a window a round trip */
 }
 
-static void cubic_avoid(struct tcp *t, uint64_t now_ns, uint32_t acked)
+static void cubic_avoid(const struct tcp_config *config, struct window *w, uint64_t now_ns, uint32_t acked)
 {
-    if (!window_limited(t))
+    if (!window_is_limit(w))
         return;
-    if (in_slow_start(t)) {
-        acked = window_slow_start(t, acked);
+    if (in_slow_start(w)) {
+        acked = window_slow_start(w, acked);
         if (acked == 0)
             return;
     }
-    cubic_update(t, now_ns, acked);
-    window_avoid(t, t->congestion.cubic.count, acked);
+    cubic_update(config, w, now_ns, acked);
+    window_avoid(w, w->cubic->ack_per_step, acked);
 }
 
 static uint32_t clamp(uint32_t low, uint32_t x, uint32_t high)
@@ -148,17 +143,17 @@ static uint32_t clamp(uint32_t low, uint32_t x, uint32_t high)
 }
 
 /* Leaves slow start when a round's ACKs stretch over half a round trip, or its delays rose. */
-static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rtt_us)
+static void hystart(struct window *w, struct cubic *c, uint64_t now_ns, uint32_t rtt_us)
 {
-    struct hystart *h = &t->flight->round;
+    struct hystart *h = &c->round;
 
-    if (!h->begun || t->una > h->end)
+    if (!h->begun || w->una > h->end)
         *h = (struct hystart){.start_ns = now_ns,
-                              .end = t->next,
+                              .end = w->next,
                               .last_ack_ns = now_ns,
                               .rtt_us = RTT_NONE,
                               .begun = true};
-    if (t->cwnd < HYSTART_WINDOW_MIN)
+    if (w->cwnd < HYSTART_WINDOW_MIN)
         return; /* too little to tell, but the rounds are counted */
     if (now_ns - h->last_ack_ns <= HYSTART_ACK_GAP_NS) {
         h->last_ack_ns = now_ns;
@@ -173,37 +168,42 @@ static void hystart(struct tcp *t, struct cubic *c, uint64_t now_ns, uint32_t rt
                              clamp(HYSTART_DELAY_MIN_US, c->delay_min_us / 8, HYSTART_DELAY_MAX_US))
         c->found = true;
     if (c->found)
-        t->ssthresh = t->cwnd;
+        w->ssthresh = w->cwnd;
 }
 
-static void cubic_sample(struct tcp *t, uint64_t now_ns, uint32_t rtt_us)
+static void cubic_sample(const struct tcp_config *config, struct window *w, uint64_t now_ns, uint32_t rtt_us)
 {
-    struct cubic *c = &t->congestion.cubic;
+    struct cubic *c = w->cubic;
 
-    if (c->epoch_ns != TIME_NEVER && now_ns - c->epoch_ns < NS_PER_S)
+    if (!c || (c->epoch_ns != TIME_NEVER && now_ns - c->epoch_ns < NS_PER_S))
         return; /* just after a loss the queue is not what it was */
     if (c->delay_min_us == 0 || rtt_us < c->delay_min_us)
         c->delay_min_us = rtt_us;
-    if (t->config->hystart && !c->found && in_slow_start(t))
-        hystart(t, c, now_ns, rtt_us);
+    if (config->hystart && !c->found && in_slow_start(w))
+        hystart(w, c, now_ns, rtt_us);
 }
 
-static void cubic_timed_out(struct tcp *t)
+static void cubic_timed_out(struct window *w)
 {
-    cubic_reset(&t->congestion.cubic);
+    struct hystart round;
+
+    if (!w->cubic)
+        return;
+    round = w->cubic->round; /* what is on its way still is */
+    cubic_reset(w->cubic);
+    w->cubic->round = round;
 }
 
 /* Time that passed without sending is no time for the cubic. */
-static void cubic_restarted(struct tcp *t, uint64_t now_ns, uint64_t idle_ns)
+static void cubic_restarted(struct window *w, uint64_t now_ns, uint64_t idle_ns)
 {
-    struct cubic *c = &t->congestion.cubic;
+    struct cubic *c = w->cubic;
 
-    if (c->epoch_ns == TIME_NEVER)
+    if (!c || c->epoch_ns == TIME_NEVER)
         return;
     c->epoch_ns += idle_ns;
     if (c->epoch_ns > now_ns)
         c->epoch_ns = now_ns;
 }
 
-const struct tcp_cc tcp_cc_cubic = {cubic_init,   cubic_ssthresh,  cubic_avoid,
-                                    cubic_sample, cubic_timed_out, cubic_restarted};
+const struct tcp_cc tcp_cc_cubic = {cubic_ssthresh, cubic_avoid, cubic_sample, cubic_timed_out, cubic_restarted};

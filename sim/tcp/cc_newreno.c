@@ -1,47 +1,45 @@
 /* NewReno (RFC 5681, 6582): one segment a round trip, halving on loss. */
-#include "sim/tcp/internal.h"
+#include "sim/tcp/window.h"
 
-static void newreno_init(struct tcp *t)
+static uint32_t newreno_ssthresh(const struct tcp_config *config, struct window *w)
 {
-    (void)t;
+    (void)config;
+    return w->cwnd / 2 > 2 ? w->cwnd / 2 : 2;
 }
 
-static uint32_t newreno_ssthresh(struct tcp *t)
+static void newreno_avoid(const struct tcp_config *config, struct window *w, uint64_t now_ns, uint32_t acked)
 {
-    return t->cwnd / 2 > 2 ? t->cwnd / 2 : 2;
-}
-
-static void newreno_avoid(struct tcp *t, uint64_t now_ns, uint32_t acked)
-{
+    (void)config;
     (void)now_ns;
-    if (!window_limited(t))
+    if (!window_is_limit(w))
         return;
-    if (in_slow_start(t)) {
-        acked = window_slow_start(t, acked);
+    if (in_slow_start(w)) {
+        acked = window_slow_start(w, acked);
         if (acked == 0)
             return;
     }
-    window_avoid(t, t->cwnd, acked);
+    window_avoid(w, w->cwnd, acked);
 }
 
-static void newreno_sample(struct tcp *t, uint64_t now_ns, uint32_t rtt_us)
+static void newreno_sample(const struct tcp_config *config, struct window *w, uint64_t now_ns, uint32_t rtt_us)
 {
-    (void)t;
+    (void)config;
+    (void)w;
     (void)now_ns;
     (void)rtt_us;
 }
 
-static void newreno_timed_out(struct tcp *t)
+static void newreno_timed_out(struct window *w)
 {
-    (void)t;
+    (void)w;
 }
 
-static void newreno_restarted(struct tcp *t, uint64_t now_ns, uint64_t idle_ns)
+static void newreno_restarted(struct window *w, uint64_t now_ns, uint64_t idle_ns)
 {
-    (void)t;
+    (void)w;
     (void)now_ns;
     (void)idle_ns;
 }
 
-const struct tcp_cc tcp_cc_newreno = {newreno_init,   newreno_ssthresh,  newreno_avoid,
-                                      newreno_sample, newreno_timed_out, newreno_restarted};
+const struct tcp_cc tcp_cc_newreno = {newreno_ssthresh, newreno_avoid, newreno_sample, newreno_timed_out,
+                                      newreno_restarted};

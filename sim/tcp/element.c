@@ -136,22 +136,26 @@ struct delay {
     uint64_t delay_ns, jitter_ns, last_ns;
     struct rng rng;
     bool reorder;
-    struct element_packet *waiting; /* by stamp_ns */
+    struct element_packet *waiting, *last; /* by stamp_ns */
 };
 
 static void delay_accept(struct element *e, uint64_t now_ns, struct element_packet *p)
 {
     struct delay *d = CONTAINER_OF(e, struct delay, base);
-    struct element_packet **at = &d->waiting;
+    struct element_packet **at;
 
     p->stamp_ns = now_ns + d->delay_ns + (d->jitter_ns ? rng_below(&d->rng, d->jitter_ns + 1) : 0);
     if (!d->reorder && p->stamp_ns < d->last_ns)
         p->stamp_ns = d->last_ns;
     d->last_ns = p->stamp_ns;
+    /* Mostly the last: with a long path, a walk over all of them would cost more than the packet. */
+    at = d->waiting && d->last->stamp_ns <= p->stamp_ns ? &d->last->next : &d->waiting;
     while (*at && (*at)->stamp_ns <= p->stamp_ns)
         at = &(*at)->next;
     p->next = *at;
     *at = p;
+    if (!p->next)
+        d->last = p;
 }
 
 static uint64_t delay_next_ns(struct element *e)

@@ -17,7 +17,7 @@ struct flight *flight_get(struct tcp *t)
     f = mem_zalloc(sizeof *f);
     f->oldest = f->newest = RECORD_NONE;
     f->resent_first_ns = TIME_NEVER;
-    f->high_seq = t->una;
+    f->high_seq = t->w.una;
     f->capacity = CAPACITY_MIN;
     f->records = mem_grow(NULL, f->capacity, sizeof *f->records);
     t->flight = f;
@@ -34,11 +34,12 @@ void flight_free(struct flight *f)
 
 void flight_release(struct tcp *t)
 {
-    if (!t->flight || t->flight->count || t->phase != TCP_PHASE_OPEN || t->flight->tail_probe_end)
+    if (!t->flight || t->flight->count || t->w.phase != TCP_PHASE_OPEN || t->flight->tail_probe_end)
         return;
     CHECK(t->flight->sacked == 0 && t->flight->lost == 0 && t->flight->resent == 0);
     flight_free(t->flight);
     t->flight = NULL;
+    t->cubic.round.begun = false;
 }
 
 static void grow(struct flight *f)

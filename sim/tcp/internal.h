@@ -4,16 +4,9 @@
 #define SIM_TCP_INTERNAL_H
 
 #include "sim/tcp/tcp.h"
+#include "sim/tcp/window.h"
 
-#define NS_PER_US 1000u
-#define NS_PER_MS 1000000u
-#define NS_PER_S 1000000000u
-#define SSTHRESH_INFINITE UINT32_MAX
 #define RECORD_NONE UINT32_MAX
-#define RTT_NONE UINT32_MAX
-#define WINDOW_SCALE 7 /* windows are multiples of 128 bytes, as with 6 MiB buffers */
-#define SEGMENT_OVERHEAD                                                                           \
-    856 /* what Linux charges the send buffer for a full segment besides its payload */
 #define TIMER_SLACK_NS (2 * NS_PER_MS) /* least time of a probe or reordering timer */
 
 enum tcp_state {
@@ -61,14 +54,6 @@ struct range {
     uint64_t start, end;
 };
 
-/* HyStart's look at one round trip. */
-struct hystart {
-    uint64_t start_ns, end, last_ack_ns;
-    uint32_t rtt_us; /* the least */
-    uint8_t samples;
-    bool begun;
-};
-
 /* What exists only while segments are on their way: the scoreboard. Records are numbered in
  * sequence order; number n is at place n % capacity. */
 struct flight {
@@ -77,8 +62,8 @@ struct flight {
     uint32_t sacked, lost, resent; /* records with that flag */
     uint32_t resend_hint;          /* no record before it waits to be sent again */
     int32_t undo_resent;           /* retransmissions that were not shown to be unnecessary */
-    uint32_t prior_cwnd, prior_ssthresh;
-    uint32_t prr_delivered, prr_out;
+    uint32_t prior_ssthresh;
+    struct reduction reduction;
     uint32_t rack_rtt_us;
     uint64_t rack_sent_ns, rack_end; /* the latest sent segment that was delivered */
     uint64_t highest_sacked;         /* start of the highest SACKed record */
@@ -89,33 +74,8 @@ struct flight {
     bool tail_probe_resent, rack_advanced;
     bool frto, frto_new; /* a timeout is being judged; new data goes before old */
     struct range sack_seen[TCP_SACKS_MAX];
-    struct hystart round;
     struct record *records;
 };
-
-struct cubic {
-    uint32_t count, last_max, last_cwnd, origin, k_ms, delay_min_us, ack_count, friendly_cwnd;
-    uint64_t last_ns, epoch_ns; /* TIME_NEVER: no epoch */
-    bool found;                 /* by HyStart */
-};
-
-struct tcp_cc {
-    void (*init)(struct tcp *t);
-    uint32_t (*ssthresh)(struct tcp *t);
-    void (*avoid)(struct tcp *t, uint64_t now_ns,
-                  uint32_t acked); /* called when the window may grow */
-    void (*sample)(struct tcp *t, uint64_t now_ns, uint32_t rtt_us); /* a segment was delivered */
-    void (*timed_out)(struct tcp *t);
-    void (*restarted)(struct tcp *t, uint64_t now_ns,
-                      uint64_t idle_ns); /* the first segment after idle_ns */
-};
-
-extern const struct tcp_cc tcp_cc_cubic, tcp_cc_newreno;
-
-static inline const struct tcp_cc *tcp_cc_of(const struct tcp_config *config)
-{
-    return config->congestion == TCP_CUBIC ? &tcp_cc_cubic : &tcp_cc_newreno;
-}
 
 /* Bytes that came out of order: disjoint, not adjacent, rising. */
 struct island {
@@ -135,33 +95,29 @@ struct early {
 
 struct tcp {
     const struct tcp_config *config;
-    uint8_t state, phase, timer, events;
+    uint8_t state, timer, events;
     int8_t error;
-    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, rst_pending : 1,
+    bool deaf : 1, fin_queued : 1, fin_sent : 1, fin_received : 1, wants_room : 1, crowded : 1, rst_pending : 1,
         syn_pending : 1;
     bool sack_ok : 1, timestamps_ok : 1;
     bool ack_now : 1, ack_later : 1, ack_pushed : 1, ack_pushed_again : 1,
         pingpong : 1; /* acknowledging */
-    bool cwnd_limited : 1, sent_something : 1, probe_window : 1, reordering_seen : 1;
+    bool sent_something : 1, probe_window : 1, reordering_seen : 1;
     bool room_due : 1;  /* an ACK came: the application may write, once what can be sent is */
     bool force_new : 1; /* a new segment is to be sent now whatever the congestion window */
-    uint8_t backoff, retries, quick_acks;
+    uint8_t retries, quick_acks;
     uint16_t receive_mss; /* the size of segments the far side sends, as far as seen */
     uint32_t mss;
     /* sending */
     uint32_t max_window, send_buffer;
-    uint64_t una, next, end, window_end; /* end: after the last byte written, without FIN */
+    struct window w;
+    uint64_t end, window_end; /* end: after the last byte written, without FIN */
     uint32_t cursor_index;               /* the span of `queue` that holds byte `next` ... */
     uint64_t cursor_start;               /* ... and the sequence number of its first byte */
     struct chain queue;                  /* from una on */
     struct flight *flight;               /* NULL while nothing is on its way */
-    uint32_t cwnd, ssthresh, cwnd_count, cwnd_used, out_max, reordering;
+    uint32_t reordering;
     uint32_t force_resend; /* record to send again now whatever the window; RECORD_NONE */
-    uint64_t cwnd_stamp_ns, sent_ns, usage_end;
-    uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us; /* srtt times 8, mdev times 4 */
-    uint64_t rtt_end, rto_ns;
-    uint32_t min_rtt_us, min_rtt_last_us; /* of this span of 150 s and of the one before */
-    uint64_t min_rtt_since_ns;
     uint64_t timer_ns;
     /* receiving */
     uint64_t received, acked,
@@ -171,13 +127,9 @@ struct tcp {
     uint64_t echo_ns;
     struct chain inbox;
     struct early *early;
-    uint32_t receive_space,
-        window_limit; /* bytes that may be held; what is offered opens as segments come */
-    uint32_t tune_space, receive_rtt_us; /* the latter times 8 */
-    uint64_t tune_seq, tune_ns, receive_rtt_seq, receive_rtt_ns;
-    union {
-        struct cubic cubic;
-    } congestion;
+    struct space space;
+    uint64_t receive_echo_ns, receive_rtt_seq, receive_rtt_ns;
+    struct cubic cubic;
     struct {
         uint32_t sent, resent, timeouts, probes, undone;
     } counts;
@@ -228,12 +180,6 @@ void sack_apply(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, str
 void sack_clean(struct tcp *t, uint64_t now_ns, uint64_t ack,
                 struct ack_news *news); /* acknowledged records */
 
-/* ---- rtt.c ---- */
-void rtt_sample(struct tcp *t, uint32_t rtt_us);
-void rtt_update_min(struct tcp *t, uint64_t now_ns, uint32_t rtt_us);
-uint32_t rtt_min_us(const struct tcp *t); /* RTT_NONE before the first */
-uint32_t rtt_of(uint64_t from_ns, uint64_t to_ns);
-
 /* ---- loss.c ---- */
 void loss_rack_advance(struct tcp *t, uint64_t now_ns, const struct record *r);
 void loss_mark(struct flight *f, uint32_t number);
@@ -249,25 +195,11 @@ void recovery_enter(struct tcp *t, uint64_t now_ns);
 void recovery_enter_loss(struct tcp *t, uint64_t now_ns);
 void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s,
                                const struct ack_news *news);
-uint32_t recovery_current_ssthresh(const struct tcp *t);
 
 /* ---- timer.c ---- */
 void timer_set(struct tcp *t, enum tcp_timer kind, uint64_t deadline_ns);
 void timer_rearm_rto(struct tcp *t, uint64_t now_ns);
 bool timer_schedule_tail_probe(struct tcp *t, uint64_t now_ns, bool from_now);
-uint64_t timer_backed_off_ns(const struct tcp *t);
-
-/* ---- window.c: the congestion window outside of recovery ---- */
-bool window_limited(const struct tcp *t);
-uint32_t window_slow_start(struct tcp *t, uint32_t acked);    /* returns what is left of acked */
-void window_avoid(struct tcp *t, uint32_t w, uint32_t acked); /* one segment per w */
-void window_validate(struct tcp *t, uint64_t now_ns, bool limited);
-void window_check_idle(struct tcp *t, uint64_t now_ns);
-
-static inline bool in_slow_start(const struct tcp *t)
-{
-    return t->cwnd < t->ssthresh;
-}
 
 /* ---- ack.c ---- */
 void ack_process(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s);
@@ -284,6 +216,8 @@ void early_free(struct early *e);
 void receive_put_sacks(struct tcp *t, struct tcp_segment *s);
 
 /* ---- send.c ---- */
+/* Bytes that may be queued before the socket counts as writable. */
+uint64_t send_comfort(const struct tcp *t);
 /* Bytes of the next new segment; 0: the far side's window has no room for it. */
 uint32_t send_new_size(const struct tcp *t);
 bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s);

@@ -16,7 +16,7 @@ void loss_rack_advance(struct tcp *t, uint64_t now_ns, const struct record *r)
     uint32_t rtt_us = rtt_of(r->sent_ns, now_ns);
 
     /* Faster than ever: this is the answer to an earlier transmission. */
-    if ((r->flags & RECORD_EVER_RESENT) && rtt_us < rtt_min_us(t))
+    if ((r->flags & RECORD_EVER_RESENT) && rtt_us < rtt_min_us(&t->w))
         return;
     f->rack_advanced = true;
     f->rack_rtt_us = rtt_us;
@@ -47,10 +47,10 @@ void loss_mark(struct flight *f, uint32_t number)
 /* How much later than a lost segment one must have been sent. */
 static uint64_t reorder_ns(const struct tcp *t)
 {
-    uint64_t quarter_us = rtt_min_us(t) / 4, srtt_us = t->srtt_us / 8;
+    uint64_t quarter_us = rtt_min_us(&t->w) / 4, srtt_us = t->w.srtt_us / 8;
 
     if (!t->reordering_seen &&
-        (t->phase >= TCP_PHASE_RECOVERY || t->flight->sacked >= t->reordering))
+        (t->w.phase >= TCP_PHASE_RECOVERY || t->flight->sacked >= t->reordering))
         return 0;
     return (quarter_us < srtt_us ? quarter_us : srtt_us) * NS_PER_US;
 }
@@ -97,7 +97,7 @@ static void detect_classic(struct tcp *t, struct ack_news *news)
     struct flight *f = t->flight;
     uint32_t above = 0;
 
-    if (f->sacked < t->reordering && t->phase < TCP_PHASE_RECOVERY)
+    if (f->sacked < t->reordering && t->w.phase < TCP_PHASE_RECOVERY)
         return;
     for (uint32_t i = f->count; i-- > 0;) {
         const struct record *r = flight_record(f, f->first + i);
@@ -115,7 +115,7 @@ static void detect_classic(struct tcp *t, struct ack_news *news)
 static void detect_newreno(struct tcp *t, struct ack_news *news)
 {
     struct flight *f = t->flight;
-    bool due = t->phase < TCP_PHASE_RECOVERY ? f->sacked >= t->reordering : news->advanced;
+    bool due = t->w.phase < TCP_PHASE_RECOVERY ? f->sacked >= t->reordering : news->advanced;
 
     if (!due || f->count == 0 || (flight_record(f, f->first)->flags & RECORD_LOST))
         return;

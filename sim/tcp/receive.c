@@ -8,10 +8,6 @@
 #define ACK_WAIT_MAX_NS (200ull * NS_PER_MS) /* of an interactive connection */
 #define ACK_WAIT_MAX_BULK_NS (500ull * NS_PER_MS)
 #define RECEIVE_MSS_FIRST 536
-#define RECEIVE_OVERHEAD                                                                           \
-    904 /* what Linux charges the receive buffer for a segment besides its payload */
-#define SYN_WINDOW_MAX 65535u
-#define GROWING_SIZE_MIN 128 /* smaller segments do not open the window */
 
 /* ---- out of order ---- */
 
@@ -73,6 +69,14 @@ static void island_join(struct early *e, uint32_t at)
         }
         island_remove(e, at + 1);
     }
+}
+
+/* How far beyond what came in order anything came. */
+static uint64_t early_reach(const struct tcp *t)
+{
+    const struct early *e = t->early;
+
+    return e && e->count ? island_end(&e->islands[e->count - 1]) - t->received : 0;
 }
 
 /* The first island that ends at or after seq. */
@@ -178,26 +182,9 @@ void receive_put_sacks(struct tcp *t, struct tcp_segment *s)
 
 /* ---- the window ---- */
 
-/* What fits into a buffer that is charged for each segment's overhead as well. */
-static uint64_t payload_of(const struct tcp *t, uint64_t buffer)
-{
-    return buffer * t->mss / (t->mss + RECEIVE_OVERHEAD);
-}
-
 void receive_start(struct tcp *t)
 {
-    uint32_t space;
-
-    t->receive_space =
-        (uint32_t)(t->config->receive_buffer ? t->config->receive_buffer
-                                             : payload_of(t, t->config->receive_buffer_initial));
-    space = t->receive_space;
-    t->window_limit = space < SYN_WINDOW_MAX ? space : SYN_WINDOW_MAX;
-    if (t->window_limit > t->mss)
-        t->window_limit -= t->window_limit % t->mss;
-    t->tune_space = t->config->initial_window * t->mss;
-    if (t->tune_space > t->window_limit)
-        t->tune_space = t->window_limit;
+    space_init(t->config, &t->space, t->mss);
     t->receive_mss = RECEIVE_MSS_FIRST < t->mss ? RECEIVE_MSS_FIRST : (uint16_t)t->mss;
 }
 
@@ -206,25 +193,10 @@ static uint64_t space_held(const struct tcp *t)
     return t->inbox.size + (t->early ? t->early->size : 0);
 }
 
-static uint64_t space_free(const struct tcp *t)
-{
-    uint64_t full = t->receive_space, held = space_held(t);
-
-    return held < full ? full - held : 0;
-}
-
 /* The window that could be offered now, before the rule that its right edge never goes back. */
 static uint64_t window_now(const struct tcp *t)
 {
-    uint64_t full = t->receive_space, space = space_free(t);
-    uint64_t unit = 1u << WINDOW_SCALE;
-    uint64_t least = t->receive_mss < full ? t->receive_mss : full;
-
-    if (space < full / 16 || space < least)
-        return 0;
-    if (space > t->window_limit)
-        space = t->window_limit;
-    return (space + unit - 1) / unit * unit;
+    return space_window(&t->space, space_held(t), t->receive_mss);
 }
 
 uint64_t receive_window(struct tcp *t, uint64_t now_ns)
@@ -233,82 +205,46 @@ uint64_t receive_window(struct tcp *t, uint64_t now_ns)
     uint64_t offered = t->offered_end > t->received ? t->offered_end - t->received : 0;
 
     (void)now_ns;
-    if (space_free(t) < t->receive_space / 2)
-        t->quick_acks = 0;
+    if (space_held(t) + t->space.size / 2 > t->space.size)
+        t->quick_acks = 0; /* less than half is free */
     if (window < offered)
         window = offered;
     t->offered_end = t->received + window;
     return window;
 }
 
-static void open_window(struct tcp *t, size_t size)
+/* The round trip as a receiver sees it: from our ACK to the bytes it let go. The clock of the
+ * timestamp option ticks in milliseconds; what takes no tick says nothing, and while the reader lags
+ * behind only a shorter one does. */
+static void measure_echo(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
-    uint64_t room = t->receive_space, free_bytes = space_free(t), step = 2ull * t->mss;
+    uint64_t ticks;
 
-    if (free_bytes < room)
-        room = free_bytes;
-    if (size < GROWING_SIZE_MIN || room <= t->window_limit)
+    if (s->echo_ns == TIME_NEVER || s->bytes.size < t->receive_mss ||
+        s->echo_ns == t->receive_echo_ns)
         return;
-    room -= t->window_limit;
-    if (step < 2 * size)
-        step = 2 * size;
-    t->window_limit += (uint32_t)(step < room ? step : room);
-    t->quick_acks |= 1; /* the sender shall hear of it */
+    t->receive_echo_ns = s->echo_ns;
+    ticks = now_ns / NS_PER_MS - s->echo_ns / NS_PER_MS;
+    if (ticks)
+        space_note_rtt(&t->space, rtt_of(0, ticks * NS_PER_MS), t->inbox.size == 0);
 }
 
-/* Once a round trip: a buffer for twice of what the reader took in it, and more while that grows.
- */
-static void tune_buffer(struct tcp *t, uint64_t now_ns)
+/* A window's worth takes a round trip at least. */
+static void measure_window(struct tcp *t, uint64_t now_ns)
 {
-    uint64_t read_seq = t->received - t->inbox.size, copied = read_seq - t->tune_seq, window;
-
-    if (t->receive_rtt_us == 0 || now_ns - t->tune_ns < t->receive_rtt_us / 8 * NS_PER_US)
+    if (t->receive_rtt_seq && t->received < t->receive_rtt_seq)
         return;
-    if (copied > t->tune_space && t->config->receive_buffer == 0) {
-        window = 2 * copied + 16ull * t->mss;
-        window += 2 * (window * (copied - t->tune_space) / t->tune_space);
-        if (window > payload_of(t, t->config->receive_buffer_max))
-            window = payload_of(t, t->config->receive_buffer_max);
-        if (window > t->receive_space)
-            t->receive_space = (uint32_t)window;
-    }
-    if (copied > t->tune_space)
-        t->tune_space = (uint32_t)copied;
-    t->tune_seq = read_seq;
-    t->tune_ns = now_ns;
-}
-
-/* The round trip as a receiver sees it: from our ACK to the bytes it let go. Eight times the mean.
- */
-static void measure_rtt(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
-{
-    uint32_t sample;
-
-    if (s->bytes.size < t->receive_mss)
-        return;
-    if (s->echo_ns != TIME_NEVER) {
-        if (s->echo_ns == t->receive_rtt_ns)
-            return;
-        t->receive_rtt_ns = s->echo_ns;
-        sample = rtt_of(s->echo_ns, now_ns);
-        t->receive_rtt_us =
-            t->receive_rtt_us ? t->receive_rtt_us - t->receive_rtt_us / 8 + sample : sample * 8;
-        return;
-    }
-    if (s->seq >= t->receive_rtt_seq) { /* a window's worth takes a round trip at least */
-        sample = rtt_of(t->receive_rtt_ns, now_ns) * 8;
-        if (t->receive_rtt_seq && (t->receive_rtt_us == 0 || sample < t->receive_rtt_us))
-            t->receive_rtt_us = sample;
-        t->receive_rtt_seq = t->offered_end;
-        t->receive_rtt_ns = now_ns;
-    }
+    if (t->receive_rtt_seq)
+        space_note_rtt(&t->space, rtt_of(t->receive_rtt_ns, now_ns), false);
+    t->receive_rtt_seq = t->offered_end;
+    t->receive_rtt_ns = now_ns;
 }
 
 /* ---- acknowledging ---- */
 
 static void be_quick(struct tcp *t)
 {
-    uint64_t most = t->receive_space / (2u * t->receive_mss);
+    uint64_t most = t->space.size / (2u * t->receive_mss);
 
     if (most == 0)
         most = 2;
@@ -329,7 +265,7 @@ static void be_alert(struct tcp *t)
 
 static void learn_rhythm(struct tcp *t, uint64_t now_ns, size_t size, bool pushed)
 {
-    uint64_t gap_us = (now_ns - t->received_ns) / NS_PER_US, rto_us = t->rto_ns / NS_PER_US;
+    uint64_t gap_us = (now_ns - t->received_ns) / NS_PER_US, rto_us = rtt_rto_ns(t->config, &t->w) / NS_PER_US;
     uint32_t least_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
 
     if (t->ack_wait_us == 0) {
@@ -358,7 +294,7 @@ static void delay_ack(struct tcp *t, uint64_t now_ns)
 {
     uint64_t least = t->config->delayed_ack_ns, wait = (uint64_t)t->ack_wait_us * NS_PER_US;
     uint64_t most = t->pingpong || t->ack_pushed ? ACK_WAIT_MAX_NS : ACK_WAIT_MAX_BULK_NS;
-    uint64_t rtt_ns = (uint64_t)(t->srtt_us >> 3) * NS_PER_US;
+    uint64_t rtt_ns = (uint64_t)(t->w.srtt_us >> 3) * NS_PER_US;
 
     if (rtt_ns && most > (rtt_ns > least ? rtt_ns : least))
         most = rtt_ns > least ? rtt_ns : least;
@@ -405,11 +341,12 @@ void receive_was_read(struct tcp *t, uint64_t now_ns, size_t size)
 
     if (size == 0)
         return;
-    tune_buffer(t, now_ns);
+    t->space.early_size = early_reach(t);
+    space_tune(t->config, &t->space, now_ns, t->mss, t->received - t->inbox.size);
     if (t->ack_later && (t->received > t->acked + t->receive_mss || t->ack_pushed_again ||
                          (t->ack_pushed && !t->pingpong)))
         t->ack_now = true;
-    if (t->ack_now || 2 * offered > t->receive_space)
+    if (t->ack_now || 2 * offered > t->space.size)
         return;
     window = window_now(t);
     if (window && window >= 2 * offered)
@@ -519,11 +456,13 @@ void receive_data(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         report_duplicate(t, s->seq, t->received);
         chain_drop(&s->bytes, (size_t)(known < size ? known : size));
     }
-    measure_rtt(t, now_ns, s);
-    open_window(t, s->bytes.size);
+    measure_echo(t, now_ns, s);
+    if (space_open(&t->space, space_held(t), t->mss, s->bytes.size))
+        t->quick_acks |= 1; /* the sender shall hear of it */
     if (size)
         learn_rhythm(t, now_ns, size, (s->flags & TCP_PUSH) != 0);
     accept_bytes(t, &s->bytes);
+    measure_window(t, now_ns);
     if ((s->flags & TCP_FIN) && end == t->received)
         finish(t);
     if (t->early)

@@ -5,20 +5,11 @@
 
 #include "stack/base/check.h"
 
-uint32_t recovery_current_ssthresh(const struct tcp *t)
-{
-    uint32_t most = t->cwnd / 2 + t->cwnd / 4;
-
-    if (t->phase == TCP_PHASE_CWR || t->phase == TCP_PHASE_RECOVERY)
-        return t->ssthresh;
-    return t->ssthresh > most ? t->ssthresh : most;
-}
-
 static void begin_undo(struct tcp *t)
 {
     struct flight *f = t->flight;
 
-    f->undo_marker = t->una;
+    f->undo_marker = t->w.una;
     f->undo_resent = f->resent ? (int32_t)f->resent : -1;
 }
 
@@ -26,19 +17,18 @@ static void begin_reduction(struct tcp *t)
 {
     struct flight *f = t->flight;
 
-    f->high_seq = t->next;
+    f->high_seq = t->w.next;
     f->tail_probe_end = 0;
-    t->cwnd_count = 0;
-    f->prior_cwnd = t->cwnd;
-    f->prr_delivered = f->prr_out = 0;
-    t->ssthresh = tcp_cc_of(t->config)->ssthresh(t);
+    t->w.count = 0;
+    f->reduction = (struct reduction){.prior_cwnd = t->w.cwnd};
+    t->w.ssthresh = window_cc(t->config)->ssthresh(t->config, &t->w);
 }
 
 static void end_reduction(struct tcp *t, uint64_t now_ns)
 {
-    if (t->ssthresh < SSTHRESH_INFINITE && (t->phase == TCP_PHASE_CWR || t->flight->undo_marker)) {
-        t->cwnd = t->ssthresh;
-        t->cwnd_stamp_ns = now_ns;
+    if (t->w.ssthresh < SSTHRESH_INFINITE && (t->w.phase == TCP_PHASE_CWR || t->flight->undo_marker)) {
+        t->w.cwnd = t->w.ssthresh;
+        t->w.stamp_ns = now_ns;
     }
 }
 
@@ -50,9 +40,9 @@ static void keep_open(struct tcp *t)
 
     if (f->sacked || f->lost || f->resent || f->undo_marker)
         phase = TCP_PHASE_DISORDER;
-    if (t->phase != phase) {
-        t->phase = (uint8_t)phase;
-        f->high_seq = t->next;
+    if (t->w.phase != phase) {
+        t->w.phase = (uint8_t)phase;
+        f->high_seq = t->w.next;
     }
 }
 
@@ -60,7 +50,7 @@ static void try_to_open(struct tcp *t)
 {
     if (t->flight->resent == 0 && t->flight->lost == 0)
         t->flight->resent_first_ns = TIME_NEVER;
-    if (t->phase != TCP_PHASE_CWR)
+    if (t->w.phase != TCP_PHASE_CWR)
         keep_open(t);
 }
 
@@ -95,12 +85,12 @@ static void undo(struct tcp *t, uint64_t now_ns, bool unmark)
     if (unmark)
         unmark_lost(f);
     if (f->prior_ssthresh) {
-        if (f->prior_cwnd > t->cwnd)
-            t->cwnd = f->prior_cwnd;
-        if (f->prior_ssthresh > t->ssthresh)
-            t->ssthresh = f->prior_ssthresh;
+        if (f->reduction.prior_cwnd > t->w.cwnd)
+            t->w.cwnd = f->reduction.prior_cwnd;
+        if (f->prior_ssthresh > t->w.ssthresh)
+            t->w.ssthresh = f->prior_ssthresh;
     }
-    t->cwnd_stamp_ns = now_ns;
+    t->w.stamp_ns = now_ns;
     f->undo_marker = 0;
     f->rack_advanced = true;
     t->counts.undone++;
@@ -108,8 +98,8 @@ static void undo(struct tcp *t, uint64_t now_ns, bool unmark)
 
 static void set_open(struct tcp *t)
 {
-    t->phase = TCP_PHASE_OPEN;
-    t->flight->high_seq = t->next;
+    t->w.phase = TCP_PHASE_OPEN;
+    t->flight->high_seq = t->w.next;
     t->flight->resent_first_ns = TIME_NEVER;
 }
 
@@ -129,44 +119,28 @@ void recovery_enter(struct tcp *t, uint64_t now_ns)
     (void)now_ns;
     t->flight->prior_ssthresh = 0;
     begin_undo(t);
-    if (t->phase != TCP_PHASE_CWR) {
-        t->flight->prior_ssthresh = recovery_current_ssthresh(t);
+    if (t->w.phase != TCP_PHASE_CWR) {
+        t->flight->prior_ssthresh = window_current_ssthresh(&t->w);
         begin_reduction(t);
     }
-    t->phase = TCP_PHASE_RECOVERY;
+    t->w.phase = TCP_PHASE_RECOVERY;
 }
 
 void recovery_reduce(struct tcp *t, const struct ack_news *news)
 {
     struct flight *f = t->flight;
     uint32_t in_flight = flight_in_flight(f);
-    int64_t delta = (int64_t)t->ssthresh - in_flight, send;
 
     if (!t->config->prr) {
-        t->cwnd = t->ssthresh;
-        if (f->prr_out == 0 && t->cwnd <= in_flight)
-            t->cwnd = in_flight + 1;
+        t->w.cwnd = t->w.ssthresh;
+        if (f->reduction.out == 0 && t->w.cwnd <= in_flight)
+            t->w.cwnd = in_flight + 1;
         return;
     }
-    if (news->delivered == 0 || f->prior_cwnd == 0)
+    if (news->delivered == 0 || f->reduction.prior_cwnd == 0)
         return;
-    f->prr_delivered += news->delivered;
-    if (delta < 0) {
-        uint64_t share = (uint64_t)t->ssthresh * f->prr_delivered + f->prior_cwnd - 1;
-
-        send = (int64_t)(share / f->prior_cwnd) - f->prr_out;
-    } else {
-        send = (int64_t)f->prr_delivered - f->prr_out;
-        if (send < (int64_t)news->delivered)
-            send = news->delivered;
-        if (news->advanced && news->lost == 0)
-            send++;
-        if (send > delta)
-            send = delta;
-    }
-    if (send < (f->prr_out ? 0 : 1)) /* the first retransmission goes at once */
-        send = f->prr_out ? 0 : 1;
-    t->cwnd = in_flight + (uint32_t)send;
+    t->w.cwnd = in_flight + window_reduce(&t->w, &f->reduction, in_flight, news->delivered,
+                                          news->advanced && news->lost == 0);
 }
 
 static void mark_all_lost(struct tcp *t, uint64_t now_ns)
@@ -180,7 +154,7 @@ static void mark_all_lost(struct tcp *t, uint64_t now_ns)
             continue;
         /* What was sent recently may still arrive. */
         if (i > 0 && t->sack_ok && t->config->rack && f->rack_rtt_us &&
-            loss_time_left_ns(t, r, (uint64_t)(t->srtt_us / 8) * NS_PER_US / 4, now_ns) > 0)
+            loss_time_left_ns(t, r, (uint64_t)(t->w.srtt_us / 8) * NS_PER_US / 4, now_ns) > 0)
             continue;
         loss_mark(f, f->first + i);
     }
@@ -189,26 +163,26 @@ static void mark_all_lost(struct tcp *t, uint64_t now_ns)
 void recovery_enter_loss(struct tcp *t, uint64_t now_ns)
 {
     struct flight *f = t->flight;
-    bool fresh = t->phase < TCP_PHASE_RECOVERY;
+    bool fresh = t->w.phase < TCP_PHASE_RECOVERY;
 
     if (!t->sack_ok)
         f->sacked = 0;
     mark_all_lost(t, now_ns);
-    if (t->phase <= TCP_PHASE_DISORDER || t->una >= f->high_seq ||
-        (t->phase == TCP_PHASE_LOSS && t->retries == 0)) {
-        f->prior_ssthresh = recovery_current_ssthresh(t);
-        f->prior_cwnd = t->cwnd;
-        t->ssthresh = tcp_cc_of(t->config)->ssthresh(t);
+    if (t->w.phase <= TCP_PHASE_DISORDER || t->w.una >= f->high_seq ||
+        (t->w.phase == TCP_PHASE_LOSS && t->retries == 0)) {
+        f->prior_ssthresh = window_current_ssthresh(&t->w);
+        f->reduction.prior_cwnd = t->w.cwnd;
+        t->w.ssthresh = window_cc(t->config)->ssthresh(t->config, &t->w);
         begin_undo(t);
     }
-    tcp_cc_of(t->config)->timed_out(t);
-    t->cwnd = flight_in_flight(f) + 1;
-    t->cwnd_count = 0;
-    t->cwnd_stamp_ns = now_ns;
+    window_cc(t->config)->timed_out(&t->w);
+    t->w.cwnd = flight_in_flight(f) + 1;
+    t->w.count = 0;
+    t->w.stamp_ns = now_ns;
     if (t->reordering > t->config->dupthresh && f->sacked >= t->config->dupthresh)
         t->reordering = t->config->dupthresh;
-    t->phase = TCP_PHASE_LOSS;
-    f->high_seq = t->next;
+    t->w.phase = TCP_PHASE_LOSS;
+    f->high_seq = t->w.next;
     f->tail_probe_end = 0;
     f->frto = fresh || t->retries > 0;
 }
@@ -221,12 +195,12 @@ static bool probe_timeout(struct tcp *t, uint64_t now_ns, const struct tcp_segme
 
     if (news->original_delivered && undo_loss(t, now_ns, s, true))
         return true;
-    if (t->next > f->high_seq) {
+    if (t->w.next > f->high_seq) {
         if (news->sacked || news->duplicate_ack)
             f->frto = false;
     } else if (news->advanced && !recovered) {
-        f->high_seq = t->next;
-        if (t->next < t->end && t->window_end > t->next) {
+        f->high_seq = t->w.next;
+        if (t->w.next < t->end && t->window_end > t->w.next) {
             f->frto_new = true;
             return true;
         }
@@ -246,7 +220,7 @@ static void undo_recovery(struct tcp *t, uint64_t now_ns, const struct tcp_segme
 static void process_loss(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
                          struct ack_news *news)
 {
-    bool recovered = t->una >= t->flight->high_seq;
+    bool recovered = t->w.una >= t->flight->high_seq;
 
     t->flight->frto_new = false;
     if (news->advanced && undo_loss(t, now_ns, s, false))
@@ -289,7 +263,7 @@ static void process_recovery(struct tcp *t, uint64_t now_ns, const struct tcp_se
         keep_open(t);
     }
     loss_detect(t, now_ns, news);
-    if (t->phase != TCP_PHASE_RECOVERY && f->lost)
+    if (t->w.phase != TCP_PHASE_RECOVERY && f->lost)
         recovery_enter(t, now_ns);
 }
 
@@ -297,7 +271,7 @@ static void process_open(struct tcp *t, uint64_t now_ns, struct ack_news *news)
 {
     struct flight *f = t->flight;
 
-    if (t->phase <= TCP_PHASE_DISORDER && f->undo_marker && f->undo_resent == 0)
+    if (t->w.phase <= TCP_PHASE_DISORDER && f->undo_marker && f->undo_resent == 0)
         undo(t, now_ns, false);
     loss_detect(t, now_ns, news);
     if (f->lost == 0) {
@@ -322,12 +296,12 @@ static void count_duplicate(struct tcp *t, struct ack_news *news)
 
 static void leave_phase(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
 {
-    if (t->una < t->flight->high_seq)
+    if (t->w.una < t->flight->high_seq)
         return;
-    if (t->phase == TCP_PHASE_CWR) {
+    if (t->w.phase == TCP_PHASE_CWR) {
         end_reduction(t, now_ns);
         set_open(t);
-    } else if (t->phase == TCP_PHASE_RECOVERY) {
+    } else if (t->w.phase == TCP_PHASE_RECOVERY) {
         if (!t->sack_ok)
             t->flight->sacked = 0;
         if (may_undo(t, s))
@@ -345,17 +319,17 @@ void recovery_alert(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s,
     struct flight *f = t->flight;
 
     count_duplicate(t, news);
-    if (t->phase == TCP_PHASE_OPEN)
+    if (t->w.phase == TCP_PHASE_OPEN)
         f->resent_first_ns = f->resent ? f->resent_first_ns : TIME_NEVER;
     else
         leave_phase(t, now_ns, s);
-    if (t->phase == TCP_PHASE_RECOVERY) {
+    if (t->w.phase == TCP_PHASE_RECOVERY) {
         process_recovery(t, now_ns, s, news);
         return;
     }
-    if (t->phase == TCP_PHASE_LOSS) {
+    if (t->w.phase == TCP_PHASE_LOSS) {
         process_loss(t, now_ns, s, news);
-        if (t->phase != TCP_PHASE_OPEN)
+        if (t->w.phase != TCP_PHASE_OPEN)
             return;
     }
     process_open(t, now_ns, news);
@@ -374,11 +348,11 @@ void recovery_tail_probe_acked(struct tcp *t, const struct tcp_segment *s,
     if (!f->tail_probe_resent || news->duplicate_reported || news->duplicate_ack) {
         f->tail_probe_end = 0;
     } else if (s->ack > f->tail_probe_end) {
-        if (t->phase <= TCP_PHASE_DISORDER) {
+        if (t->w.phase <= TCP_PHASE_DISORDER) {
             begin_reduction(t);
-            t->phase = TCP_PHASE_CWR;
+            t->w.phase = TCP_PHASE_CWR;
             f->undo_marker = 0;
-            end_reduction(t, t->cwnd_stamp_ns);
+            end_reduction(t, t->w.stamp_ns);
             keep_open(t);
         }
         f->tail_probe_end = 0;

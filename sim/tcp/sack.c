@@ -46,7 +46,7 @@ static void mark_sacked(struct tcp *t, uint64_t now_ns, uint32_t number, struct 
     if (!(r->flags & RECORD_EVER_RESENT)) {
         if (r->seq + r->size <= f->high_seq)
             news->original_delivered = true;
-        if (t->phase != TCP_PHASE_LOSS || f->undo_marker)
+        if (t->w.phase != TCP_PHASE_LOSS || f->undo_marker)
             note_reordering(t, r->seq);
         if (news->first_sack_ns == TIME_NEVER)
             news->first_sack_ns = r->sent_ns;
@@ -128,7 +128,7 @@ void sack_apply(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s, str
             continue;
         block = (struct range){s->ack + (uint64_t)s->sacks[i].start,
                                s->ack + (uint64_t)s->sacks[i].end};
-        if (block.end > t->next)
+        if (block.end > t->w.next)
             continue;
         blocks[count++] = block;
         block = unseen(f, block);

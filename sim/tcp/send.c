@@ -26,7 +26,7 @@ static void append_views(const struct tcp *t, struct chain *out, uint32_t *index
                          uint64_t at, size_t size)
 {
     while (size > 0) {
-        const struct span *span = &t->queue.spans[t->queue.head + *index];
+        const struct span *span = chain_span(&t->queue, *index);
         size_t offset = (size_t)(at - *start);
         size_t part = span->size - offset < size ? span->size - offset : size;
 
@@ -43,21 +43,21 @@ static void append_views(const struct tcp *t, struct chain *out, uint32_t *index
 
 static void view_again(const struct tcp *t, struct chain *out, uint64_t seq, size_t size)
 {
-    uint64_t start = t->una;
+    uint64_t start = t->w.una;
     uint32_t index = 0;
 
-    while (size && start + t->queue.spans[t->queue.head + index].size <= seq)
-        start += t->queue.spans[t->queue.head + index++].size;
+    while (size && start + chain_span(&t->queue, index)->size <= seq)
+        start += chain_span(&t->queue, index++)->size;
     append_views(t, out, &index, &start, seq, size);
 }
 
 static void note_sent(struct tcp *t, uint64_t now_ns)
 {
-    t->sent_ns = now_ns;
+    t->w.sent_ns = now_ns;
     t->sent_something = true;
     receive_data_sent(t, now_ns);
-    if (t->phase == TCP_PHASE_CWR || t->phase == TCP_PHASE_RECOVERY)
-        t->flight->prr_out++;
+    if (t->w.phase == TCP_PHASE_CWR || t->w.phase == TCP_PHASE_RECOVERY)
+        t->flight->reduction.out++;
 }
 
 static void resend(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32_t number)
@@ -82,14 +82,14 @@ static void resend(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32
     t->counts.resent++;
     note_sent(t, now_ns);
     if (number == f->first && t->timer != TIMER_REORDER)
-        timer_set(t, TIMER_RTO, now_ns + timer_backed_off_ns(t));
+        timer_set(t, TIMER_RTO, now_ns + rtt_timeout_ns(t->config, &t->w));
 }
 
 static bool resend_lost(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
 {
     struct flight *f = t->flight;
 
-    if (f->lost == 0 || flight_in_flight(f) >= t->cwnd || (f->frto_new && t->next < t->end))
+    if (f->lost == 0 || flight_in_flight(f) >= t->w.cwnd || (f->frto_new && t->w.next < t->end))
         return false;
     for (; f->resend_hint - f->first < f->count; f->resend_hint++) {
         const struct record *r = flight_record(f, f->resend_hint);
@@ -104,16 +104,16 @@ static bool resend_lost(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
 
 uint32_t send_new_size(const struct tcp *t)
 {
-    uint64_t left = t->end - t->next;
+    uint64_t left = t->end - t->w.next;
     uint32_t size = left < t->mss ? (uint32_t)left : t->mss;
 
-    if (t->next + size <= t->window_end)
+    if (t->w.next + size <= t->window_end)
         return size;
     /* A window smaller than a segment is not filled bit by bit, unless it never was larger or as a
      * probe. */
-    if (t->window_end <= t->next || (t->max_window / 2 >= t->mss && !t->force_new))
+    if (t->window_end <= t->w.next || (t->max_window / 2 >= t->mss && !t->force_new))
         return 0;
-    return (uint32_t)(t->window_end - t->next);
+    return (uint32_t)(t->window_end - t->w.next);
 }
 
 static void wait_for_window(struct tcp *t, uint64_t now_ns)
@@ -121,32 +121,32 @@ static void wait_for_window(struct tcp *t, uint64_t now_ns)
     if (t->flight && t->flight->count)
         return;
     if (t->timer == TIMER_NONE)
-        timer_set(t, TIMER_PROBE_WINDOW, now_ns + timer_backed_off_ns(t));
+        timer_set(t, TIMER_PROBE_WINDOW, now_ns + rtt_timeout_ns(t->config, &t->w));
 }
 
 static void send_new(struct tcp *t, uint64_t now_ns, struct tcp_segment *s, uint32_t size)
 {
     bool none_out = !t->flight || t->flight->count == 0;
-    bool fin = t->fin_queued && t->next + size == t->end && !t->fin_sent, probing = t->force_new;
+    bool fin = t->fin_queued && t->w.next + size == t->end && !t->fin_sent, probing = t->force_new;
     struct flight *f;
     uint32_t number;
 
     if (none_out)
-        window_check_idle(t, now_ns);
+        window_check_idle(t->config, &t->w, now_ns);
     if (flight_in_flight(t->flight) == 0)
-        tcp_cc_of(t->config)->restarted(t, now_ns, now_ns - t->sent_ns);
+        window_cc(t->config)->restarted(&t->w, now_ns, now_ns - t->w.sent_ns);
     f = flight_get(t);
-    send_fill_header(t, now_ns, s, t->next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
-    append_views(t, &s->bytes, &t->cursor_index, &t->cursor_start, t->next, size);
+    send_fill_header(t, now_ns, s, t->w.next, (uint8_t)(fin ? TCP_ACK | TCP_FIN : TCP_ACK));
+    append_views(t, &s->bytes, &t->cursor_index, &t->cursor_start, t->w.next, size);
     CHECK(s->bytes.size == size);
-    if (size && t->next + size == t->end)
+    if (size && t->w.next + size == t->end)
         s->flags |= TCP_PUSH;
-    number = flight_push(f, t->next, size + (fin ? 1 : 0), now_ns);
+    number = flight_push(f, t->w.next, size + (fin ? 1 : 0), now_ns);
     if (fin) {
         flight_record(f, number)->flags |= RECORD_FIN;
         t->fin_sent = true;
     }
-    t->next += size + (fin ? 1 : 0);
+    t->w.next += size + (fin ? 1 : 0);
     note_sent(t, now_ns);
     if (none_out || t->timer == TIMER_PROBE_TAIL || t->timer == TIMER_NONE)
         timer_rearm_rto(t, now_ns);
@@ -159,12 +159,12 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     bool fin_left = t->fin_queued && !t->fin_sent;
     uint32_t size;
 
-    if (t->next >= t->end && !fin_left)
+    if (t->w.next >= t->end && !fin_left)
         return false;
-    if (flight_in_flight(t->flight) >= t->cwnd && !t->force_new)
+    if (flight_in_flight(t->flight) >= t->w.cwnd && !t->force_new)
         return false;
     size = send_new_size(t);
-    if (size == 0 && t->next < t->end) {
+    if (size == 0 && t->w.next < t->end) {
         t->force_new = false;
         wait_for_window(t, now_ns);
         return false;
@@ -174,26 +174,30 @@ static bool send_fresh(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     return true;
 }
 
-/* Room that the application waits for; the buffer grows when it, not the window, is what limits. */
+uint64_t send_comfort(const struct tcp *t)
+{
+    return t->send_buffer / 3 * 2;
+}
+
+/* Room that the application waits for, or would: whoever polls a crowded socket, and be it for reading, makes Linux note that
+ * it lacks space. The buffer then follows the window. (Linux asks first whether the window is filled; it hardly ever
+ * is, since segments wait for each other to leave together.) */
 static void offer_room(struct tcp *t, uint64_t now_ns)
 {
-    uint64_t segments = t->cwnd > t->config->initial_window ? t->cwnd : t->config->initial_window;
-    uint64_t want = 2 * segments * (t->mss + SEGMENT_OVERHEAD);
+    uint64_t want = window_send_buffer(t->config, &t->w, t->mss);
 
     t->room_due = false;
-    if (!t->wants_room)
+    if (!t->wants_room && !t->crowded)
         return;
-    if (want > t->config->send_buffer_max)
-        want = t->config->send_buffer_max;
-    if (t->config->send_buffer == 0 && want > t->send_buffer &&
-        flight_in_flight(t->flight) < t->cwnd) {
+    if (t->config->send_buffer == 0 && want > t->send_buffer) {
         t->send_buffer = (uint32_t)want;
-        t->cwnd_stamp_ns = now_ns;
+        t->w.stamp_ns = now_ns;
     }
-    if (t->queue.size <= t->send_buffer / 3 * 2) {
-        t->wants_room = false;
+    if (t->queue.size > send_comfort(t))
+        return;
+    if (t->wants_room)
         t->events |= TCP_WRITABLE;
-    }
+    t->wants_room = t->crowded = false;
 }
 
 static bool may_send(const struct tcp *t)
@@ -221,9 +225,10 @@ bool send_next(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     if (send_fresh(t, now_ns, s))
         return true;
     in_flight = flight_in_flight(t->flight);
-    limited = in_flight >= t->cwnd;
-    if (t->sent_something || (limited && t->next < t->end))
-        window_validate(t, now_ns, limited);
+    limited = in_flight >= t->w.cwnd;
+    if (t->sent_something || (limited && t->w.next < t->end))
+        window_validate(t->config, &t->w, now_ns, t->flight ? t->flight->count : 0, limited,
+                        t->w.phase == TCP_PHASE_OPEN && !t->wants_room && !t->crowded);
     t->sent_something = false;
     if (t->room_due)
         offer_room(t, now_ns);

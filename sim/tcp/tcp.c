@@ -109,7 +109,7 @@ static void use_options(struct tcp *t, const struct tcp_segment *syn)
     if (syn->mss && syn->mss < t->mss)
         t->mss = syn->mss;
     t->received = t->acked = syn->seq + 1;
-    t->tune_seq = t->received;
+    t->space.tune_seq = t->received;
     t->echo_ns = syn->sent_ns;
     t->window_end = syn->ack + syn->window;
     t->max_window = syn->window;
@@ -124,13 +124,11 @@ struct tcp *tcp_new(const struct tcp_config *config)
     t->state = STATE_CLOSED;
     t->mss = config->mss;
     t->timestamps_ok = config->timestamps;
-    t->cwnd = config->initial_window;
-    t->ssthresh = SSTHRESH_INFINITE;
+    window_init(config, &t->w);
+    t->w.cubic = &t->cubic;
     t->reordering = config->dupthresh;
     t->force_resend = RECORD_NONE;
-    t->min_rtt_us = t->min_rtt_last_us = RTT_NONE;
-    t->rto_ns = config->rto_initial_ns;
-    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_rtt_ns = TIME_NEVER;
+    t->timer_ns = t->ack_deadline_ns = t->echo_ns = t->receive_echo_ns = TIME_NEVER;
     t->send_buffer =
         (uint32_t)(config->send_buffer ? config->send_buffer : config->send_buffer_initial);
     t->end = 1;
@@ -152,7 +150,7 @@ static void start_handshake(struct tcp *t, uint64_t now_ns, enum tcp_state state
 {
     t->state = (uint8_t)state;
     t->syn_pending = true;
-    t->sent_ns = t->min_rtt_since_ns = now_ns;
+    t->w.sent_ns = t->w.min_rtt_since_ns = now_ns;
     receive_start(t);
     timer_set(t, TIMER_HANDSHAKE, now_ns + t->config->rto_initial_ns);
 }
@@ -173,22 +171,22 @@ void tcp_accept(struct tcp *t, uint64_t now_ns, const struct tcp_segment *syn)
 /* The handshake is through: una and next are 1. */
 void tcp_established(struct tcp *t, uint64_t now_ns)
 {
-    uint64_t first = 2ull * t->config->initial_window * (t->mss + SEGMENT_OVERHEAD);
+    uint64_t first;
 
-    CHECK(t->una == 1 && t->next == 1);
+    CHECK(t->w.una == 1 && t->w.next == 1);
     if (t->retries > 1)
-        t->cwnd = 1; /* the path is bad: begin with care */
-    t->retries = t->backoff = 0;
+        t->w.cwnd = 1; /* the path is bad: begin with care */
+    t->retries = t->w.backoff = 0;
     t->state = STATE_ESTABLISHED;
     timer_set(t, TIMER_NONE, 0);
-    tcp_cc_of(t->config)->init(t);
-    t->sent_ns = t->cwnd_stamp_ns = t->tune_ns = t->received_ns = now_ns;
-    t->usage_end = t->next;
+    cubic_reset(&t->cubic);
+    t->w.sent_ns = t->w.stamp_ns = t->space.tune_ns = t->received_ns = now_ns;
+    t->w.usage_end = t->w.next;
     t->cursor_start = 1;
     t->events |= TCP_CONNECTED;
+    first = window_send_buffer(t->config, &t->w, t->mss);
     if (t->config->send_buffer == 0 && first > t->send_buffer)
-        t->send_buffer =
-            (uint32_t)(first < t->config->send_buffer_max ? first : t->config->send_buffer_max);
+        t->send_buffer = (uint32_t)first;
 }
 
 static void drop_everything(struct tcp *t)
@@ -234,13 +232,14 @@ size_t tcp_write(struct tcp *t, uint64_t now_ns, struct chain *bytes)
         return 0;
     if (t->queue.count == 0) {
         t->cursor_index = 0;
-        t->cursor_start = t->una;
+        t->cursor_start = t->w.una;
     }
     if (size == bytes->size)
         chain_move_all(&t->queue, bytes);
     else
         chain_move(&t->queue, bytes, size);
     t->end += size;
+    t->crowded |= t->queue.size > send_comfort(t);
     return size;
 }
 
@@ -303,11 +302,11 @@ static void measure_handshake(struct tcp *t, uint64_t now_ns, const struct tcp_s
     if (t->timestamps_ok && s->echo_ns != TIME_NEVER)
         rtt_us = rtt_of(s->echo_ns, now_ns);
     else if (t->retries == 0)
-        rtt_us = rtt_of(t->sent_ns, now_ns);
+        rtt_us = rtt_of(t->w.sent_ns, now_ns);
     else
         return;
-    rtt_update_min(t, now_ns, rtt_us);
-    rtt_sample(t, rtt_us);
+    rtt_update_min(&t->w, now_ns, rtt_us);
+    rtt_sample(t->config, &t->w, rtt_us);
 }
 
 static void input_syn_sent(struct tcp *t, uint64_t now_ns, const struct tcp_segment *s)
@@ -321,7 +320,7 @@ static void input_syn_sent(struct tcp *t, uint64_t now_ns, const struct tcp_segm
         return;
     }
     measure_handshake(t, now_ns, s);
-    t->una = t->next = 1;
+    t->w.una = t->w.next = 1;
     tcp_established(t, now_ns);
     t->ack_now = true;
 }
@@ -337,7 +336,7 @@ static void input_syn_received(struct tcp *t, uint64_t now_ns, const struct tcp_
     if (!(s->flags & TCP_ACK) || s->ack != 1)
         return;
     measure_handshake(t, now_ns, s);
-    t->una = t->next = 1;
+    t->w.una = t->w.next = 1;
     t->window_end = s->ack + s->window;
     t->max_window = s->window;
     tcp_established(t, now_ns);
@@ -381,7 +380,7 @@ static void input_open(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     if (s->flags & TCP_ACK)
         ack_process(t, now_ns, s);
     receive_data(t, now_ns, s);
-    if (t->fin_sent && t->una == t->end + 1)
+    if (t->fin_sent && t->w.una == t->end + 1)
         our_fin_acknowledged(t, now_ns);
     if (t->fin_received && !had_fin)
         their_fin_arrived(t);
@@ -427,7 +426,7 @@ static void output_syn(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     s->mss = (uint16_t)t->config->mss;
     if (second ? t->sack_ok : t->config->sack)
         s->flags |= TCP_SACK_PERMITTED;
-    s->window = (uint32_t)t->window_limit; /* not scaled yet */
+    s->window = (uint32_t)t->space.limit; /* not scaled yet */
     t->offered_end = t->received + s->window;
     if (!second)
         t->offered_end = 1 + s->window;
@@ -439,7 +438,7 @@ bool tcp_output(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
     if (t->rst_pending) {
         t->rst_pending = false;
         *s = (struct tcp_segment){
-            .seq = t->next, .ack = t->received, .flags = TCP_RST | TCP_ACK, .echo_ns = TIME_NEVER};
+            .seq = t->w.next, .ack = t->received, .flags = TCP_RST | TCP_ACK, .echo_ns = TIME_NEVER};
         return true;
     }
     if (t->syn_pending) {
@@ -450,11 +449,11 @@ bool tcp_output(struct tcp *t, uint64_t now_ns, struct tcp_segment *s)
         return true;
     if (t->probe_window) {
         t->probe_window = false;
-        send_fill_header(t, now_ns, s, t->una - 1, TCP_ACK);
+        send_fill_header(t, now_ns, s, t->w.una - 1, TCP_ACK);
         return true;
     }
     if (t->ack_now) {
-        send_fill_header(t, now_ns, s, t->next, TCP_ACK);
+        send_fill_header(t, now_ns, s, t->w.next, TCP_ACK);
         return true;
     }
     return false;
@@ -469,16 +468,16 @@ static void handshake_timeout(struct tcp *t, uint64_t now_ns)
         return;
     }
     t->retries++;
-    t->backoff++;
+    t->w.backoff++;
     t->syn_pending = true;
     t->counts.timeouts++;
-    timer_set(t, TIMER_HANDSHAKE, now_ns + timer_backed_off_ns(t));
+    timer_set(t, TIMER_HANDSHAKE, now_ns + rtt_timeout_ns(t->config, &t->w));
 }
 
 static void raise_backoff(struct tcp *t)
 {
-    if (t->backoff < 31)
-        t->backoff++;
+    if (t->w.backoff < 31)
+        t->w.backoff++;
 }
 
 static void rto_timeout(struct tcp *t, uint64_t now_ns)
@@ -493,7 +492,7 @@ static void rto_timeout(struct tcp *t, uint64_t now_ns)
     t->retries++;
     raise_backoff(t);
     t->counts.timeouts++;
-    timer_set(t, TIMER_RTO, now_ns + timer_backed_off_ns(t));
+    timer_set(t, TIMER_RTO, now_ns + rtt_timeout_ns(t->config, &t->w));
 }
 
 /* Something new if there is, else the last segment again: its answer shows what is missing. */
@@ -506,15 +505,15 @@ static void tail_probe_timeout(struct tcp *t, uint64_t now_ns)
     if (f->tail_probe_end == 0) {
         uint32_t last = f->first + f->count - 1;
 
-        if (t->next < t->end && t->next + t->mss <= t->window_end) {
+        if (t->w.next < t->end && t->w.next + t->mss <= t->window_end) {
             t->force_new = true;
             f->tail_probe_resent = false;
-            f->tail_probe_end = t->end - t->next < t->mss ? t->end : t->next + t->mss;
+            f->tail_probe_end = t->end - t->w.next < t->mss ? t->end : t->w.next + t->mss;
             t->counts.probes++;
         } else if (!(flight_record(f, last)->flags & (RECORD_LOST | RECORD_SACKED))) {
             t->force_resend = last;
             f->tail_probe_resent = true;
-            f->tail_probe_end = t->next;
+            f->tail_probe_end = t->w.next;
             t->counts.probes++;
         }
     }
@@ -530,7 +529,7 @@ static void reorder_timeout(struct tcp *t, uint64_t now_ns)
     timer_set(t, TIMER_NONE, 0);
     f->rack_advanced = true;
     loss_detect(t, now_ns, &news);
-    if (f->lost && t->phase != TCP_PHASE_RECOVERY && t->phase != TCP_PHASE_LOSS) {
+    if (f->lost && t->w.phase != TCP_PHASE_RECOVERY && t->w.phase != TCP_PHASE_LOSS) {
         recovery_enter(t, now_ns);
         news.delivered = 1; /* so that the first retransmission goes */
         recovery_reduce(t, &news);
@@ -545,14 +544,14 @@ static void probe_window_timeout(struct tcp *t, uint64_t now_ns)
         tcp_fail(t, ERR_TIMEOUT);
         return;
     }
-    if (t->window_end > t->next)
+    if (t->window_end > t->w.next)
         t->force_new = true; /* as much as fits */
     else
         t->probe_window = true;
     t->retries++;
     raise_backoff(t);
     t->counts.probes++;
-    timer_set(t, TIMER_PROBE_WINDOW, now_ns + timer_backed_off_ns(t));
+    timer_set(t, TIMER_PROBE_WINDOW, now_ns + rtt_timeout_ns(t->config, &t->w));
 }
 
 void tcp_timeout(struct tcp *t, uint64_t now_ns)
@@ -566,8 +565,9 @@ void tcp_timeout(struct tcp *t, uint64_t now_ns)
             t->ack_wait_us = (uint32_t)(t->config->delayed_ack_ns / NS_PER_US);
         } else {
             uint64_t twice_ns = 2ull * t->ack_wait_us * NS_PER_US;
+            uint64_t rto_ns = rtt_rto_ns(t->config, &t->w);
 
-            t->ack_wait_us = (uint32_t)((twice_ns < t->rto_ns ? twice_ns : t->rto_ns) / NS_PER_US);
+            t->ack_wait_us = (uint32_t)((twice_ns < rto_ns ? twice_ns : rto_ns) / NS_PER_US);
         }
     }
     if (now_ns < t->timer_ns)
@@ -618,26 +618,26 @@ struct tcp_info tcp_info(const struct tcp *t)
 {
     const struct flight *f = t->flight;
     uint64_t sent_bytes =
-        (t->next < t->end ? t->next : t->end) - (t->una < t->end ? t->una : t->end);
+        (t->w.next < t->end ? t->w.next : t->end) - (t->w.una < t->end ? t->w.una : t->end);
 
-    return (struct tcp_info){.phase = (enum tcp_phase)t->phase,
-                             .cwnd = t->cwnd,
-                             .ssthresh = t->ssthresh,
+    return (struct tcp_info){.phase = (enum tcp_phase)t->w.phase,
+                             .cwnd = t->w.cwnd,
+                             .ssthresh = t->w.ssthresh,
                              .in_flight = flight_in_flight(f),
                              .sacked = f ? f->sacked : 0,
                              .lost = f ? f->lost : 0,
                              .retransmitted = f ? f->resent : 0,
-                             .srtt_us = t->srtt_us >> 3,
-                             .rttvar_us = t->rttvar_us,
-                             .min_rtt_us = rtt_min_us(t),
-                             .rto_ns = timer_backed_off_ns(t),
+                             .srtt_us = t->w.srtt_us >> 3,
+                             .rttvar_us = t->w.rttvar_us,
+                             .min_rtt_us = rtt_min_us(&t->w),
+                             .rto_ns = rtt_timeout_ns(t->config, &t->w),
                              .unacked = sent_bytes,
                              .unsent = t->queue.size - sent_bytes,
                              .received =
                                  t->received ? t->received - 1 - (t->fin_received ? 1 : 0) : 0,
                              .send_buffer = t->send_buffer,
-                             .receive_space = t->receive_space,
-                             .window = t->window_end > t->una ? t->window_end - t->una : 0,
+                             .receive_space = t->space.size,
+                             .window = t->window_end > t->w.una ? t->window_end - t->w.una : 0,
                              .segments_sent = t->counts.sent,
                              .segments_resent = t->counts.resent,
                              .timeouts = t->counts.timeouts,
@@ -647,14 +647,14 @@ struct tcp_info tcp_info(const struct tcp *t)
 
 size_t tcp_memory(const struct tcp *t)
 {
-    size_t size = sizeof *t + (t->queue.capacity + t->inbox.capacity) * sizeof(struct span);
+    size_t size = sizeof *t + chain_memory(&t->queue) + chain_memory(&t->inbox);
 
     if (t->flight)
         size += sizeof *t->flight + t->flight->capacity * sizeof(struct record);
     if (t->early) {
         size += sizeof *t->early + t->early->capacity * sizeof(struct island);
         for (uint32_t i = 0; i < t->early->count; i++)
-            size += t->early->islands[i].bytes.capacity * sizeof(struct span);
+            size += chain_memory(&t->early->islands[i].bytes);
     }
     return size;
 }

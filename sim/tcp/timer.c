@@ -10,23 +10,15 @@ void timer_set(struct tcp *t, enum tcp_timer kind, uint64_t deadline_ns)
     t->timer_ns = kind == TIMER_NONE ? TIME_NEVER : deadline_ns;
 }
 
-uint64_t timer_backed_off_ns(const struct tcp *t)
-{
-    uint64_t most = t->config->rto_max_ns;
-
-    CHECK(t->backoff < 64);
-    return t->rto_ns >= most >> t->backoff ? most : t->rto_ns << t->backoff;
-}
-
 /* When the first segment's timeout would be, counted from its transmission. */
 static uint64_t head_due_ns(const struct tcp *t)
 {
-    return flight_record(t->flight, t->flight->first)->sent_ns + timer_backed_off_ns(t);
+    return flight_record(t->flight, t->flight->first)->sent_ns + rtt_timeout_ns(t->config, &t->w);
 }
 
 void timer_rearm_rto(struct tcp *t, uint64_t now_ns)
 {
-    uint64_t due = now_ns + timer_backed_off_ns(t);
+    uint64_t due = now_ns + rtt_timeout_ns(t->config, &t->w);
 
     if (!t->flight || t->flight->count == 0) {
         if (t->timer != TIMER_FIN && t->timer != TIMER_PROBE_WINDOW)
@@ -47,14 +39,14 @@ bool timer_schedule_tail_probe(struct tcp *t, uint64_t now_ns, bool from_now)
 
     if (!t->config->tlp || !t->sack_ok || !t->flight || t->flight->count == 0)
         return false;
-    if (t->phase != TCP_PHASE_OPEN && t->phase != TCP_PHASE_CWR)
+    if (t->w.phase != TCP_PHASE_OPEN && t->w.phase != TCP_PHASE_CWR)
         return false;
-    if (t->srtt_us == 0)
+    if (t->w.srtt_us == 0)
         due = now_ns + t->config->rto_initial_ns;
     else
-        due = now_ns + (uint64_t)(t->srtt_us >> 2) * NS_PER_US +
+        due = now_ns + (uint64_t)(t->w.srtt_us >> 2) * NS_PER_US +
               (t->flight->count == 1 ? t->config->rto_min_ns : TIMER_SLACK_NS);
-    rto_due = from_now ? now_ns + timer_backed_off_ns(t) : head_due_ns(t);
+    rto_due = from_now ? now_ns + rtt_timeout_ns(t->config, &t->w) : head_due_ns(t);
     if (rto_due > now_ns && rto_due < due)
         due = rto_due;
     timer_set(t, TIMER_PROBE_TAIL, due);

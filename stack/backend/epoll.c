@@ -215,6 +215,14 @@ static bool conn_attach(struct sockets_host *h, struct socket_conn *c, int fd, u
 
 /* ---- downcalls ---- */
 
+static int open_socket(const struct sockets_host *h, int family)
+{
+    const struct sockets_config *c = &h->world->config;
+
+    return c->socket ? c->socket(c->socket_ctx, h->index, family)
+                     : socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 static int ops_listen(void *host, const struct endpoint *at)
 {
     struct sockets_host *h = host;
@@ -222,7 +230,7 @@ static int ops_listen(void *host, const struct endpoint *at)
 
     if (h->listener)
         return ERR_IN_USE;
-    fd = epoll_listener(at);
+    fd = epoll_listener(open_socket(h, at->is_ip6 ? AF_INET6 : AF_INET), at);
     if (fd < 0)
         return fd;
     h->listener = source_new(h->world, SOURCE_LISTENER, fd, EPOLLIN);
@@ -238,7 +246,7 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
 {
     struct sockets_host *h = host;
     struct socket_conn *c = conn_new(h);
-    int fd = epoll_connect(&h->address, to);
+    int fd = epoll_connect(open_socket(h, to->is_ip6 ? AF_INET6 : AF_INET), &h->address, to);
 
     c->dialling = true;
     *conn = handle_of(h, c);

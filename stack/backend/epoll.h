@@ -14,6 +14,10 @@ struct sockets_config {
     bool seeded;       /* false: getrandom, for nodes that face the world */
     void *trace_ctx;   /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
+    /* Makes the TCP sockets of a host, say in a network of its own: non-blocking and close-on-exec, or -1 and errno. NULL:
+     * socket(2) does. */
+    void *socket_ctx;
+    int (*socket)(void *ctx, uint32_t host, int family);
 };
 
 int sockets_new(const struct sockets_config *config, struct sockets **out); /* ERR_SYSTEM */

@@ -1,4 +1,4 @@
-/* Making sockets. */
+/* What a fresh socket is told. */
 #include "stack/backend/epoll_socket.h"
 
 #include "stack/backend/epoll_address.h"
@@ -33,12 +33,11 @@ int epoll_err_of_errno(int number)
     }
 }
 
-int epoll_listener(const struct endpoint *at)
+int epoll_listener(int fd, const struct endpoint *at)
 {
     struct sockaddr_storage sa;
     socklen_t size = epoll_to_sockaddr(at, &sa);
     int on = 1;
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return epoll_err_of_errno(errno);
@@ -52,10 +51,9 @@ int epoll_listener(const struct endpoint *at)
     return fd;
 }
 
-int epoll_connect(const struct endpoint *from, const struct endpoint *to)
+int epoll_connect(int fd, const struct endpoint *from, const struct endpoint *to)
 {
     struct sockaddr_storage sa;
-    int fd = socket(to->is_ip6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
 
     if (fd < 0)

@@ -5,6 +5,8 @@
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
 
+#define CAPACITY_MIN 2 /* a frame and its header; with its head the array is one cache line */
+
 void chain_init(struct chain *c)
 {
     *c = (struct chain){0};
@@ -19,27 +21,30 @@ static void release_array(struct chain *c)
 void chain_deinit(struct chain *c)
 {
     for (uint32_t i = 0; i < c->count; i++)
-        span_unref(c->spans[c->head + i]);
+        span_unref(*chain_span(c, i));
     release_array(c);
 }
 
+/* Room for one more span behind the last. */
 static void make_room(struct chain *c)
 {
-    if (c->head + c->count < c->capacity)
-        return;
-    if (c->head > c->capacity / 2) {
-        memmove(c->spans, c->spans + c->head, c->count * sizeof *c->spans);
-    } else {
-        uint32_t capacity = c->capacity ? c->capacity * 2 : 4;
-        struct span *spans = mem_grow(NULL, capacity, sizeof *spans);
+    struct chain_spans *old = c->spans, *spans;
+    uint32_t capacity = old ? old->capacity * 2 + 1 : CAPACITY_MIN;
 
-        if (c->count)
-            memcpy(spans, c->spans + c->head, c->count * sizeof *spans);
-        mem_free(c->spans);
-        c->spans = spans;
-        c->capacity = capacity;
+    if (old && old->head + c->count < old->capacity)
+        return;
+    if (old && old->head > old->capacity / 2) {
+        memmove(old->items, chain_span(c, 0), c->count * sizeof *old->items);
+        old->head = 0;
+        return;
     }
-    c->head = 0;
+    spans = mem_alloc(sizeof *spans + capacity * sizeof *spans->items);
+    spans->head = 0;
+    spans->capacity = capacity;
+    if (old)
+        memcpy(spans->items, chain_span(c, 0), c->count * sizeof *old->items);
+    mem_free(old);
+    c->spans = spans;
 }
 
 void chain_give(struct chain *c, struct span s)
@@ -51,7 +56,7 @@ void chain_give(struct chain *c, struct span s)
     CHECK(s.size <= UINT32_MAX - c->size);
     c->size += s.size;
     if (c->count) {
-        struct span *last = &c->spans[c->head + c->count - 1];
+        struct span *last = chain_span(c, c->count - 1);
 
         if (last->owner && last->owner == s.owner && last->data + last->size == s.data) {
             last->size += s.size;
@@ -60,7 +65,7 @@ void chain_give(struct chain *c, struct span s)
         }
     }
     make_room(c);
-    c->spans[c->head + c->count++] = s;
+    *chain_span(c, c->count++) = s;
 }
 
 void chain_push(struct chain *c, struct span s)
@@ -74,9 +79,14 @@ void chain_append(struct chain *c, struct slice s)
         chain_give(c, span_give(blob_copy(s)));
 }
 
+size_t chain_memory(const struct chain *c)
+{
+    return c->spans ? sizeof *c->spans + c->spans->capacity * sizeof *c->spans->items : 0;
+}
+
 static void advance(struct chain *c)
 {
-    c->head++;
+    c->spans->head++;
     if (--c->count == 0)
         release_array(c);
 }
@@ -86,7 +96,7 @@ struct span chain_take_front(struct chain *c)
     struct span s;
 
     CHECK(c->count > 0);
-    s = c->spans[c->head];
+    s = *chain_span(c, 0);
     c->size -= s.size;
     advance(c);
     return s;
@@ -95,7 +105,7 @@ struct span chain_take_front(struct chain *c)
 /* The first `size` bytes of the front span, which has more than that. */
 static struct span split_front(struct chain *c, size_t size)
 {
-    struct span *front = &c->spans[c->head];
+    struct span *front = chain_span(c, 0);
     struct span part = span_part(*front, 0, size);
 
     front->data += size;
@@ -108,7 +118,7 @@ void chain_move(struct chain *to, struct chain *from, size_t size)
 {
     CHECK(size <= from->size && to != from);
     while (size > 0) {
-        size_t front = from->spans[from->head].size;
+        size_t front = chain_span(from, 0)->size;
 
         if (front > size) {
             chain_give(to, split_front(from, size));
@@ -121,7 +131,7 @@ void chain_move(struct chain *to, struct chain *from, size_t size)
 
 void chain_move_all(struct chain *to, struct chain *from)
 {
-    if (to->count == 0 && to->capacity == 0) {
+    if (to->count == 0) {
         *to = *from;
         chain_init(from);
         return;
@@ -133,7 +143,7 @@ void chain_drop(struct chain *c, size_t size)
 {
     CHECK(size <= c->size);
     while (size > 0) {
-        struct span *front = &c->spans[c->head];
+        struct span *front = chain_span(c, 0);
 
         if (front->size > size) {
             front->data += size;
@@ -172,9 +182,9 @@ struct span chain_take(struct chain *c, size_t size)
     CHECK(size <= c->size);
     if (size == 0)
         return span_static(NULL, 0);
-    if (c->spans[c->head].size == size)
+    if (chain_span(c, 0)->size == size)
         return chain_take_front(c);
-    if (c->spans[c->head].size > size)
+    if (chain_span(c, 0)->size > size)
         return split_front(c, size);
     copy = blob_new(size);
     chain_peek(c, 0, copy->data, size);

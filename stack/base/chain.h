@@ -10,9 +10,15 @@
 
 #include "stack/base/blob.h"
 
+struct chain_spans {
+    uint32_t head, capacity; /* [head, head + count) are in use */
+    struct span items[];
+};
+
+/* Two words, for there are several in every connection and stream. Look at spans through chain_span. */
 struct chain {
-    struct span *spans; /* [head, head + count) are in use */
-    uint32_t head, count, capacity;
+    struct chain_spans *spans; /* NULL when empty */
+    uint32_t count;
     uint32_t size; /* bytes in all spans; 4 GiB is too much for any queue there is */
 };
 
@@ -24,6 +30,7 @@ void chain_append(struct chain *c, struct slice s);    /* appends a copy */
 void chain_move(struct chain *to, struct chain *from, size_t size); /* from's first bytes, to to's end */
 void chain_move_all(struct chain *to, struct chain *from);
 void chain_drop(struct chain *c, size_t size);         /* discards the first bytes */
+size_t chain_memory(const struct chain *c);            /* bytes of its own, without those of the blobs */
 void chain_peek(const struct chain *c, size_t offset, uint8_t *out, size_t size); /* copies, keeps */
 struct span chain_take_front(struct chain *c);         /* pops the first span; the reference moves out */
 
@@ -31,14 +38,19 @@ struct span chain_take_front(struct chain *c);         /* pops the first span; t
  * copy otherwise. size <= c->size. */
 struct span chain_take(struct chain *c, size_t size);
 
+static inline struct span *chain_span(const struct chain *c, uint32_t index) /* index < c->count */
+{
+    return &c->spans->items[c->spans->head + index];
+}
+
 static inline struct slice chain_front(const struct chain *c) /* bytes of the first span; may be empty */
 {
-    return c->count ? span_slice(c->spans[c->head]) : slice_of(NULL, 0);
+    return c->count ? span_slice(*chain_span(c, 0)) : slice_of(NULL, 0);
 }
 
 static inline struct slice chain_at(const struct chain *c, uint32_t index)
 {
-    return span_slice(c->spans[c->head + index]);
+    return span_slice(*chain_span(c, index));
 }
 
 #endif

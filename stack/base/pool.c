@@ -1,5 +1,5 @@
-/* Size classes: steps of 16 bytes within a cache line, whole lines up to 256 bytes, then four to a
- * doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread
+/* Size classes: parts of a cache line of which none lies in two, whole lines up to 256 bytes (and one
+ * and a half, of which each block lies in two), then four to a doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread
  * keeps up to two batches of free blocks a class for itself, in lists through the blocks; whole
  * batches go to and come from the shared depot, which alone needs a lock. Which class an address
  * belongs to stands in a table of one byte a slab, small enough to stay in the cache. */
@@ -25,6 +25,7 @@
 #define RANGE_SIZE ((size_t)1 << 35) /* of addresses; memory is only what is touched */
 #define STEP_SIZE ((size_t)1 << 21)  /* made usable at once: a huge page */
 #define CLASS_COUNT 31
+#define LINE_AND_HALF 3
 #define LINES_END 7          /* classes of up to 256 bytes */
 #define BATCH_MAX 64         /* blocks, and ... */
 #define BATCH_SIZE_MAX 16384 /* ... bytes in a batch; at least one block */
@@ -57,17 +58,21 @@ static uint32_t class_of(size_t size)
     uint32_t doubling;
 
     if (size <= 64)
-        return size ? (uint32_t)(size - 1) / 16 : 0;
+        return (size > 16 ? 1u : 0u) + (size > 32 ? 1u : 0u);
+    if (size <= 96)
+        return LINE_AND_HALF;
     if (size <= 256)
-        return 3 + (uint32_t)(size - 1) / 64;
+        return LINE_AND_HALF + (uint32_t)(size - 1) / 64;
     doubling = 63u - (uint32_t)__builtin_clzll(size - 1); /* 8 for 257 to 512 */
     return LINES_END + (doubling - 8) * 4 + (uint32_t)((size - 1) >> (doubling - 2) & 3);
 }
 
 static size_t class_size(uint32_t class)
 {
-    if (class < 4)
-        return (class + 1) * (size_t)16;
+    if (class < LINE_AND_HALF)
+        return (size_t)16 << class;
+    if (class == LINE_AND_HALF)
+        return 96;
     if (class < LINES_END)
         return (class - 2) * (size_t)64;
     return (size_t)(5 + (class - LINES_END) % 4) << ((class - LINES_END) / 4 + 6);

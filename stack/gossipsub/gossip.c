@@ -6,6 +6,7 @@
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
 
+#define ID_BATCH 16
 #define ITEM_HEAD_MAX 32 /* tags and lengths of an item, of its topic and around it in an RPC */
 
 void gossip_begin(struct gossipsub *g)
@@ -139,40 +140,73 @@ void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exc
     mem_free(slots);
 }
 
+/* Some ids of an item and their keys. Looking one up is a cache miss as a rule, so they are worked out first and
+ * fetched together. */
+struct id_batch {
+    uint32_t count;
+    struct slice ids[ID_BATCH];
+    struct seen_key keys[ID_BATCH];
+};
+
+/* The next ids, at most `most`; ids that nobody can have are left out but counted. How many were read. */
+static uint32_t read_ids(const struct gossipsub *g, struct cursor *c, uint32_t most, struct id_batch *b)
+{
+    uint32_t read = 0;
+    struct slice id;
+
+    b->count = 0;
+    for (; read < most && b->count < ID_BATCH && rpc_next_bytes(c, RPC_IHAVE_IDS, &id); read++) {
+        if (id.size > GOSSIPSUB_ID_MAX)
+            continue;
+        b->ids[b->count] = id;
+        b->keys[b->count] = seen_key_of(g->hash_key, id);
+        seen_expect(&g->seen, &b->keys[b->count++]);
+    }
+    return read;
+}
+
+struct wanted { /* ids that we lack, each once */
+    struct ids ids;
+    uint32_t capacity;
+    struct seen listed;
+};
+
+static void want_missing(struct gossipsub *g, uint64_t now_ns, const struct id_batch *b, struct wanted *w)
+{
+    for (uint32_t i = 0; i < b->count && w->ids.count < g->config.params.max_ihave_length; i++) {
+        if (seen_has(&g->seen, now_ns, &b->keys[i]) || seen_has(&w->listed, now_ns, &b->keys[i]))
+            continue;
+        seen_insert(&w->listed, now_ns, &b->keys[i]);
+        if (w->ids.count == w->capacity) {
+            w->capacity = w->capacity ? w->capacity * 2 : 16;
+            w->ids.items = mem_grow(w->ids.items, w->capacity, sizeof *w->ids.items);
+        }
+        w->ids.items[w->ids.count++] = b->ids[i];
+    }
+}
+
 /* The ids in the RPC's IHAVEs that we lack, each once, max_ihave_length of them at most. */
 static struct ids missing_ids(struct gossipsub *g, uint64_t now_ns, struct slice rpc)
 {
-    uint32_t most = g->config.params.max_ihave_length, capacity = 0;
-    struct rpc_walk w = rpc_walk_of(rpc);
-    struct ids ids = {NULL, 0};
-    struct seen listed;
-    struct slice item, id;
+    uint32_t most = g->config.params.max_ihave_length;
+    struct rpc_walk walk = rpc_walk_of(rpc);
+    struct wanted w = {.capacity = 0};
+    struct id_batch batch;
+    struct slice item;
 
-    seen_init(&listed, g->config.params.seen_ttl_ns, now_ns);
-    while (rpc_next_control(&w, TRACE_CONTROL_IHAVE, &item)) {
+    seen_init(&w.listed, g->config.params.seen_ttl_ns, now_ns);
+    while (rpc_next_control(&walk, TRACE_CONTROL_IHAVE, &item)) {
         struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
         struct cursor c = cursor_of(item);
+        uint32_t left = t && t->joined ? most : 0, read;
 
-        for (uint32_t n = 0; t && t->joined && n < most && ids.count < most; n++) {
-            struct seen_key key;
-
-            if (!rpc_next_bytes(&c, RPC_IHAVE_IDS, &id))
-                break;
-            if (id.size > GOSSIPSUB_ID_MAX)
-                continue;
-            key = seen_key_of(g->hash_key, id);
-            if (seen_has(&g->seen, now_ns, &key) || seen_has(&listed, now_ns, &key))
-                continue;
-            seen_insert(&listed, now_ns, &key);
-            if (ids.count == capacity) {
-                capacity = capacity ? capacity * 2 : 16;
-                ids.items = mem_grow(ids.items, capacity, sizeof *ids.items);
-            }
-            ids.items[ids.count++] = id;
+        while (w.ids.count < most && (read = read_ids(g, &c, left, &batch)) > 0) {
+            left -= read;
+            want_missing(g, now_ns, &batch, &w);
         }
     }
-    seen_deinit(&listed);
-    return ids;
+    seen_deinit(&w.listed);
+    return w.ids;
 }
 
 static void receive_ihave(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc)

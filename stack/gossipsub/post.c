@@ -37,7 +37,8 @@ void frame_unref(struct frame *f)
 
 struct post *post_new(struct topic *t, struct span frame, const struct gossipsub_message *m)
 {
-    struct post *p = mem_alloc(sizeof *p + m->id.size);
+    size_t size = offsetof(struct post, id) + m->id.size;
+    struct post *p = mem_alloc(size > sizeof *p ? size : sizeof *p);
 
     CHECK(m->id.size <= GOSSIPSUB_ID_MAX);
     *p = (struct post){
@@ -83,11 +84,15 @@ void post_frame_read(struct span frame, struct gossipsub_message *m)
 
 uint32_t post_answer_count(struct post *p, uint64_t peer_key)
 {
-    for (uint32_t i = 0; i < p->answer_count; i++)
-        if (p->answers[i].peer_key == peer_key)
-            return ++p->answers[i].count;
-    p->answers = mem_grow(p->answers, p->answer_count + 1, sizeof *p->answers);
-    p->answers[p->answer_count++] = (struct post_answer){peer_key, 1};
+    uint32_t count = p->answers ? p->answers->count : 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (p->answers->items[i].peer_key == peer_key)
+            return ++p->answers->items[i].count;
+    p->answers = mem_realloc(p->answers, sizeof *p->answers + (count + 1) * sizeof p->answers->items[0]);
+    p->answers->items[count].peer_key = peer_key;
+    p->answers->items[count].count = 1;
+    p->answers->count = count + 1;
     return 1;
 }
 

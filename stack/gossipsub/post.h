@@ -23,21 +23,24 @@ struct frame {
 void frame_unref(struct frame *f);
 
 /* How often a peer was answered an IWANT for the post. */
-struct post_answer {
-    uint64_t peer_key;
+struct post_answers {
     uint32_t count;
+    struct {
+        uint64_t peer_key;
+        uint32_t count;
+    } items[];
 };
 
-struct post {
+struct post { /* with an id of eight bytes it fits a block of 96 */
     struct frame head;
     struct topic *topic; /* pinned */
     struct span frame;
     struct seen_key key;
     uint32_t seen_until; /* tick of the seen cache: until then every copy is a duplicate */
     uint32_t data_size;
-    struct post_answer *answers; /* NULL until somebody asks */
+    struct post_answers *answers; /* NULL until somebody asks */
     struct post *gossip_next;    /* within a heartbeat: the next one of the topic */
-    uint32_t answer_count, mark;
+    uint32_t mark;
     uint8_t id_size;
     bool own;
     uint8_t id[];

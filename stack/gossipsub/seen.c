@@ -51,6 +51,12 @@ bool seen_has(const struct seen *s, uint64_t now_ns, const struct seen_key *key)
     return s->used && probe(s, key)->expiry > seen_tick(s, now_ns);
 }
 
+void seen_expect(const struct seen *s, const struct seen_key *key)
+{
+    if (s->used)
+        __builtin_prefetch(&s->cells[key->words[0] & (s->capacity - 1)]);
+}
+
 /* Moves what is alive to a table at most half full, or to none. */
 static void rebuild(struct seen *s, uint64_t now_ns, uint32_t room)
 {

@@ -31,6 +31,8 @@ void seen_init(struct seen *s, uint64_t lifetime_ns, uint64_t now_ns);
 void seen_deinit(struct seen *s);
 struct seen_key seen_key_of(const uint8_t secret[static 16], struct slice id);
 bool seen_has(const struct seen *s, uint64_t now_ns, const struct seen_key *key);
+/* A hint that the key will be looked for in a moment. */
+void seen_expect(const struct seen *s, const struct seen_key *key);
 /* Remembers a key that is not there (or expired); the tick at which it is forgotten. */
 uint32_t seen_insert(struct seen *s, uint64_t now_ns, const struct seen_key *key);
 /* Drops what has expired, now and then; call it about once a second. */

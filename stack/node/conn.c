@@ -151,8 +151,9 @@ void conn_dirty(struct conn *c)
 
 void conn_doom(struct conn *c, int err)
 {
+    CHECK(err < 0 && err >= INT16_MIN);
     if (!c->doomed)
-        c->doomed = err;
+        c->doomed = (int16_t)err;
     conn_dirty(c);
 }
 
@@ -213,6 +214,7 @@ static int step_noise(struct conn *c)
 
     if (err != NOISE_DONE)
         return err;
+    node_charge(c->node, WORK_HANDSHAKE, 0);
     session_keep(c, &session);
     c->peer = peer.id;
     noise_handshake_free(c->upgrade->handshake);
@@ -301,9 +303,13 @@ static int become_ready(struct conn *c)
 
 static int step_ready(struct conn *c)
 {
+    uint32_t sealed = c->wire_in.size;
     struct yamux_event ev;
     int err = noise_open(c->session, &c->wire_in, &c->plain_in);
     int more = 0;
+
+    if (c->node->charges_work && c->wire_in.size < sealed)
+        node_charge(c->node, WORK_AEAD, sealed - c->wire_in.size);
 
     while (!c->doomed && (more = yamux_read(c->yamux, c->node->now_ns, &c->plain_in, &ev)) > 0) {
         if (ev.kind == YAMUX_EVENT_GOAWAY)
@@ -359,7 +365,6 @@ void conn_expect(const struct conn *c, unsigned step)
         __builtin_prefetch(lines);
         __builtin_prefetch(lines + 64);
         __builtin_prefetch(lines + 128);
-        __builtin_prefetch(lines + 192);
     } else if (c->yamux && step == 2) {
         __builtin_prefetch(c->gossip_in);
         yamux_expect(c->yamux, false);
@@ -385,6 +390,7 @@ static bool fill(struct conn *c)
             msgnet_pull(c);
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
+        node_charge(c->node, WORK_AEAD, frame.size);
         noise_seal(c->session, &frame, &c->wire_out);
         if (drained)
             stream_drained(drained->user);

@@ -19,29 +19,36 @@ struct upgrade { /* what only a connection on its way up needs */
 };
 
 /* A peer's slot is the index of its connection's handle. */
-struct conn { /* what every event needs comes first */
+struct conn { /* the first cache line is for sending; that and the second for receiving */
     struct node *node;
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
     bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    int16_t doomed;            /* err to close with at the end of this upcall */
+    struct yamux *yamux;       /* once ready */
+    struct stream *gossip_out;
+    struct conn *next;         /* in the list of dirty or of buried ones */
+    struct chain wire_out;
+    struct chain wire_in, plain_in;
+    struct noise_session *session; /* once the handshake is done; the node's own where modelled */
+    struct stream *gossip_in, *algorand;
+    struct upgrade *upgrade;   /* NULL once ready */
+    struct timer timer;
+    struct stream *streams;    /* all of them */
+    uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
     uint8_t pushes;            /* identify-pushes that we are reading */
     uint8_t reopened;          /* times the pubsub stream was opened again */
-    int doomed;                /* err to close with at the end of this upcall */
-    struct yamux *yamux;       /* once ready */
-    struct stream *gossip_in, *gossip_out, *algorand;
-    struct chain wire_in, plain_in, wire_out;
-    struct timer timer;
-    struct conn *next;         /* in the list of dirty or of buried ones */
-    uint64_t deadline_ns;      /* of the upgrade, then of the earliest stream with one */
-    struct noise_session *session; /* once the handshake is done; the node's own where modelled */
-    struct stream *streams;    /* all of them */
-    struct upgrade *upgrade;   /* NULL once ready */
+    bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
     struct endpoint remote;
     struct peerid peer;        /* once the handshake is done */
-    bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
 };
 
 enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
+
+struct opening { /* what only a stream with a deadline needs: one that is negotiating, or a short exchange */
+    uint64_t deadline_ns;
+    struct multistream negotiation;
+};
 
 struct stream {
     struct conn *conn;
@@ -53,8 +60,7 @@ struct stream {
     uint8_t state;                 /* enum stream_state */
     uint8_t version;               /* index into the protocol's ids */
     bool outbound;
-    uint64_t deadline_ns;
-    struct multistream negotiation;
+    struct opening *opening; /* NULL once negotiated, unless a deadline was set again */
 };
 
 /* What is spoken on a stream. `data` takes what it can use from s->mux->in; a negative result resets the stream. */
@@ -85,19 +91,21 @@ struct dial {
 #define SERVED_MAX 24
 
 struct node { /* what every event needs comes first */
-    uint64_t now_ns;
+    uint64_t now_ns;     /* as the node's own clock shows it: all below, and all callbacks, go by it */
     struct conn **conns; /* by slot; NULL where free */
     uint32_t conn_capacity;
-    bool busy, stopped, suspended, silent /* being freed */, dials_waiting;
+    bool busy, stopped, suspended, silent /* being freed */, dials_waiting, own_clock, charges_work;
     struct gossipsub *gossipsub;
     struct algorand *algorand;
     uint64_t bytes_sent, bytes_received;
     const struct backend_ops *ops;
     void *host;
     struct conn *dirty, **dirty_end, *buried;
+    struct app_stream *app_due; /* streams of the owner with something put off */
     uint64_t wake_ns; /* what the backend was told */
     struct timers timers;
     struct timer gossip_timer, algorand_timer, dial_timer;
+    uint64_t world_ns; /* with a clock of its own: as the world tells it */
     uint32_t ready_count, open_count;
     struct node_config config;
     struct node_events events;
@@ -113,7 +121,6 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
-    struct app_stream *app_due; /* streams of the owner with something put off */
     struct app_binding **app_bindings;
     uint32_t app_binding_count;
     struct endpoint *announced; /* what identify tells */
@@ -126,6 +133,12 @@ bool node_enter(struct node *n, uint64_t now_ns);
 void node_leave(struct node *n, bool outer); /* `outer`: what node_enter said */
 void node_serve_protocol(struct node *n, const struct protocol *p);
 void node_trace(struct node *n, const struct trace_event *event);
+uint64_t node_charge_slowly(struct node *n, unsigned works, uint64_t bytes);
+/* Charges work to the CPU, where that takes time; returns when it will be done, by the node's clock. */
+static inline uint64_t node_charge(struct node *n, unsigned works, uint64_t bytes)
+{
+    return n->charges_work ? node_charge_slowly(n, works, bytes) : n->now_ns;
+}
 struct conn *node_conn(const struct node *n, uint32_t slot); /* NULL when there is none */
 struct protocol_list node_served(const struct node *n);
 
@@ -146,6 +159,7 @@ struct stream *stream_open(struct conn *c, const struct protocol *protocol); /* 
 void stream_event(struct conn *c, const struct yamux_event *ev);
 void stream_write(struct stream *s, struct chain *bytes);
 void stream_finish(struct stream *s);
+void stream_deadline(struct stream *s, uint64_t deadline_ns); /* reset when it is over, unless it was ended */
 void stream_reset(struct stream *s, uint32_t code); /* ends it with `closed`; s is gone */
 void stream_end(struct stream *s, int err);         /* forgets it with `closed`; s is gone */
 void stream_expire(struct conn *c);                 /* resets those whose deadline is over */

@@ -92,10 +92,7 @@ static int tell(struct stream *s)
 /* A peer that never comes to the end of it must not hold the stream for ever. */
 static void hurry(struct stream *s)
 {
-    s->deadline_ns = s->conn->node->now_ns + NODE_IDENTIFY_TIMEOUT_NS;
-    if (s->deadline_ns < s->conn->deadline_ns)
-        s->conn->deadline_ns = s->deadline_ns;
-    conn_deadline(s->conn, s->deadline_ns);
+    stream_deadline(s, s->conn->node->now_ns + NODE_IDENTIFY_TIMEOUT_NS);
 }
 
 static void ask(struct stream *s)

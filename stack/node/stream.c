@@ -5,6 +5,24 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+void stream_deadline(struct stream *s, uint64_t deadline_ns)
+{
+    struct conn *c = s->conn;
+
+    if (!s->opening)
+        s->opening = mem_zalloc(sizeof *s->opening);
+    s->opening->deadline_ns = deadline_ns;
+    if (deadline_ns < c->deadline_ns)
+        c->deadline_ns = deadline_ns;
+    conn_deadline(c, deadline_ns);
+}
+
+static void opening_over(struct stream *s)
+{
+    mem_free(s->opening);
+    s->opening = NULL;
+}
+
 static struct stream *stream_new(struct conn *c, struct yamux_stream *mux, const struct protocol *protocol)
 {
     struct stream *s = mem_zalloc(sizeof *s);
@@ -19,10 +37,7 @@ static struct stream *stream_new(struct conn *c, struct yamux_stream *mux, const
         s->next->link = &s->next;
     c->streams = s;
     mux->user = s;
-    s->deadline_ns = c->node->now_ns + NODE_STREAM_TIMEOUT_NS;
-    if (s->deadline_ns < c->deadline_ns)
-        c->deadline_ns = s->deadline_ns;
-    conn_deadline(c, s->deadline_ns);
+    stream_deadline(s, c->node->now_ns + NODE_STREAM_TIMEOUT_NS);
     return s;
 }
 
@@ -36,7 +51,7 @@ struct stream *stream_open(struct conn *c, const struct protocol *protocol)
         return NULL;
     s = stream_new(c, mux, protocol);
     chain_init(&hello);
-    multistream_propose(&s->negotiation, protocol->ids, &hello);
+    multistream_propose(&s->opening->negotiation, protocol->ids, &hello);
     stream_write(s, &hello);
     return s;
 }
@@ -64,6 +79,7 @@ void stream_end(struct stream *s, int err)
         s->next->link = s->link;
     yamux_release(c->yamux, s->mux);
     conn_dirty(c);
+    opening_over(s);
     mem_free(s);
 }
 
@@ -82,13 +98,13 @@ static int negotiate(struct stream *s)
     int err;
 
     chain_init(&answer);
-    err = multistream_feed(&s->negotiation, &s->mux->in, &answer, &chosen);
+    err = multistream_feed(&s->opening->negotiation, &s->mux->in, &answer, &chosen);
     if (answer.size)
         stream_write(s, &answer);
     if (err != MULTISTREAM_DONE)
         return err;
     s->state = STREAM_OPEN;
-    s->deadline_ns = TIME_NEVER;
+    opening_over(s);
     if (s->outbound) {
         s->version = (uint8_t)(chosen + s->protocol->version_first);
     } else {
@@ -158,7 +174,7 @@ static void stream_opened(struct conn *c, struct yamux_stream *mux)
     struct chain hello;
 
     chain_init(&hello);
-    multistream_listen(&s->negotiation, node_served(c->node), &hello);
+    multistream_listen(&s->opening->negotiation, node_served(c->node), &hello);
     stream_write(s, &hello);
 }
 
@@ -199,10 +215,13 @@ void stream_expire(struct conn *c)
     c->deadline_ns = TIME_NEVER;
     for (struct stream *s = c->streams; s; s = next) {
         next = s->next;
-        if (s->deadline_ns <= now) {
+        if (!s->opening)
+            continue;
+        if (s->opening->deadline_ns <= now) {
             yamux_reset(c->yamux, s->mux, YAMUX_RESET_NEGOTIATION);
             stream_end(s, ERR_TIMEOUT);
-        } else if (s->deadline_ns < c->deadline_ns)
-            c->deadline_ns = s->deadline_ns;
+        } else if (s->opening->deadline_ns < c->deadline_ns) {
+            c->deadline_ns = s->opening->deadline_ns;
+        }
     }
 }

@@ -17,7 +17,7 @@ static bool is_greedy(const struct span *s)
 
 static bool goes_on(const struct chain *c, const struct span *s)
 {
-    const struct span *last = c->count ? &c->spans[c->head + c->count - 1] : NULL;
+    const struct span *last = c->count ? chain_span(c, c->count - 1) : NULL;
 
     return last && last->owner == s->owner && last->data + last->size == s->data;
 }
@@ -25,7 +25,7 @@ static bool goes_on(const struct chain *c, const struct span *s)
 static bool any_greedy(const struct chain *c)
 {
     for (uint32_t i = 0; i < c->count; i++)
-        if (is_greedy(&c->spans[c->head + i]))
+        if (is_greedy(chain_span(c, i)))
             return true;
     return false;
 }
@@ -52,6 +52,6 @@ void chain_pack_move(struct chain *to, struct chain *from, size_t size)
 
 void chain_unpin(struct chain *c)
 {
-    if (c->count == 1 && is_greedy(&c->spans[c->head]))
+    if (c->count == 1 && is_greedy(chain_span(c, 0)))
         chain_pack_now(c);
 }

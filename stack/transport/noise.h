@@ -2,8 +2,8 @@
  * payload, then frames of a 2-byte length and at most 65535 bytes.
  *
  * A pure machine over chains. NOISE_MODELLED sends the same number of bytes in the same frames with
- * the identity in clear and zeros for what would be arithmetic: for simulations only, since it
- * protects nothing. */
+ * the identity in clear and zeros for what would be arithmetic (in frames before the payload, where
+ * they cost least): for simulations only, since it protects nothing. */
 #ifndef STACK_TRANSPORT_NOISE_H
 #define STACK_TRANSPORT_NOISE_H
 
@@ -13,6 +13,7 @@
 
 #define NOISE_FRAME_MAX 65535
 #define NOISE_PLAIN_MAX (NOISE_FRAME_MAX - AEAD_TAG_SIZE)
+#define NOISE_HEADROOM 18 /* spare bytes before what is sealed that save a modelled frame a blob */
 #define NOISE_PAYLOAD_MAX 4096 /* of a handshake payload; larger ones are refused */
 
 enum noise_mode { NOISE_REAL, NOISE_MODELLED };
@@ -60,7 +61,7 @@ int noise_handshake_feed(struct noise_handshake *h, struct chain *in, struct cha
                          struct noise_session *session);
 
 /* Seals all of `plain` into one frame (or several where it is longer than a frame may be). Modelled
- * frames share the payload's bytes and write the length into spare bytes before the first span,
+ * frames share the payload's bytes and write their head into spare bytes before the first span,
  * where its blob has any and no other holder. */
 void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire);
 

@@ -1,7 +1,8 @@
 /* Frames of an established Noise session: a 2-byte length, the sealed bytes, the tag.
  *
- * Modelled frames cost next to nothing: the length goes into spare bytes before the first span
- * where there are some (yamux leaves them), the payload spans pass by, and the tag is a constant.
+ * Modelled frames cost next to nothing: the length and a constant tag go into spare bytes before the
+ * first span where there are some (yamux leaves them), and the payload spans pass by. The tag comes
+ * before the payload there, so that a frame is one small blob and views of the message.
  */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
@@ -10,42 +11,47 @@
 
 #define LENGTH_SIZE 2
 
-static const uint8_t zero_tag[AEAD_TAG_SIZE];
+_Static_assert(NOISE_HEADROOM == LENGTH_SIZE + AEAD_TAG_SIZE, "what a modelled frame puts before its payload");
 
-/* Puts the frame's length into the bytes before the front span of `plain`, which nobody else can
- * see when the span is its blob's only holder; false where there are none. */
-static bool push_length(struct chain *plain, size_t size)
+static void write_head(uint8_t *at, size_t size)
 {
-    struct span *front = &plain->spans[plain->head];
+    store_be16(at, (uint16_t)(size + AEAD_TAG_SIZE));
+    memset(at + LENGTH_SIZE, 0, AEAD_TAG_SIZE);
+}
+
+/* Puts the frame's head into the bytes before the front span of `plain`, which nobody else can see
+ * when the span is its blob's only holder; false where there are none. */
+static bool push_head(struct chain *plain, size_t size)
+{
+    struct span *front = chain_span(plain, 0);
     struct blob *b = front->owner;
     size_t offset;
 
-    if (!b || front->size > size || front->data - b->data < LENGTH_SIZE ||
+    if (!b || front->size > size || front->data - b->data < NOISE_HEADROOM ||
         atomic_load_explicit(&b->refs, memory_order_acquire) != 1)
         return false;
-    offset = (size_t)(front->data - b->data) - LENGTH_SIZE;
-    store_be16(b->data + offset, (uint16_t)(size + AEAD_TAG_SIZE));
-    front->data -= LENGTH_SIZE;
-    front->size += LENGTH_SIZE;
-    plain->size += LENGTH_SIZE;
+    offset = (size_t)(front->data - b->data) - NOISE_HEADROOM;
+    write_head(b->data + offset, size);
+    front->data -= NOISE_HEADROOM;
+    front->size += NOISE_HEADROOM;
+    plain->size += NOISE_HEADROOM;
     return true;
 }
 
 static void seal_modelled(struct chain *plain, struct chain *wire, size_t size)
 {
-    if (push_length(plain, size)) {
-        size += LENGTH_SIZE;
+    if (push_head(plain, size)) {
+        size += NOISE_HEADROOM;
     } else {
-        struct blob *b = blob_new(LENGTH_SIZE);
+        struct blob *b = blob_new(NOISE_HEADROOM);
 
-        store_be16(b->data, (uint16_t)(size + AEAD_TAG_SIZE));
+        write_head(b->data, size);
         chain_give(wire, span_give(b));
     }
     if (size == plain->size)
         chain_move_all(wire, plain);
     else
         chain_move(wire, plain, size);
-    chain_give(wire, span_static(zero_tag, sizeof zero_tag));
 }
 
 static void seal_real(struct noise_session *s, struct chain *plain, struct chain *wire, size_t size)
@@ -73,34 +79,21 @@ void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire
     }
 }
 
-/* When the last span of `wire` is exactly the tag, as it is where a frame arrives alone, cuts it
- * off. */
-static bool cut_tag(struct chain *wire)
-{
-    struct slice last = chain_at(wire, wire->count - 1);
-
-    if (last.data != zero_tag || last.size != AEAD_TAG_SIZE || wire->count == 1)
-        return false;
-    wire->count--; /* a constant: nobody holds it */
-    wire->size -= AEAD_TAG_SIZE;
-    return true;
-}
-
 /* The tag is looked at although it protects nothing: it notices bytes that went astray in a
  * simulated network. */
 static int open_modelled(struct chain *wire, struct chain *plain, size_t size)
 {
+    static const uint8_t zeros[AEAD_TAG_SIZE];
     uint8_t tag[AEAD_TAG_SIZE];
 
-    if (wire->size == size && cut_tag(wire)) {
-        chain_move_all(plain, wire);
-        return ERR_OK;
-    }
-    chain_peek(wire, size - AEAD_TAG_SIZE, tag, AEAD_TAG_SIZE);
-    if (memcmp(tag, zero_tag, AEAD_TAG_SIZE) != 0)
+    chain_peek(wire, 0, tag, AEAD_TAG_SIZE);
+    if (memcmp(tag, zeros, AEAD_TAG_SIZE) != 0)
         return ERR_AUTH;
-    chain_move(plain, wire, size - AEAD_TAG_SIZE);
     chain_drop(wire, AEAD_TAG_SIZE);
+    if (wire->size == size - AEAD_TAG_SIZE)
+        chain_move_all(plain, wire);
+    else
+        chain_move(plain, wire, size - AEAD_TAG_SIZE);
     return ERR_OK;
 }
 

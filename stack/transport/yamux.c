@@ -6,7 +6,7 @@
 #include "stack/transport/yamux_session.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define HEADROOM 2 /* spare bytes before a header, where the layer below may put its length */
+#define HEADROOM 18 /* spare bytes before a header, where the layer below may put its own: NOISE_HEADROOM */
 #define ID_LAST (UINT32_MAX - 1)
 
 struct yamux_config yamux_config_default(void)
@@ -27,7 +27,7 @@ struct yamux *yamux_new(const struct yamux_config *config, bool client, uint64_t
     struct yamux *y = mem_zalloc(sizeof *y);
 
     CHECK(config->window_max >= YAMUX_WINDOW_INITIAL && config->frame_payload_max > 0);
-    y->config = *config;
+    y->config = config;
     y->client = client;
     y->next_id = client ? 1 : 2;
     y->now_ns = now_ns;
@@ -40,39 +40,49 @@ void yamux_free(struct yamux *y)
     if (!y)
         return;
     yamux_streams_clear(y);
-    mem_free(y->control);
+    mem_free(y->controls);
     mem_free(y);
 }
 
 /* Control frames */
 
-static void control_grow(struct yamux *y)
+static uint8_t *control_at(struct yamux_controls *q, uint32_t index)
 {
-    uint32_t capacity = y->control_capacity ? y->control_capacity * 2 : 4;
-    struct yamux_control *ring = mem_grow(NULL, capacity, sizeof *ring);
+    return q->headers[(q->head + index) % q->capacity];
+}
 
-    for (uint32_t i = 0; i < y->control_count; i++)
-        ring[i] = y->control[(y->control_head + i) % y->control_capacity];
-    mem_free(y->control);
-    y->control = ring;
-    y->control_capacity = capacity;
-    y->control_head = 0;
+static struct yamux_controls *control_grow(struct yamux_controls *old)
+{
+    uint32_t capacity = old ? old->capacity * 2 : 4;
+    struct yamux_controls *q = mem_alloc(sizeof *q + capacity * sizeof q->headers[0]);
+
+    *q = (struct yamux_controls){.capacity = capacity};
+    if (!old)
+        return q;
+    q->count = old->count;
+    q->pongs = old->pongs;
+    for (uint32_t i = 0; i < old->count; i++)
+        memcpy(q->headers[i], control_at(old, i), YAMUX_HEADER_SIZE);
+    return q;
 }
 
 void yamux_control_push(struct yamux *y, const struct yamux_header *h)
 {
-    if (y->control_count == y->control_capacity)
-        control_grow(y);
-    yamux_header_write(
-        y->control[(y->control_head + y->control_count) % y->control_capacity].header, h);
-    y->control_count++;
+    struct yamux_controls *old = y->controls;
+
+    if (!old || old->count == old->capacity) {
+        y->controls = control_grow(old);
+        mem_free(old);
+    }
+    yamux_header_write(control_at(y->controls, y->controls->count), h);
+    y->controls->count++;
+    y->controls->pongs += h->type == YAMUX_PING && h->flags == YAMUX_ACK;
 }
 
 static void control_clear(struct yamux *y)
 {
-    mem_free(y->control);
-    y->control = NULL;
-    y->control_head = y->control_count = y->control_capacity = y->pongs = 0;
+    mem_free(y->controls);
+    y->controls = NULL;
 }
 
 int yamux_fail(struct yamux *y, int err, enum yamux_goaway code)
@@ -113,13 +123,13 @@ static void write_header(struct chain *out, const struct yamux_header *h)
 
 static void write_control(struct yamux *y, struct chain *out)
 {
+    struct yamux_controls *q = y->controls;
     struct yamux_header h;
 
-    CHECK(yamux_header_read(y->control[y->control_head].header, &h) == ERR_OK);
-    if (h.type == YAMUX_PING && h.flags == YAMUX_ACK)
-        y->pongs--;
-    y->control_head = (y->control_head + 1) % y->control_capacity;
-    if (--y->control_count == 0)
+    CHECK(yamux_header_read(control_at(q, 0), &h) == ERR_OK);
+    q->pongs -= h.type == YAMUX_PING && h.flags == YAMUX_ACK;
+    q->head = (q->head + 1) % q->capacity;
+    if (--q->count == 0)
         control_clear(y);
     write_header(out, &h);
 }
@@ -129,17 +139,15 @@ static void write_control(struct yamux *y, struct chain *out)
  * takes it for the end. */
 static void write_update(struct yamux *y, struct yamux_stream *s, struct chain *out)
 {
-    struct yamux_header h = {YAMUX_WINDOW_UPDATE, s->flags_due, s->id, s->credit_due};
+    struct yamux_header h = {YAMUX_WINDOW_UPDATE, s->flags_due, s->id, s->length_due};
 
-    if (s->flags_due & YAMUX_RST)
-        h.length = s->reset_code;
     if (yamux_fin_due(s)) {
         h.flags |= YAMUX_FIN;
         s->fin_sent = true;
         yamux_queue_update(y, s);
     }
     s->flags_due = 0;
-    s->credit_due = 0;
+    s->length_due = 0;
     write_header(out, &h);
     yamux_streams_reap(y, s);
 }
@@ -151,8 +159,8 @@ static void write_data(struct yamux *y, struct yamux_stream *s, struct chain *ou
 
     if (size > s->send_window)
         size = s->send_window;
-    if (size > y->config.frame_payload_max)
-        size = y->config.frame_payload_max;
+    if (size > y->config->frame_payload_max)
+        size = y->config->frame_payload_max;
     CHECK(size > 0);
     write_header(out, &(struct yamux_header){YAMUX_DATA, 0, s->id, (uint32_t)size});
     chain_move(out, &s->out, size);
@@ -167,7 +175,7 @@ int yamux_write(struct yamux *y, struct chain *out, struct yamux_stream **draine
     struct yamux_stream *s;
 
     *drained = NULL;
-    if (y->control_count > 0) {
+    if (y->controls) {
         write_control(y, out);
         return 1;
     }
@@ -190,7 +198,7 @@ int yamux_write(struct yamux *y, struct chain *out, struct yamux_stream **draine
 
 bool yamux_has_output(const struct yamux *y)
 {
-    if (y->control_count > 0)
+    if (y->controls)
         return true;
     return !y->failed && (y->queue_tails[YAMUX_QUEUE_URGENT] || y->queue_tails[YAMUX_QUEUE_READY]);
 }
@@ -202,7 +210,7 @@ struct yamux_stream *yamux_open(struct yamux *y)
     struct yamux_stream *s;
 
     if (y->failed || y->goaway_sent || y->goaway_received ||
-        y->unacknowledged >= y->config.backlog_max || y->next_id > ID_LAST - 2)
+        y->unacknowledged >= y->config->backlog_max || y->next_id > ID_LAST - 2)
         return NULL;
     s = yamux_streams_add(y, y->next_id, true);
     y->next_id += 2;
@@ -235,12 +243,12 @@ void yamux_consumed(struct yamux *y, struct yamux_stream *s, size_t size, uint64
     s->uncredited += (uint32_t)size;
     if (s->uncredited < window / 2)
         return;
-    if (grown > y->config.window_max)
-        grown = y->config.window_max;
+    if (grown > y->config->window_max)
+        grown = y->config->window_max;
     if (y->rtt_ns > 0 && now_ns - s->credited_at_ns < 4 * y->rtt_ns && grown > window)
         s->receive_window_size = (uint32_t)grown;
     s->credited_at_ns = now_ns;
-    s->credit_due += s->uncredited + (s->receive_window_size - (uint32_t)window);
+    s->length_due += s->uncredited + (s->receive_window_size - (uint32_t)window);
     s->receive_window += s->uncredited + (s->receive_window_size - (uint32_t)window);
     s->uncredited = 0;
     yamux_queue_push(y, YAMUX_QUEUE_URGENT, s);
@@ -264,7 +272,7 @@ void yamux_reset(struct yamux *y, struct yamux_stream *s, uint32_t code)
     if (unknown_to_peer)
         return;
     s->flags_due = YAMUX_RST;
-    s->reset_code = code;
+    s->length_due = code;
     yamux_queue_push(y, YAMUX_QUEUE_URGENT, s);
 }
 
@@ -283,9 +291,9 @@ uint64_t yamux_deadline(const struct yamux *y)
     if (y->failed)
         return TIME_NEVER;
     if (y->pinging)
-        return y->ping_sent_at_ns + y->config.ping_timeout_ns;
-    if (y->config.keepalive_ns > 0)
-        return y->received_at_ns + y->config.keepalive_ns;
+        return y->ping_sent_at_ns + y->config->ping_timeout_ns;
+    if (y->config->keepalive_ns > 0)
+        return y->received_at_ns + y->config->keepalive_ns;
     return TIME_NEVER;
 }
 
@@ -296,7 +304,7 @@ int yamux_tick(struct yamux *y, uint64_t now_ns)
         return ERR_OK;
     if (y->pinging)
         return ERR_TIMEOUT;
-    if (y->config.keepalive_ns > 0 && !y->failed)
+    if (y->config->keepalive_ns > 0 && !y->failed)
         yamux_ping(y, now_ns);
     return ERR_OK;
 }
@@ -306,8 +314,7 @@ void yamux_expect(const struct yamux *y, bool deep)
     const char *lines = deep ? (const char *)y->current : (const char *)y;
 
     __builtin_prefetch(lines);
-    if (!deep)
-        __builtin_prefetch(lines + 64);
+    __builtin_prefetch(lines + 64);
 }
 
 uint64_t yamux_rtt_ns(const struct yamux *y)
@@ -318,9 +325,4 @@ uint64_t yamux_rtt_ns(const struct yamux *y)
 uint32_t yamux_stream_count(const struct yamux *y)
 {
     return y->visible_count;
-}
-
-struct yamux_stream *yamux_streams(const struct yamux *y)
-{
-    return y->first_visible;
 }

@@ -54,9 +54,7 @@ struct yamux_stream {
     struct chain out; /* public: accepted from the application, not yet in a frame */
     struct yamux_stream *next_queued[2]; /* NULL when not in that queue */
     uint32_t send_window;
-    uint32_t credit_due; /* given back with the next window update */
-    uint32_t reset_code;
-    struct yamux_stream *next_all; /* public: see yamux_streams */
+    uint32_t length_due; /* of the next window update: credit given back, or the code of a reset */
     uint64_t credited_at_ns;
 };
 
@@ -78,6 +76,7 @@ struct yamux_event {
     uint32_t code;
 };
 
+/* `config` outlives the session; sessions may share it. */
 struct yamux *yamux_new(const struct yamux_config *config, bool client, uint64_t now_ns);
 void yamux_free(struct yamux *y); /* with all streams */
 
@@ -124,9 +123,8 @@ int yamux_tick(struct yamux *y, uint64_t now_ns); /* 0, or ERR_TIMEOUT: the peer
 void yamux_expect(const struct yamux *y, bool deep);
 
 uint64_t yamux_rtt_ns(const struct yamux *y);       /* 0 before the first measurement */
-uint32_t yamux_stream_count(const struct yamux *y); /* those that yamux_streams lists */
-/* The streams that were not released, by ascending id, through next_all; NULL when there is none.
- */
-struct yamux_stream *yamux_streams(const struct yamux *y);
+uint32_t yamux_stream_count(const struct yamux *y); /* those that were not released */
+/* The first of them by ascending id, or the one that follows `after`; NULL when there is none. */
+struct yamux_stream *yamux_stream_next(const struct yamux *y, const struct yamux_stream *after);
 
 #endif

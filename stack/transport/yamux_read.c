@@ -6,7 +6,7 @@
 /* The SYN of a stream that is not to be: a reset without a stream behind it. */
 static int refuse(struct yamux *y, uint32_t id, enum yamux_reset code)
 {
-    if (y->control_count >= y->config.control_max)
+    if (y->controls && y->controls->count >= y->config->control_max)
         return yamux_fail(y, ERR_LIMIT, YAMUX_GOAWAY_INTERNAL);
     yamux_control_push(y, &(struct yamux_header){YAMUX_WINDOW_UPDATE, YAMUX_RST, id, code});
     return ERR_OK;
@@ -24,7 +24,7 @@ static int on_syn(struct yamux *y, const struct yamux_header *h)
         return 0;
     if (y->goaway_sent)
         return refuse(y, h->id, YAMUX_RESET_NONE);
-    if (y->opened_by_peer >= y->config.streams_in_max)
+    if (y->opened_by_peer >= y->config->streams_in_max)
         return refuse(y, h->id, YAMUX_RESET_LIMIT);
     y->current = yamux_streams_add(y, h->id, false);
     y->current->flags_due = YAMUX_ACK;
@@ -103,9 +103,8 @@ static void on_ping(struct yamux *y, const struct yamux_header *h)
     uint64_t took_ns = y->now_ns - y->ping_sent_at_ns;
 
     if (h->flags & YAMUX_SYN) {
-        if (y->pongs == YAMUX_PONGS_MAX)
+        if (y->controls && y->controls->pongs == YAMUX_PONGS_MAX)
             return;
-        y->pongs++;
         yamux_control_push(y, &(struct yamux_header){YAMUX_PING, YAMUX_ACK, 0, h->length});
         return;
     }

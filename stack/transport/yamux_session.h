@@ -14,38 +14,41 @@ enum yamux_queue {
     YAMUX_QUEUE_READY   /* has data and window for it, or a FIN that is next */
 };
 
-struct yamux_control {
-    uint8_t header[YAMUX_HEADER_SIZE];
+/* A ring of frames that belong to no stream; there only while it is not empty. */
+struct yamux_controls {
+    uint32_t head, count, capacity;
+    uint32_t pongs; /* among them */
+    uint8_t headers[][YAMUX_HEADER_SIZE];
 };
 
-struct yamux { /* what every frame needs comes first */
+struct yamux_table {
+    uint32_t capacity;
+    struct yamux_stream *items[];
+};
+
+struct yamux { /* two cache lines; what every frame needs is in the first */
     struct yamux_stream *current;  /* of the last frame; NULL: what is left of it is dropped */
     uint32_t payload_left; /* of the frame being read */
     int failed;            /* the err that ended the session */
     bool fin_pending;      /* the frame being read ends its stream */
     bool client, pinging, goaway_sent, goaway_received;
-    uint32_t control_count;
+    struct yamux_controls *controls; /* NULL: none is queued */
     uint64_t now_ns;         /* of the last call that told */
     uint64_t received_at_ns; /* the last frame */
     struct yamux_stream *queue_tails[2]; /* circular lists through next_queued; NULL when empty */
-    struct yamux_config config;
+    const struct yamux_config *config;
     uint64_t ping_sent_at_ns, rtt_ns;
-    struct yamux_stream *
-        *streams; /* by ascending id, with those that were released and still write */
-    struct yamux_stream *first_visible;  /* those that were not released, through next_all */
-    struct yamux_control *control; /* a ring of frames that belong to no stream */
-    uint32_t stream_count, stream_capacity, visible_count;
+    struct yamux_table *table; /* streams by ascending id, with those that were released and still write; NULL: none */
+    uint32_t stream_count, visible_count; /* visible: not released */
     uint32_t opened_by_peer, unacknowledged;
     uint32_t next_id;
-    uint32_t control_head, control_capacity, pongs;
     uint32_t ping_value; /* of the next ping */
 };
 
 /* yamux_streams.c */
 struct yamux_stream *yamux_streams_find(const struct yamux *y, uint32_t id); /* NULL: unknown */
 struct yamux_stream *yamux_streams_add(struct yamux *y, uint32_t id, bool opened_by_us);
-void yamux_streams_hide(struct yamux *y,
-                        struct yamux_stream *s); /* out of the application's list */
+void yamux_streams_hide(struct yamux *y, struct yamux_stream *s); /* from the application */
 /* Both directions are over: forgets the bytes and whatever was due. */
 void yamux_streams_kill(struct yamux *y, struct yamux_stream *s);
 /* Frees the stream when the application released it and nothing is left to write. */

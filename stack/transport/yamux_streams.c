@@ -14,7 +14,7 @@ static uint32_t place_of(const struct yamux *y, uint32_t id)
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (y->streams[middle]->id < id)
+        if (y->table->items[middle]->id < id)
             low = middle + 1;
         else
             high = middle;
@@ -29,49 +29,45 @@ struct yamux_stream *yamux_streams_find(const struct yamux *y, uint32_t id)
     if (y->current && y->current->id == id)
         return y->current;
     place = place_of(y, id);
-    return place < y->stream_count && y->streams[place]->id == id ? y->streams[place] : NULL;
+    return place < y->stream_count && y->table->items[place]->id == id ? y->table->items[place] : NULL;
 }
 
-/* The pointer that leads to the first visible stream at or after `place`. */
-static struct yamux_stream **visible_link(struct yamux *y, uint32_t place)
+struct yamux_stream *yamux_stream_next(const struct yamux *y, const struct yamux_stream *after)
 {
-    while (place > 0) {
-        struct yamux_stream *before = y->streams[--place];
+    uint32_t place = after ? place_of(y, after->id) + 1 : 0;
 
-        if (!before->released)
-            return &before->next_all;
-    }
-    return &y->first_visible;
+    while (place < y->stream_count && y->table->items[place]->released)
+        place++;
+    return place < y->stream_count ? y->table->items[place] : NULL;
 }
 
 static void resize_table(struct yamux *y, uint32_t capacity)
 {
     CHECK(capacity >= y->stream_count);
-    y->streams = mem_grow(y->streams, capacity, sizeof(struct yamux_stream *));
-    y->stream_capacity = capacity;
+    y->table = mem_realloc(y->table, sizeof *y->table + capacity * sizeof y->table->items[0]);
+    y->table->capacity = capacity;
 }
 
 struct yamux_stream *yamux_streams_add(struct yamux *y, uint32_t id, bool opened_by_us)
 {
     uint32_t place = place_of(y, id);
-    struct yamux_stream *s = mem_zalloc(sizeof *s), **link;
+    struct yamux_stream *s = mem_zalloc(sizeof *s), **items;
 
-    CHECK(place == y->stream_count || y->streams[place]->id != id);
+    CHECK(place == y->stream_count || y->table->items[place]->id != id);
     s->id = id;
     s->opened_by_us = opened_by_us;
     s->send_window = YAMUX_WINDOW_INITIAL;
     s->receive_window = YAMUX_WINDOW_INITIAL;
     s->receive_window_size = YAMUX_WINDOW_INITIAL;
     s->credited_at_ns = y->now_ns;
-    if (y->stream_count == y->stream_capacity)
-        resize_table(y, y->stream_capacity ? y->stream_capacity * 2 : CAPACITY_MIN);
-    memmove(y->streams + place + 1, y->streams + place,
-            (y->stream_count - place) * sizeof(struct yamux_stream *));
-    y->streams[place] = s;
+    if (!y->table)
+        resize_table(y, CAPACITY_MIN);
+    else if (y->stream_count == y->table->capacity)
+        resize_table(y, y->table->capacity * 2);
+    items = y->table->items;
+    memmove(items + place + 1, items + place, (y->stream_count - place) * sizeof *items);
+    items[place] = s;
     y->stream_count++;
-    link = visible_link(y, place);
-    s->next_all = *link;
-    *link = s;
     y->visible_count++;
     if (opened_by_us)
         y->unacknowledged++;
@@ -82,11 +78,7 @@ struct yamux_stream *yamux_streams_add(struct yamux *y, uint32_t id, bool opened
 
 void yamux_streams_hide(struct yamux *y, struct yamux_stream *s)
 {
-    struct yamux_stream **link = visible_link(y, place_of(y, s->id));
-
-    CHECK(!s->released && *link == s);
-    *link = s->next_all;
-    s->next_all = NULL;
+    CHECK(!s->released);
     s->released = true;
     y->visible_count--;
     if (y->current == s)
@@ -153,7 +145,7 @@ void yamux_streams_kill(struct yamux *y, struct yamux_stream *s)
     CHECK(!s->dead);
     s->dead = true;
     s->flags_due = 0;
-    s->credit_due = 0;
+    s->length_due = 0;
     chain_deinit(&s->in);
     chain_deinit(&s->out);
     queue_remove(y, YAMUX_QUEUE_URGENT, s);
@@ -169,21 +161,20 @@ void yamux_streams_kill(struct yamux *y, struct yamux_stream *s)
 static void free_stream(struct yamux *y, struct yamux_stream *s)
 {
     uint32_t place = place_of(y, s->id);
+    struct yamux_stream **items = y->table->items;
 
-    CHECK(y->streams[place] == s && s->released);
+    CHECK(items[place] == s && s->released);
     if (!s->dead)
         yamux_streams_kill(y, s);
     if (!s->opened_by_us)
         y->opened_by_peer--;
     y->stream_count--;
-    memmove(y->streams + place, y->streams + place + 1,
-            (y->stream_count - place) * sizeof(struct yamux_stream *));
+    memmove(items + place, items + place + 1, (y->stream_count - place) * sizeof *items);
     if (y->stream_count == 0) {
-        mem_free(y->streams);
-        y->streams = NULL;
-        y->stream_capacity = 0;
-    } else if (y->stream_capacity > CAPACITY_MIN && y->stream_count < y->stream_capacity / 4) {
-        resize_table(y, y->stream_capacity / 2);
+        mem_free(y->table);
+        y->table = NULL;
+    } else if (y->table->capacity > CAPACITY_MIN && y->stream_count < y->table->capacity / 4) {
+        resize_table(y, y->table->capacity / 2);
     }
     mem_free(s);
 }
@@ -199,11 +190,11 @@ void yamux_streams_reap(struct yamux *y, struct yamux_stream *s)
 void yamux_streams_clear(struct yamux *y)
 {
     for (uint32_t i = 0; i < y->stream_count; i++) {
-        chain_deinit(&y->streams[i]->in);
-        chain_deinit(&y->streams[i]->out);
-        mem_free(y->streams[i]);
+        chain_deinit(&y->table->items[i]->in);
+        chain_deinit(&y->table->items[i]->out);
+        mem_free(y->table->items[i]);
     }
-    mem_free(y->streams);
-    y->streams = NULL;
-    y->stream_count = y->stream_capacity = 0;
+    mem_free(y->table);
+    y->table = NULL;
+    y->stream_count = 0;
 }

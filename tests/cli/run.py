@@ -30,6 +30,18 @@ traffic: [{from: peers, topic: t, size: 1 KiB, every: 20ms}]
 """
 
 
+PAIR = """\
+scenario: pair
+duration: 5s
+warmup: 2s
+network: {latency: 40ms}
+nodes: [{group: peers, count: 2, gossipsub: {D: 2, D_lo: 1, D_hi: 3, D_out: 0, D_score: 1}}]
+topology: {kind: line}
+traffic: [{from: peers, topic: t, size: 1 KiB, every: 100ms, count: 20}]
+expect: [delivery_ratio == 1]
+"""
+
+
 def run(*arguments, **options):
     """Runs the program; returns (status, stdout, stderr)."""
     options.setdefault("timeout", 120)
@@ -55,7 +67,7 @@ def query(folder, sql):
 
 
 def every_command_has_help(tmp):
-    for command in ("run", "report", "check", "verify", "node", "interop"):
+    for command in ("run", "report", "check", "verify", "node", "interop", "calibrate"):
         status, out, err = run(command, "--help")
         same(status, 0, command)
         expect(out.startswith(f"usage: hearsay {command}"), f"{command}: {out[:60]}")
@@ -66,6 +78,27 @@ def every_command_has_help(tmp):
     same(run("--version")[0], 0)
 
 
+def a_measured_table_is_what_a_scenario_names(tmp):
+    same(run("calibrate", "--out", f"{tmp}/table.json")[0], 0)
+    with open(f"{tmp}/table.json") as f:
+        costs = json.load(f)["costs"]
+    expect(set(costs) == {"parse", "hash", "aead", "handshake", "sign", "verify", "validate"}, costs)
+    expect(costs["verify"]["base"] != "0ns", costs)
+    with open(f"{ROOT}/{SMALL}") as f:
+        text = f.read()
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(text + "\ncpu: {cores: 2, table: table.json, costs: {validate: {base: 3ms}}}\n")
+    digests = []
+    for sets in ([], ["--set", "cpu.speed=0.5"], ["--set", "cpu.costs.validate.base=9ms"]):
+        status, out, err = run("run", f"{tmp}/s.yaml", "--json", "--out", f"{tmp}/out", "--progress", "off", *sets)
+        same(status, 0, err)
+        digests.append(json.loads(out)["digest"])
+    same(len(set(digests)), 3)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--set", "cpu={table: epyc}", "--out", f"{tmp}/o")
+    same(status, 2)
+    expect("cpu: the sockets backend runs on a real CPU (des)" in err, err)
+
+
 def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
     table = [
         (["frobnicate"], 'there is no command "frobnicate"'),
@@ -74,7 +107,7 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["run", "--nonsense", SMALL], "--nonsense is not an option of this command"),
         (["run", "--junit", "x", SMALL], "is not an option of this command"),
         (["run", SMALL, "--backend"], "--backend needs a value"),
-        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets)"),
+        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns)"),
         (["run", SMALL, "--seed", "-1"], "is not a seed"),
         (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
         (["run", SMALL, "--seed", "x"], "is not a seed"),
@@ -130,7 +163,7 @@ def a_run_prints_json_with_the_documented_keys(tmp):
     same(status, 0, err)
     result = json.loads(out)
     wanted = ("scenario backend seed digest nodes connections messages deliveries delivery_ratio propagation_ms "
-              "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes").split()
+              "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes threads").split()
     same(list(result), wanted)
     same(list(result["propagation_ms"]), ["p50", "p90", "p99", "max"])
     same(list(result["bytes"]), ["payload", "control", "total"])
@@ -263,6 +296,54 @@ def a_setting_that_a_backend_cannot_honour_is_named(tmp):
     status, _, err = run("run", "scenarios/smoke/partition.yaml", "--backend", "sockets", "--out", f"{tmp}/r")
     same(status, 2, err)
     expect("partition" in err or "network" in err, err)
+
+
+def the_netns_backend_refuses_by_name_what_it_cannot_honour(tmp):
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    for override, text in (
+            ("network.send_buffer=64 KiB", "network.send_buffer: the netns backend leaves buffers to the kernel (leave it out)"),
+            ("network.receive_buffer=64 KiB",
+             "network.receive_buffer: the netns backend leaves buffers to the kernel (leave it out)"),
+            ("nodes.0.count=257", "nodes: the netns backend has room for 256 (257 wanted)")):
+        status, _, err = run("run", f"{tmp}/s.yaml", "--backend", "netns", "--set", override, "--out", f"{tmp}/r")
+        same(status, 2, err)
+        expect(text in err, err)
+
+
+def the_netns_backend_runs_a_scenario_or_says_what_it_lacks(tmp):
+    """One hop of 40 ms: no delivery is earlier, in the simulator or on the kernel, and few are much later."""
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    status, out, err = run("run", f"{tmp}/s.yaml", "--backend", "netns", "--json", "--progress", "off", "--out", f"{tmp}/r")
+    if status == 1 and "cannot make a" in err:
+        return
+    same(status, 0, out + err)
+    result = json.loads(out)
+    same((result["delivery_ratio"], result["backend"], result["deliveries"]), (1.0, "netns", 20))
+    expect(40 <= result["propagation_ms"]["p50"] < 60, result)
+    same(query(f"{tmp}/r", "SELECT tcp_model FROM run"), [("kernel",)])
+    said = query(f"{tmp}/r", "SELECT detail FROM event WHERE kind = 'netns'")
+    expect(len(said) == 1 and "the carrier took" in said[0][0], said)
+
+
+def without_privilege_the_netns_backend_says_so_and_exits_1(tmp):
+    if os.getuid() != 0:
+        return  # the test above sees it
+
+    def lose_privilege():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    os.chmod(tmp, 0o777)
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    os.chmod(f"{tmp}/s.yaml", 0o644)
+    status, _, err = run("run", f"{tmp}/s.yaml", "--backend", "netns", "--progress", "off", "--out", f"{tmp}/r",
+                         preexec_fn=lose_privilege)
+    same(status, 1, err)
+    expect("cannot make a network namespace (run as root, or under unshare -rn): Operation not permitted" in err, err)
 
 
 def commands_of_the_readmes_work(tmp):

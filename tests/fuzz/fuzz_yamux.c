@@ -82,10 +82,11 @@ static void read_all(struct run *r, struct chain *in)
 static struct run run(struct slice input, uint8_t choice, bool split)
 {
     struct run r = {.choice = choice, .now_ns = 1};
-    struct yamux_config config = yamux_config_default();
+    static struct yamux_config config; /* outlives the session */
     struct chain in;
     struct rng rng;
 
+    config = yamux_config_default();
     config.streams_in_max = STREAMS_MAX;
     config.control_max = 32;
     rng_init(&rng, input.size, "split");

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
+import wire
 from peer import BULK_TIMEOUT_S, Failure, Peer
 
 SIGNING = {"strict": "strict-sign", "nosign": "strict-no-sign", "anonymous": "no-author"}
@@ -42,6 +43,9 @@ class HearsayPeer(Peer):
     def __init__(self, lab, settings):
         self.program = lab.commands[self.kind][0]
         self.status = None  # once it has ended
+        self.dump = lab.dump
+        if self.dump:
+            settings = dict(settings, capture=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearsay-interop-"))
         self.key = key_file(self.folder, settings["seed"]) if "seed" in settings else None
         super().__init__(lab, settings)
@@ -222,4 +226,20 @@ class HearsayPeer(Peer):
         return self.status
 
     def discard(self):
+        if self.dump and not self.killed:
+            self.dump_connections()
         shutil.rmtree(self.folder)
+
+    def dump_connections(self):
+        """For the fuzz targets: what each foreign peer sent."""
+        frames = self.frames()
+        places = collections.Counter(e["address"] for e in self.all("connected"))
+        for e in self.all("connected"):
+            if places[e["address"]] > 1:
+                continue  # one that came back to its port: whose frame is it?
+            agents = [i["agent"] for i in self.all("identified", peer=e["peer"]) if "agent" in i]
+            kind = next((a.split("/")[1] for a in agents if a.startswith("hearsay-interop/")), None)
+            own = [f for f in frames if e["address"] in (f["from"], f["to"])]
+            if kind:
+                signed = self.settings.get("sign", "strict") == "strict"
+                wire.dump(self.dump, kind, own, not e["inbound"], signed)

@@ -23,11 +23,12 @@ def column_name(column):
 class Lab:
     """What all cells share: the commands of the peers, the sizes, the folder for logs."""
 
-    def __init__(self, commands, missing, folder, size_mib):
+    def __init__(self, commands, missing, folder, size_mib, dump=None):
         self.commands = commands  # kind -> how to start it
         self.missing = missing    # kind -> why it cannot be started
         self.folder = pathlib.Path(folder)
         self.size = size_mib << 20
+        self.dump = dump          # where what peers sent is written, or None
         self.lock = threading.Lock()
         self.logs = 0
         self.versions = {}        # kind -> {part: version}

@@ -30,6 +30,7 @@ def arguments():
     p.add_argument("--only", default="", help="regular expression that names of cases must match")
     p.add_argument("--columns", default="", help="same for columns, such as 'go dials us'")
     p.add_argument("--control", action="store_true", help="go and js among themselves, without us")
+    p.add_argument("--dump", type=pathlib.Path, help="a folder for what the peers sent, as inputs of fuzz targets")
     p.add_argument("--jobs", type=int, default=3, help="cells at the same time")
     return p.parse_args()
 
@@ -88,7 +89,7 @@ def main():
     logs.mkdir(parents=True, exist_ok=True)
     for old in logs.iterdir():
         old.unlink()
-    lab = Lab(commands, missing, logs, args.size)
+    lab = Lab(commands, missing, logs, args.size, args.dump)
     results = run_all(lab, rows, columns, args.jobs)
     print_table(rows, columns, results)
     for kind, parts in sorted((k, v) for k, v in lab.versions.items() if v):

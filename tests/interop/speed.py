@@ -264,9 +264,8 @@ def print_failures(tables):
     return count
 
 
-def print_versions(lab, missing, hearsay):
-    said = subprocess.run([hearsay, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-    print(f"\nus: {said}")
+def print_versions(lab, missing):
+    print()
     for kind, parts in sorted((k, v) for k, v in lab.versions.items() if v):
         print(f"{kind}: " + ", ".join(f"{name} {version}" for name, version in parts.items()))
     for kind, reason in sorted(missing.items()):
@@ -302,7 +301,7 @@ def main():
     print(f"\nOther programs had {watch.others():.0%} of the processors meanwhile.")
     failed = print_failures(tables)
     missed = print_verdict(tables, crypto)
-    print_versions(lab, missing, args.hearsay)
+    print_versions(lab, missing)
     return 1 if failed or missed else 0
 
 

@@ -42,7 +42,7 @@ static void send_twice(struct tcp_end *end, const struct tcp_segment *s)
 
     chain_init(&twin.bytes);
     for (uint32_t i = 0; i < s->bytes.count; i++)
-        chain_push(&twin.bytes, s->bytes.spans[s->bytes.head + i]);
+        chain_push(&twin.bytes, *chain_span(&s->bytes, i));
     send_packet(end, s);
     send_packet(end, &twin);
 }

@@ -372,6 +372,9 @@ def a_slow_reader_holds_its_peer_back():
         equal(b.wait("transfer", kind="receive")["result"], "ok")
     b.do(receive={"peer": a.peer, "size": 5, "pause": "1h"})  # nothing to rest after
     equal(b.wait("transfer", kind="receive")["result"], "ok")
+    with open(PROGRAM, "rb") as program:
+        if b"__asan_init" in program.read():
+            return  # what was freed is kept for a while there
     for node, had in zip((a, b), before):
         grown = peak_memory(node) - had
         assert grown < 32 << 20, f"grew by {grown >> 20} MiB"

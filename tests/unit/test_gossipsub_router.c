@@ -27,7 +27,7 @@ static void a_message_is_forwarded_as_the_very_bytes_it_came_in(void **state)
     assert_false(gossipsub_pull(s.node->g, 0, from, &out));
     assert_true(gossipsub_pull(s.node->g, 0, to, &out));
     assert_int_equal(out.count, 1);
-    assert_ptr_equal(out.spans[out.head].data, frame.data);
+    assert_ptr_equal(chain_span(&out, 0)->data, frame.data);
     assert_int_equal(out.size, frame.size);
     chain_deinit(&out);
     assert_int_equal(solo_feed(&s, to, frame), ERR_OK); /* recognised by its address */

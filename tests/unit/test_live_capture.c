@@ -335,6 +335,42 @@ static void frames_are_listed_however_they_were_cut(void **state)
     }
 }
 
+/* As a peer does who dials again from the port on which it listens. */
+static void connections_between_the_same_ports_follow_each_other(void **state)
+{
+    struct decrypt_totals totals;
+    char error[DECRYPT_ERROR_MAX];
+    struct memory_file out, capture, log;
+    struct rng r;
+
+    (void)state;
+    rng_init(&r, 12, "test");
+    memory_open(&out);
+    for (int keyed = 3; keyed >= 2; keyed--) { /* of three; then the last one has no keys */
+        memory_open(&capture);
+        memory_open(&log);
+        for (int i = 0; i < 3; i++) {
+            const size_t head = i ? 24 : 0; /* of a pcap file */
+            struct sample s;
+
+            sample_make(&s, i % 2, &r);
+            fwrite(s.capture_text.data + head, 1, s.capture_text.size - head, capture.file);
+            if (i < keyed)
+                fwrite(s.log_text.data, 1, s.log_text.size, log.file);
+            free(s.log.text);
+        }
+        assert_true(decrypt_capture(memory_close(&capture), memory_close(&log), true, out.file, &totals, error));
+        assert_int_equal(totals.frames, 6 * keyed);
+        assert_int_equal(totals.connections, keyed);
+        assert_int_equal(totals.broken, 0);
+        assert_int_equal(totals.skipped, 3 - keyed);
+        free(capture.text);
+        free(log.text);
+    }
+    memory_close(&out);
+    free(out.text);
+}
+
 static void wrong_keys_and_gaps_are_told(void **state)
 {
     struct decrypt_totals totals;
@@ -465,6 +501,7 @@ int main(void)
         cmocka_unit_test(captured_bytes_come_back),
         cmocka_unit_test(files_that_are_no_captures_are_refused),
         cmocka_unit_test(frames_are_listed_however_they_were_cut),
+        cmocka_unit_test(connections_between_the_same_ports_follow_each_other),
         cmocka_unit_test(wrong_keys_and_gaps_are_told),
         cmocka_unit_test(damaged_captures_are_survived),
         cmocka_unit_test(the_tap_sees_every_byte_and_changes_nothing),

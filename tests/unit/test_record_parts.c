@@ -141,6 +141,30 @@ static void receipts_are_found_in_sparse_and_dense_tables(void **state)
     }
 }
 
+static void receipts_count_duplicates_of_those_that_are_there_while_they_grow(void **state)
+{
+    static const uint32_t expected[] = {2, 1000};
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct receipts rs;
+
+        receipts_init(&rs, expected[k], 1000);
+        for (uint32_t node = 0; node < 200; node++) {
+            assert_false(receipts_count_duplicate(&rs, node));
+            receipts_add(&rs, node);
+            for (uint32_t i = 0; i < node; i++)
+                assert_true(receipts_count_duplicate(&rs, node));
+        }
+        for (uint32_t node = 0; node < 200; node++)
+            assert_int_equal(receipts_duplicates(&rs, receipts_find(&rs, node)), node);
+        for (uint32_t i = 0; i < 70000; i++)
+            assert_true(receipts_count_duplicate(&rs, 7));
+        assert_int_equal(receipts_duplicates(&rs, receipts_find(&rs, 7)), RECEIPT_DUPLICATES_MAX);
+        receipts_deinit(&rs);
+    }
+}
+
 struct digest_input {
     struct trace_event e;
     uint64_t now_ns;
@@ -247,6 +271,7 @@ int main(void)
         cmocka_unit_test(quantiles_are_within_a_thousandth_of_the_exact_ones),
         cmocka_unit_test(a_merged_histogram_is_that_of_all_values),
         cmocka_unit_test(receipts_are_found_in_sparse_and_dense_tables),
+        cmocka_unit_test(receipts_count_duplicates_of_those_that_are_there_while_they_grow),
         cmocka_unit_test(a_digest_changes_with_every_field_of_an_event),
         cmocka_unit_test(a_digest_changes_with_order_within_a_node_and_between_nodes),
         cmocka_unit_test(hashes_of_prefixes_and_zeros_differ),

@@ -17,7 +17,10 @@ struct rig {
 
 static struct rig rig_with(struct yamux_config config, bool client)
 {
-    return (struct rig){.y = yamux_new(&config, client, SECOND)};
+    static struct yamux_config kept; /* one rig at a time */
+
+    kept = config;
+    return (struct rig){.y = yamux_new(&kept, client, SECOND)};
 }
 
 static int rig_next(struct rig *r)
@@ -127,9 +130,9 @@ static void receive_random_frame(struct rng *r, struct rig *rig)
 
 static void assert_within_limits(const struct rig *rig)
 {
-    assert_true(rig->y->opened_by_peer <= rig->y->config.streams_in_max);
-    assert_true(rig->y->control_count <= rig->y->config.control_max + YAMUX_PONGS_MAX + 2);
-    for (struct yamux_stream *s = yamux_streams(rig->y); s; s = s->next_all)
+    assert_true(rig->y->opened_by_peer <= rig->y->config->streams_in_max);
+    assert_true((rig->y->controls ? rig->y->controls->count : 0) <= rig->y->config->control_max + YAMUX_PONGS_MAX + 2);
+    for (struct yamux_stream *s = NULL; (s = yamux_stream_next(rig->y, s)) != NULL;)
         assert_true(s->in.size <= WINDOW);
 }
 
@@ -349,13 +352,13 @@ static void move_bytes(struct world *w, struct side *side, size_t frames, size_t
 
 static struct yamux_stream *random_stream(struct world *w, struct side *side)
 {
-    struct yamux_stream *s = yamux_streams(side->y);
+    struct yamux_stream *s = yamux_stream_next(side->y, NULL);
     uint32_t count = yamux_stream_count(side->y);
 
     if (count == 0)
         return NULL;
     for (uint64_t skip = rng_below(&w->rng, count); skip > 0; skip--)
-        s = s->next_all;
+        s = yamux_stream_next(side->y, s);
     return s;
 }
 
@@ -384,7 +387,7 @@ static void settle(struct world *w)
         for (int i = 0; i < 2; i++) {
             struct side *side = &w->sides[i];
 
-            for (struct yamux_stream *s = yamux_streams(side->y); s; s = s->next_all) {
+            for (struct yamux_stream *s = NULL; (s = yamux_stream_next(side->y, s)) != NULL;) {
                 struct end *e = end_of(side, s);
 
                 e->finished = true;
@@ -419,7 +422,7 @@ static void assert_settled(struct world *w, uint32_t id)
 static void assert_only_starved_streams_linger(struct world *w, struct side *side)
 {
     for (uint32_t i = 0; i < side->y->stream_count; i++) {
-        struct yamux_stream *s = side->y->streams[i];
+        struct yamux_stream *s = side->y->table->items[i];
 
         assert_true(s->out.size > 0 && s->send_window == 0);
         assert_true(side->ends[s->id].released && other(w, side)->ends[s->id].released);
@@ -440,8 +443,8 @@ static void run_world(uint64_t seed, struct yamux_config config)
     for (uint32_t id = 0; id < IDS_MAX; id++)
         assert_settled(&w, id);
     for (int i = 0; i < 2; i++)
-        while (yamux_streams(w.sides[i].y))
-            do_release(&w.sides[i], yamux_streams(w.sides[i].y));
+        while (yamux_stream_next(w.sides[i].y, NULL))
+            do_release(&w.sides[i], yamux_stream_next(w.sides[i].y, NULL));
     settle(&w);
     for (int i = 0; i < 2; i++) {
         assert_only_starved_streams_linger(&w, &w.sides[i]);

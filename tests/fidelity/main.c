@@ -1,0 +1,228 @@
+/* How far the simulator is from the kernel: the same transfers on both. README.md here explains the output. */
+#include "stack/base/mem.h"
+#include "tests/fidelity/gossip.h"
+#include "tests/fidelity/grid.h"
+#include "tests/fidelity/honesty.h"
+#include "tests/fidelity/kernel.h"
+#include "tests/fidelity/table.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A run whose packets were later than this and a share of the round trip is done again. */
+#define LATE_NS 250000ull
+#define LATE_SHARE 50
+#define ATTEMPTS 4
+#define PRIORITY 10
+
+struct options {
+    bool full;
+    const char *models, *tsv, *gossip;
+    uint32_t repeats, loss_repeats;
+};
+
+/* One repetition of a row that the kernel still owes. */
+struct debt {
+    uint32_t row, repeat;
+};
+
+static double clock_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static struct cell repeated(const struct table_row *row, uint32_t repeat)
+{
+    struct cell c = row->cell;
+
+    c.seed = rng_derive(row->cell.seed, "repeat", repeat);
+    return c;
+}
+
+static void plan(struct table *t, const struct options *o)
+{
+    struct cell c;
+
+    for (uint32_t i = 0; grid_cell(i, o->full, &c); i++) {
+        t->rows = mem_grow(t->rows, t->row_count + 1, sizeof *t->rows);
+        t->rows[t->row_count++] = (struct table_row){.cell = c, .repeats = c.loss_ppm ? o->loss_repeats : o->repeats};
+    }
+}
+
+/* ---- kernel ---- */
+
+static bool is_bad(const struct cell *c, const struct cell_result *r)
+{
+    return r->done < PHASE_COUNT || r->phases[PHASE_IDLE].late_ns > LATE_NS + c->rtt_ns / LATE_SHARE;
+}
+
+static void keep_better(struct cell_result *old, const struct cell_result *fresh)
+{
+    for (uint32_t p = 0; p < fresh->done; p++)
+        if (old->done <= p || fresh->phases[p].late_ns < old->phases[p].late_ns)
+            old->phases[p] = fresh->phases[p];
+    if (fresh->done > old->done)
+        old->done = fresh->done;
+}
+
+static bool run_batch(struct table *t, const struct debt *debts, uint32_t count, char *error, size_t error_size)
+{
+    struct cell *cells = mem_zalloc(count * sizeof *cells);
+    struct cell_result *results = mem_zalloc(count * sizeof *results);
+    bool done;
+
+    for (uint32_t i = 0; i < count; i++)
+        cells[i] = repeated(&t->rows[debts[i].row], debts[i].repeat);
+    done = kernel_run(cells, results, count, error, error_size);
+    for (uint32_t i = 0; i < count && done; i++)
+        keep_better(&t->rows[debts[i].row].kernel[debts[i].repeat], &results[i]);
+    mem_free(cells);
+    mem_free(results);
+    return done;
+}
+
+static uint32_t list_debts(const struct table *t, struct debt *out)
+{
+    uint32_t count = 0;
+
+    for (uint32_t r = 0; r < TABLE_REPEATS_MAX; r++) /* a repetition of each before the next of any */
+        for (uint32_t i = 0; i < t->row_count; i++)
+            if (r < t->rows[i].repeats && is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
+                out[count++] = (struct debt){i, r};
+    return count;
+}
+
+static bool run_kernel(struct table *t, char *error, size_t error_size)
+{
+    struct debt *debts = mem_grow(NULL, t->row_count * TABLE_REPEATS_MAX, sizeof *debts);
+    bool able = true;
+
+    for (int attempt = 0; attempt < ATTEMPTS && able; attempt++) {
+        uint32_t count = list_debts(t, debts);
+
+        for (uint32_t from = 0, to = 0; from < count && able; from = to) {
+            uint32_t hosts = 0;
+
+            while (to < count && hosts + cell_host_count(&t->rows[debts[to].row].cell) <= KERNEL_HOSTS_MAX)
+                hosts += cell_host_count(&t->rows[debts[to++].row].cell);
+            fprintf(stderr, "fidelity: kernel, attempt %d, runs %u to %u of %u\n", attempt + 1, from + 1, to, count);
+            able = run_batch(t, debts + from, to - from, error, error_size);
+        }
+    }
+    mem_free(debts);
+    return able;
+}
+
+/* ---- models ---- */
+
+static void run_models(struct table *t)
+{
+    for (uint32_t m = 0; m < t->model_count; m++)
+        for (uint32_t i = 0; i < t->row_count; i++) {
+            struct table_row *row = &t->rows[i];
+
+            for (uint32_t r = 0; r < row->repeats; r++) {
+                struct cell c = repeated(row, r);
+
+                if (!c.loss_ppm || des_tcp_honours(t->models[m]->tcp, DES_LOSS))
+                    row->models[m][r] = r && !c.loss_ppm ? row->models[m][0] : model_run(t->models[m], &c);
+            }
+        }
+}
+
+static bool choose_models(struct table *t, const char *names)
+{
+    for (uint32_t i = 0; i < model_count && t->model_count < TABLE_MODELS_MAX; i++)
+        if (!names || strstr(names, models[i].name))
+            t->models[t->model_count++] = &models[i];
+    return t->model_count > 0;
+}
+
+static bool read_options(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){.repeats = 3, .loss_repeats = 9};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+        if (strcmp(argv[i], "--full") == 0) {
+            o->full = true;
+            continue;
+        }
+        if (!value)
+            return false;
+        if (strcmp(argv[i], "--models") == 0)
+            o->models = value;
+        else if (strcmp(argv[i], "--tsv") == 0)
+            o->tsv = value;
+        else if (strcmp(argv[i], "--gossip") == 0)
+            o->gossip = value;
+        else if (strcmp(argv[i], "--repeats") == 0)
+            o->repeats = (uint32_t)strtoul(value, NULL, 10);
+        else if (strcmp(argv[i], "--loss-repeats") == 0)
+            o->loss_repeats = (uint32_t)strtoul(value, NULL, 10);
+        else
+            return false;
+        i++;
+    }
+    return o->repeats && o->repeats <= TABLE_REPEATS_MAX && o->loss_repeats && o->loss_repeats <= TABLE_REPEATS_MAX;
+}
+
+/* Reading late opens windows late: before other programs, where we may. The carrier goes before us. */
+static void go_first(void)
+{
+    struct sched_param priority = {.sched_priority = PRIORITY};
+
+    sched_setscheduler(0, SCHED_FIFO, &priority);
+}
+
+/* False: `error` says why. */
+static bool compare(struct table *t, const struct options *o, char *error, size_t error_size)
+{
+    if (!honesty_check(stdout, error, error_size))
+        return false;
+    run_models(t);
+    if (!run_kernel(t, error, error_size))
+        return false;
+    printf("\n");
+    table_print(t, stdout);
+    if (o->gossip && !gossip_compare(o->gossip, t, stdout, error, error_size))
+        return false;
+    if (o->tsv && !table_write(t, o->tsv)) {
+        snprintf(error, error_size, "%s: %s", o->tsv, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct table t = {0};
+    struct options o;
+    double start_s = clock_s();
+    char error[512];
+    bool able;
+
+    if (!read_options(&o, argc, argv) || !choose_models(&t, o.models)) {
+        fprintf(stderr, "usage: fidelity [--full] [--models NAME,...] [--repeats 1..25] [--loss-repeats 1..25] "
+                        "[--gossip SCENARIO.yaml] [--tsv FILE]\n");
+        return 2;
+    }
+    if (!kernel_available(error, sizeof error)) {
+        printf("fidelity: skipped: %s\n", error);
+        return 0;
+    }
+    go_first();
+    plan(&t, &o);
+    able = compare(&t, &o, error, sizeof error);
+    if (!able)
+        fprintf(stderr, "fidelity: %s\n", error);
+    fprintf(stderr, "fidelity: %.0f s\n", clock_s() - start_s);
+    mem_free(t.rows);
+    return able ? 0 : 1;
+}
