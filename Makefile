@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite test unit
+.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -200,6 +200,10 @@ $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$
 ## make fidelity    the simulator's TCP against the kernel's, in network namespaces (root; FULL=1: the whole grid)
 fidelity: $(BUILD)/fidelity
 	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --gossip tests/fidelity/gossip.yaml --tsv $(BUILD)/fidelity.tsv
+
+## make bench-sockets our node beside go-libp2p and js-libp2p on real sockets: throughput, ratios (BENCH="--repeat 5")
+bench-sockets: $(BUILD)/hearsay $(BUILD)/bench/bench_crypto
+	$(Q)python3 tests/interop/speed.py --hearsay $(BUILD)/hearsay --crypto $(BUILD)/bench/bench_crypto --build $(BUILD)/interop $(BENCH)
 
 ## make clean       remove the build folder
 clean:
