@@ -26,6 +26,7 @@ SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+NS3_FLOOD = $(if $(wildcard /usr/include/ns3/core-module.h),$(BUILD)/bench/ns3-flood)
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -36,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize suite test unit
+.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -117,6 +118,13 @@ $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call object,$(TESTLIB)) $
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(LIBS)
 
+# The flood is compared with another simulator: like the program, it is linked as one unit.
+$(BUILD)/bench/bench_flood: NO_LTO = $(OPT) $(LTO)
+$(BUILD)/bench/ns3-flood: tests/bench/ns3/flood.cc tests/bench/flood_plan.h
+	@mkdir -p $(@D)
+	$(call say,CXX    ,$@)
+	$(Q)$(CXX) -std=c++17 -O2 -I. -Wall -Wextra -Wshadow -o $@ $< -lns3-internet -lns3-traffic-control -lns3-network -lns3-core
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
@@ -172,10 +180,15 @@ compilers: $(BUILD)/hearsay
 	$(MAKE) -j$(JOBS) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
 	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
-## make bench       deliveries and events a second, memory a node, then the micro-benchmarks (tests/bench)
-bench: $(BUILD)/hearsay $(BENCHES)
-	$(Q)python3 scripts/bench.py $(BUILD)/hearsay
-	$(Q)for program in $(BENCHES); do $$program || exit 1; done
+## make bench       deliveries a second, memory a node, a flood beside ns-3's, the micro-benchmarks (tests/bench)
+bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
+	$(Q)python3 scripts/bench.py $(BUILD)/hearsay $(BUILD)/bench/bench_flood $(NS3_FLOOD)
+	$(Q)for program in $(filter-out %/bench_flood,$(BENCHES)); do $$program || exit 1; done
+
+## make scale       what a delivery costs from 1,000 to 100,000 nodes, with a figure (SCALE= chooses the numbers)
+SCALE ?= 1000 3000 10000 30000 100000
+scale: $(BUILD)/hearsay
+	$(Q)python3 scripts/scale.py $(BUILD)/hearsay results/scale $(SCALE)
 
 # The comparison of the simulator's TCP with the kernel's.
 $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a

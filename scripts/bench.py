@@ -1,26 +1,44 @@
 #!/usr/bin/env python3
-"""Prints what the simulator manages: deliveries and events a second of wall time, memory a node.
+"""Prints what the simulator manages: deliveries a second and memory a node with the whole stack, and how a plain flood over
+its TCP compares with the same flood on ns-3.
 
-    scripts/bench.py PROGRAM
+    scripts/bench.py PROGRAM FLOOD [NS3_FLOOD]
 
-A delivery is the first arrival of a message at a node. Memory a node is the difference of two runs with one
-message, so that the program itself does not count.
+A delivery is the first arrival of a message at a node. Rates are a second of processor time (all threads of the process,
+the one that writes the database too), so that a busy machine changes them less; the best of two runs counts, and runs
+that are compared alternate. Memory a node is the difference of two runs with one message, so that the program itself does
+not count.
 """
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 
 SCENARIO = "tests/bench/gossip.yaml"
+ROUNDS = 2
+FLOOD = {"nodes": "1000", "messages": "30", "size": "1024"}
+PACKET_TIMES_NS3 = 10  # what the comparison should come to
+STACK_TIMES_NS3 = 29
+
+
+def call(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def run(program, *options):
     with tempfile.TemporaryDirectory() as folder:
-        command = [program, "run", SCENARIO, "--json", "--progress", "off", "--out", folder, *options]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+        result, cpu_s = call([program, "run", SCENARIO, "--json", "--progress", "off", "--out", folder, *options])
+    return result | {"cpu_s": cpu_s}
+
+
+def best(results, key):
+    return min(results, key=lambda result: result[key])
 
 
 def idle(program, nodes):
@@ -28,17 +46,55 @@ def idle(program, nodes):
                "--set", "traffic.0.stop=4600ms", "--set", "traffic.0.count=1")
 
 
-def main():
-    program = sys.argv[1]
-    busy = run(program)
-    silent = idle(program, 1000)
+def whole_stack(program):
+    busy = best([run(program) for _ in range(ROUNDS)], "cpu_s")
+    silent = best([idle(program, 1000) for _ in range(ROUNDS)], "cpu_s")
     small = idle(program, 100)
-    seconds = busy["wall_s"] - silent["wall_s"]
-    print(f"1,000 nodes, 20 connections, D 8, 1 KiB, tcp ideal, the whole stack, modelled Noise, one core:")
-    print(f"  deliveries a second   {busy['deliveries'] / seconds:12,.0f}")
+    seconds = busy["cpu_s"] - silent["cpu_s"]
+    wall = busy["wall_s"] - silent["wall_s"]
+    rate = busy["deliveries"] / seconds
+    print("1,000 nodes, 20 connections, D 8, 1 KiB, tcp ideal, the whole stack, modelled Noise:")
+    print(f"  deliveries a second   {rate:12,.0f}  ({busy['deliveries'] / wall:,.0f} by the clock on the wall)")
     print(f"  events a second       {(busy['events'] - silent['events']) / seconds:12,.0f}")
     print(f"  memory a node (KiB)   {(silent['peak_rss_bytes'] - small['peak_rss_bytes']) / 900 / 1024:12.1f}")
-    print(f"  ({busy['deliveries']:,} deliveries in {seconds:.2f} s; connecting takes {silent['wall_s']:.2f} s)")
+    print(f"  ({busy['deliveries']:,} deliveries in {seconds:.2f} s; connecting takes {silent['cpu_s']:.2f} s)")
+    return rate
+
+
+def flood_line(name, result, rate):
+    print(f"  {name:20s}  {rate:12,.0f}  ({result['deliveries']:,} in {result['run_s']:.2f} s, "
+          f"{result['events'] / result['run_s']:,.0f} events a second, connecting {result['setup_s']:.2f} s, "
+          f"mean latency {result['mean_ms']:.2f} ms)")
+
+
+def ratio_line(what, ratio, wanted):
+    print(f"  {what:20s}  {ratio:11.1f}x  (aim: {wanted}x{'' if ratio >= wanted else ': MISSED'})")
+
+
+def floods(stack_rate, ours, ns3):
+    options = list(FLOOD.values())
+    mine, theirs = [], []
+    for _ in range(ROUNDS):
+        mine.append(call([ours, "packet", *options])[0])
+        theirs += [call([ns3, *options])[0]] if ns3 else []
+    mine = best(mine, "run_s")
+    rate = mine["deliveries"] / mine["run_s"]
+    print("A plain flood, 1,000 nodes, 20 connections, D 8, 1 KiB, 100 Mbit/s links, every segment a packet; deliveries a second:")
+    flood_line("our packet model", mine, rate)
+    if not ns3:
+        print("  ns-3                  not installed (scripts/setup.sh --bench): no comparison")
+        return
+    theirs = best(theirs, "run_s")
+    if mine["deliveries"] != theirs["deliveries"] or abs(mine["mean_ms"] / theirs["mean_ms"] - 1) > 0.02:
+        sys.exit("bench: the two floods are not the same: deliveries or mean latency differ")
+    ns3_rate = theirs["deliveries"] / theirs["run_s"]
+    flood_line("ns-3 3.37", theirs, ns3_rate)
+    ratio_line("packet flood / ns-3", rate / ns3_rate, PACKET_TIMES_NS3)
+    ratio_line("whole stack / ns-3", stack_rate / ns3_rate, STACK_TIMES_NS3)
+
+
+def main():
+    floods(whole_stack(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
 
 
 main()

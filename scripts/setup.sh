@@ -3,18 +3,21 @@
 #
 #   scripts/setup.sh           what building and plotting need
 #   scripts/setup.sh --tests   also what the tests need
+#   scripts/setup.sh --bench   also what `make bench` compares with (ns-3)
 #
 # As root it installs; otherwise it uses sudo where there is one, or says what to run.
 set -eu
 
 packages="gcc make libc6-dev pkg-config libfyaml-dev libigraph-dev libjansson-dev libsodium-dev libsqlite3-dev gnuplot-nox fonts-dejavu-core"
 tests="libcmocka-dev clang libclang-rt-14-dev sqlite3 python3 git tshark"
+bench="g++ libns3-dev"
 
 case "${1:-}" in
 "") ;;
 --tests) packages="$packages $tests" ;;
+--bench) packages="$packages $tests $bench" ;;
 *)
-    echo "usage: scripts/setup.sh [--tests]" >&2
+    echo "usage: scripts/setup.sh [--tests|--bench]" >&2
     exit 2
     ;;
 esac

@@ -1,5 +1,5 @@
-/* Size classes: steps of 16 bytes within a cache line, whole lines up to 256 bytes (and one and a
- * half, of which each block lies in two), then four to a doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread
+/* Size classes: parts of a cache line of which none lies in two, whole lines up to 256 bytes (and one
+ * and a half, of which each block lies in two), then four to a doubling. Slabs start on a line, so that what is as long as lines is aligned to them. A thread
  * keeps up to two batches of free blocks a class for itself, in lists through the blocks; whole
  * batches go to and come from the shared depot, which alone needs a lock. Which class an address
  * belongs to stands in a table of one byte a slab, small enough to stay in the cache. */
@@ -24,9 +24,9 @@
 #define SLAB_SIZE ((size_t)1 << SLAB_BITS)
 #define RANGE_SIZE ((size_t)1 << 35) /* of addresses; memory is only what is touched */
 #define STEP_SIZE ((size_t)1 << 21)  /* made usable at once: a huge page */
-#define CLASS_COUNT 32
-#define LINE_AND_HALF 4
-#define LINES_END 8          /* classes of up to 256 bytes */
+#define CLASS_COUNT 31
+#define LINE_AND_HALF 3
+#define LINES_END 7          /* classes of up to 256 bytes */
 #define BATCH_MAX 64         /* blocks, and ... */
 #define BATCH_SIZE_MAX 16384 /* ... bytes in a batch; at least one block */
 
@@ -58,7 +58,7 @@ static uint32_t class_of(size_t size)
     uint32_t doubling;
 
     if (size <= 64)
-        return size ? (uint32_t)(size - 1) / 16 : 0;
+        return (size > 16 ? 1u : 0u) + (size > 32 ? 1u : 0u);
     if (size <= 96)
         return LINE_AND_HALF;
     if (size <= 256)
@@ -70,11 +70,11 @@ static uint32_t class_of(size_t size)
 static size_t class_size(uint32_t class)
 {
     if (class < LINE_AND_HALF)
-        return (class + 1) * (size_t)16;
+        return (size_t)16 << class;
     if (class == LINE_AND_HALF)
         return 96;
     if (class < LINES_END)
-        return (class - 3) * (size_t)64;
+        return (class - 2) * (size_t)64;
     return (size_t)(5 + (class - LINES_END) % 4) << ((class - LINES_END) / 4 + 6);
 }
 

@@ -314,8 +314,7 @@ void yamux_expect(const struct yamux *y, bool deep)
     const char *lines = deep ? (const char *)y->current : (const char *)y;
 
     __builtin_prefetch(lines);
-    if (!deep)
-        __builtin_prefetch(lines + 64);
+    __builtin_prefetch(lines + 64);
 }
 
 uint64_t yamux_rtt_ns(const struct yamux *y)
