@@ -15,10 +15,9 @@ struct world {
     uint32_t next_step;
 };
 
-static enum des_tcp tcp_model(const struct scenario_network *n)
-{
-    return n->tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL;
-}
+static const enum des_tcp models[] = {[SCENARIO_TCP_IDEAL] = DES_TCP_IDEAL,
+                                      [SCENARIO_TCP_FLIGHT] = DES_TCP_FLIGHT,
+                                      [SCENARIO_TCP_PACKET] = DES_TCP_PACKET};
 
 /* What a TCP model may be unable to honour. */
 static const struct {
@@ -35,11 +34,6 @@ static const struct {
 
 static const char *refuses(const struct scenario *s, char *out)
 {
-    if (s->network.tcp != SCENARIO_TCP_IDEAL && s->network.tcp != SCENARIO_TCP_PACKET) {
-        snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal, packet)",
-                 scenario_tcp_text(s->network.tcp));
-        return out;
-    }
     if (s->network.tcp == SCENARIO_TCP_IDEAL && (s->network.send_buffer_size || s->network.receive_buffer_size)) {
         snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
                  s->network.send_buffer_size ? "send" : "receive");
@@ -49,9 +43,9 @@ static const char *refuses(const struct scenario *s, char *out)
         char name[DEMAND_NAME_SIZE];
         const char *setting = demand_of(s, limits[i].demand, name);
 
-        if (setting && !des_tcp_honours(tcp_model(&s->network), limits[i].feature)) {
-            snprintf(out, 256, "%s: the \"%s\" TCP %s (tcp: packet)", setting, scenario_tcp_text(s->network.tcp),
-                     limits[i].why);
+        if (setting && !des_tcp_honours(models[s->network.tcp], limits[i].feature)) {
+            snprintf(out, 256, "%s: the \"%s\" TCP %s (%s)", setting, scenario_tcp_text(s->network.tcp), limits[i].why,
+                     des_tcp_honours(DES_TCP_FLIGHT, limits[i].feature) ? "flight, packet" : "packet");
             return out;
         }
     }
@@ -67,7 +61,7 @@ static struct endpoint address(uint32_t node)
 /* Buffers of a given size do not grow. */
 static struct tcp_config tcp_of(const struct scenario_network *n)
 {
-    struct tcp_config tcp = tcp_config_default();
+    struct tcp_config tcp = n->tcp_settings;
 
     tcp.send_buffer = n->send_buffer_size;
     tcp.receive_buffer = n->receive_buffer_size;
@@ -161,7 +155,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .loss = n->loss,
                              .queue_size = n->queue_size,
                              .queue_ns = n->queue_ns,
-                             .tcp = tcp_model(n),
+                             .tcp = models[n->tcp],
                              .tcp_config = &tcp,
                              .costs = s->cpu.present ? s->cpu.costs : NULL,
                              .trace_ctx = config->trace_ctx,

@@ -5,6 +5,7 @@
 #include "sim/tcp/element.h" /* struct queue_config */
 #include "sim/tcp/gilbert.h"
 #include "sim/tcp/jitter.h"
+#include "sim/tcp/tcp.h"
 
 #define SCENARIO_NONE UINT32_MAX
 #define SCENARIO_REGIONS_MAX 1024u
@@ -82,6 +83,8 @@ struct scenario_network {
     uint32_t class_count;
     uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
     enum scenario_tcp tcp;
+    struct tcp_config tcp_settings; /* but for the sizes of buffers, which follow */
+    bool tcp_set;                   /* some of them were given */
     enum scenario_encryption encryption;
     uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */

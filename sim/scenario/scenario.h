@@ -178,7 +178,8 @@ struct scenario_event {
     uint64_t up_bps, down_bps;    /* 0: stays */
 };
 
-enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };
+/* How much of a kind of rows is recorded. */
+enum record_extent { RECORD_AUTO, RECORD_ALL, RECORD_SAMPLED, RECORD_OFF };
 
 struct scenario {
     struct arena arena;
@@ -205,8 +206,10 @@ struct scenario {
     struct expectation *expectations;
     uint32_t expectation_count;
     uint64_t wall_limit_ns; /* 0: none */
-    enum record_hops hops;
-    uint32_t hops_sample; /* sampled: the hops of every n-th message are recorded */
+    enum record_extent hops, deliveries;
+    enum record_extent peers;  /* connections and grafts, by node; never RECORD_SAMPLED */
+    uint32_t record_sample;    /* sampled: of every n-th message */
+    bool message_histograms;   /* of each message, too */
 };
 
 /* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",
