@@ -60,7 +60,6 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->events = *events;
     n->ops = ops;
     n->host = host;
-    n->modelled.mode = NOISE_MODELLED;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
     if (config->listens && config->listen.port && !endpoint_unspecified(&config->listen))
