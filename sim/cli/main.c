@@ -9,14 +9,14 @@
 
 static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify,
                                                &command_node, &command_decrypt,
-                                               &command_interop};
+                                               &command_interop, &command_calibrate};
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *out)
 {
     fprintf(out, "hearsay: a simulator and testbed for gossip networks\n\nusage: hearsay COMMAND [OPTION]...\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n`hearsay COMMAND --help` tells more. Exit status: 0 all well, 1 an expectation failed or the\n"
                  "world did (disk, network), 2 bad usage or scenario, 3 an invariant of ours broke, 4 the time\n"
                  "limit, 5 not deterministic.\n");

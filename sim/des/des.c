@@ -16,6 +16,8 @@ struct des *des_new(const struct des_config *config)
 
     CHECK(config->region_count > 0);
     d->config = *config;
+    if (config->costs)
+        memcpy(d->costs, config->costs, sizeof d->costs);
     path_init(d);
     d->lanes = mem_zalloc(sizeof *d->lanes);
     d->lanes[0] = lane_new(d, 0, 1);
@@ -43,6 +45,7 @@ void des_free(struct des *d)
         lane_free(d->lanes[i], d->lane_count);
     mem_free(d->lanes);
     for (uint32_t i = 0; i < d->host_count + d->middle_count; i++) {
+        loop_free(d->hosts[i]->loop);
         if (d->transport->host_stop)
             d->transport->host_stop(d->hosts[i]);
         path_host_deinit(d->hosts[i]);
@@ -82,7 +85,7 @@ struct host *host_new(struct des *d, const struct des_host_config *config)
 {
     struct host *h = mem_zalloc(sizeof *h + d->transport->host_size);
 
-    CHECK(config->region < d->config.region_count);
+    CHECK(config->region < d->config.region_count && (!config->cores || d->config.costs));
     CHECK(config->aqm.kind == QUEUE_DROP_TAIL || des_tcp_honours(d->config.tcp, DES_AQM));
     if (d->host_count + d->middle_count == d->host_capacity) {
         d->host_capacity = d->host_capacity ? d->host_capacity * 2 : 64;
@@ -98,6 +101,8 @@ struct host *host_new(struct des *d, const struct des_host_config *config)
     h->aqm = config->aqm;
     h->unreachable = config->unreachable;
     links_init(h, config);
+    if (config->cores)
+        h->loop = loop_new(h, d->costs, config->cores, config->speed_ppm);
     h->wake_ns = h->wake_posted_ns = TIME_NEVER;
     rng_init(&h->jitter, rng_derive(d->config.seed, "host", h->index), "jitter");
     rng_init(&h->random, rng_derive(d->config.seed, "host", h->index), "random");
@@ -144,8 +149,10 @@ void des_host_run(struct des *d, uint32_t host, const struct backend_app *app, v
         d->transport->reset_all(h);
         h->listen_port = 0;
     }
-    h->app = app;
-    h->app_ctx = ctx;
+    h->app = app && h->loop ? &loop_app : app;
+    h->app_ctx = h->loop ? h->loop : ctx;
+    if (h->loop)
+        loop_place(h->loop, app, ctx);
     h->wake_ns = TIME_NEVER;
 }
 

@@ -10,6 +10,7 @@
 #include "sim/tcp/gilbert.h"
 #include "sim/tcp/jitter.h"
 #include "stack/backend/backend.h"
+#include "stack/base/work.h"
 
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
@@ -34,6 +35,7 @@ struct des_config {
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
     const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct work_cost *costs; /* WORK_KINDS of them, copied; NULL: no host has cores */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
     /* Events of several lanes (des_divide) are about to happen at once, or no longer do; may be NULL. Called on the thread
@@ -47,6 +49,7 @@ struct des_host_config {
     struct endpoint address; /* port ignored */
     uint32_t region;
     uint64_t up_bps, down_bps; /* bits per second; 0: unlimited */
+    uint32_t cores, speed_ppm; /* of its CPU; 0 cores: work takes no time */
     uint64_t queue_size, queue_ns; /* in place of the network's, where one of them is not 0 */
     struct queue_config aqm;       /* of both links; size_max and seed are not looked at */
     struct gilbert loss_up, loss_down; /* behind each link */

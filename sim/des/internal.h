@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/des/cpu.h"
 #include "sim/des/crew.h"
 #include "sim/des/des.h"
 #include "sim/des/event.h"
@@ -13,6 +14,7 @@
 enum event_kind {
     EVENT_WAKE, /* the node's timer */
     EVENT_CALL, /* object: struct call */
+    EVENT_LOOP, /* the host's event loop is free again */
     EVENT_TRANSPORT /* this and what follows belong to the TCP model */
 };
 
@@ -39,6 +41,7 @@ struct host { /* what every packet needs comes first */
     struct lane *lane;
     const struct backend_app *app; /* NULL: no node here */
     void *app_ctx;
+    struct loop *loop; /* where work takes time: then `app` is the loop's; else NULL */
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
     bool latency_pairs;   /* it has latencies of its own to some hosts */
@@ -79,6 +82,7 @@ extern const struct des_transport transport_ideal, transport_packet;
 
 struct des {
     struct des_config config;
+    struct work_cost costs[WORK_KINDS];
     uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
     struct jitter *jitter;           /* NULL: uniform */
     uint64_t *jitter_pair_ns;        /* NULL: none of its own */
@@ -127,6 +131,16 @@ void lane_fetch(struct lane *l); /* takes in what others sent during the window 
 /* window.c */
 void windows_run(struct des *d, uint64_t until_ns); /* events of all lanes, up to and including then */
 uint64_t windows_next_ns(struct des *d);            /* of the earliest event; UINT64_MAX: there is none */
+/* loop.c: between the TCP model and a node whose work takes time */
+extern const struct backend_app loop_app; /* its ctx is the loop */
+struct loop *loop_new(struct host *h, const struct work_cost *costs, uint32_t core_count, uint32_t speed_ppm);
+void loop_free(struct loop *l); /* NULL is fine */
+void loop_place(struct loop *l, const struct backend_app *app, void *ctx); /* a node on an idle machine; NULL: none */
+void loop_event(struct loop *l, uint64_t time_ns);
+uint64_t loop_charge(struct loop *l, unsigned works, uint64_t bytes);
+bool loop_holds(struct loop *l, struct backend_conn conn); /* a send has to wait; `writable` will come */
+void loop_pause(struct loop *l, struct backend_conn conn, bool paused);
+void loop_forget(struct loop *l, struct backend_conn conn); /* the node closes it */
 
 /* path.c */
 void path_init(struct des *d);

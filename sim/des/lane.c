@@ -75,6 +75,9 @@ static void dispatch(struct host *h, const struct event *e)
     case EVENT_CALL:
         call(e->object, e->time_ns);
         break;
+    case EVENT_LOOP:
+        loop_event(h->loop, e->time_ns);
+        break;
     default:
         h->des->transport->event(h, e);
         break;

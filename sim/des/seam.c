@@ -32,6 +32,8 @@ static size_t ops_send(void *host, struct backend_conn handle, struct chain *byt
 {
     struct host *h = host;
 
+    if (h->loop && loop_holds(h->loop, handle))
+        return 0;
     return h->des->transport->send(h, handle, bytes);
 }
 
@@ -39,7 +41,10 @@ static void ops_pause(void *host, struct backend_conn handle, bool paused)
 {
     struct host *h = host;
 
-    h->des->transport->pause(h, handle, paused);
+    if (h->loop)
+        loop_pause(h->loop, handle, paused);
+    else
+        h->des->transport->pause(h, handle, paused);
 }
 
 static void ops_expect(const void *host, struct backend_conn handle)
@@ -54,6 +59,8 @@ static void ops_close(void *host, struct backend_conn handle, enum backend_close
 {
     struct host *h = host;
 
+    if (h->loop)
+        loop_forget(h->loop, handle);
     h->des->transport->close(h, handle, how);
 }
 
@@ -68,6 +75,13 @@ static void ops_wake_at(void *host, uint64_t deadline_ns)
         return; /* the event that is queued comes first and moves the rest on */
     h->wake_posted_ns = deadline_ns;
     des_post(h, h->index, deadline_ns, EVENT_WAKE, NULL);
+}
+
+static uint64_t ops_charge(void *host, unsigned works, uint64_t bytes)
+{
+    struct host *h = host;
+
+    return h->loop ? loop_charge(h->loop, works, bytes) : h->lane->now_ns;
 }
 
 static void ops_random(void *host, uint8_t *out, size_t size)
@@ -92,6 +106,7 @@ const struct backend_ops des_ops = {
     .close = ops_close,
     .expect = ops_expect,
     .wake_at = ops_wake_at,
+    .charge = ops_charge,
     .random = ops_random,
     .trace = ops_trace,
 };

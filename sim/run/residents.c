@@ -39,6 +39,20 @@ static gossipsub_id_fn *message_id(enum scenario_message_id id)
     UNREACHABLE();
 }
 
+/* Within +- the group's offset and drift. */
+static struct clock clock_of(const struct resident *r)
+{
+    const struct scenario *s = r->run->scenario;
+    const struct scenario_group *g = group_of(r);
+    struct clock c = {.offset_ns = s->clocks_ahead_ns};
+    struct rng rng;
+
+    rng_init(&rng, rng_derive(s->seed, "clock", r->index), "clock");
+    c.offset_ns += rng_below(&rng, 2 * g->clock_offset_ns + 1) - g->clock_offset_ns;
+    c.drift_ppb = (int64_t)rng_below(&rng, 2 * g->clock_drift_ppb + 1) - (int64_t)g->clock_drift_ppb;
+    return c;
+}
+
 static struct node_config config_of(const struct resident *r)
 {
     const struct scenario_group *g = group_of(r);
@@ -46,6 +60,8 @@ static struct node_config config_of(const struct resident *r)
 
     resident_identity(r->run, r->index, c.identity_seed);
     c.encryption = r->run->encryption;
+    c.clock = clock_of(r);
+    c.charges_work = r->run->scenario->cpu.present;
     c.listens = true;
     c.listen = r->run->addresses[r->index];
     c.yamux.keepalive_ns = g->keepalive_ns;

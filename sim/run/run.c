@@ -149,6 +149,10 @@ static enum run_status plan(struct run *run, struct run_result *result)
 
     if (refused)
         return fail(result, RUN_USAGE, refused);
+    if (s->cpu.present && !run->ops->backend->charge) {
+        snprintf(result->error, sizeof result->error, "cpu: the %s backend runs on a real CPU (des)", run->ops->name);
+        return RUN_USAGE;
+    }
     if (run->options->threads > 1 && !run->ops->lanes) {
         snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
         return RUN_USAGE;

@@ -50,6 +50,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .queue_ns = s->network.queue_ns,
                              .tcp = s->network.tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL,
                              .tcp_config = &tcp,
+                             .costs = s->cpu.present ? s->cpu.costs : NULL,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
                              .window = config->window,
@@ -60,7 +61,9 @@ static void *open_world(const struct world_config *config, char *error, size_t e
         struct des_host_config host = {.address = config->addresses[i],
                                        .region = config->nodes[i].region,
                                        .up_bps = config->nodes[i].up_bps,
-                                       .down_bps = config->nodes[i].down_bps};
+                                       .down_bps = config->nodes[i].down_bps,
+                                       .cores = config->nodes[i].cores,
+                                       .speed_ppm = config->nodes[i].speed_ppm};
 
         des_host_add(d, &host);
     }

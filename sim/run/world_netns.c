@@ -2,6 +2,7 @@
 #include "sim/run/world_sockets.h"
 
 #include "sim/netns/netns.h"
+#include "sim/record/histogram.h"
 #include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
@@ -12,12 +13,17 @@
 /* How late 99 packets of 100 may be before the run is in doubt: a twentieth of the shortest path, and this. */
 #define LATE_NS 500000u
 #define LATE_SHARE 20u
+/* And how late 99 calls of 100 to the nodes may be, which share a thread: their work is done one after the other. */
+#define NODES_LATE_NS 5000000u
+#define PULSE_NS 10000000u
 
 struct world {
     struct world_of_sockets sockets; /* first: see world_sockets.h */
     struct netns *netns;
     const struct scenario *scenario;
     const struct scenario_node *nodes;
+    uint64_t pulse_ns;         /* when the next call is due that only looks how late it is */
+    struct histogram lateness; /* of those calls */
 };
 
 static const char *refuses(const struct scenario *s, char *out)
@@ -60,6 +66,15 @@ static void path_of(void *ctx, uint32_t from, uint32_t to, struct carrier_path *
 
 /* ---- the world ---- */
 
+static void pulse(void *arg, uint64_t now_ns)
+{
+    struct world *w = arg;
+
+    histogram_add(&w->lateness, now_ns - w->pulse_ns);
+    w->pulse_ns = now_ns + PULSE_NS;
+    sockets_schedule(w->sockets.sockets, w->pulse_ns, pulse, w);
+}
+
 static bool build(struct world *w, char *error, size_t error_size)
 {
     const struct scenario *s = w->scenario;
@@ -84,9 +99,13 @@ static void *open_world(const struct world_config *config, char *error, size_t e
 
     w->scenario = config->scenario;
     w->nodes = config->nodes;
+    histogram_init(&w->lateness);
     if (build(w, error, error_size) &&
-        world_sockets_init(&w->sockets, config, w->netns, netns_socket, error, error_size))
+        world_sockets_init(&w->sockets, config, w->netns, netns_socket, error, error_size)) {
+        w->pulse_ns = PULSE_NS;
+        sockets_schedule(w->sockets.sockets, w->pulse_ns, pulse, w);
         return w;
+    }
     if (w->netns)
         netns_free(w->netns);
     mem_free(w);
@@ -99,6 +118,7 @@ static void close_world(void *world)
 
     world_sockets_deinit(&w->sockets);
     netns_free(w->netns);
+    histogram_deinit(&w->lateness);
     mem_free(w);
 }
 
@@ -113,23 +133,30 @@ static void heal(void *world, int slot)
     carrier_heal(netns_carrier(((struct world *)world)->netns), slot);
 }
 
+static double quantile_ms(const struct histogram *h, uint32_t ppm)
+{
+    return h->count ? (double)histogram_quantile(h, ppm) / 1e6 : 0;
+}
+
 static bool finish(void *world, char *out)
 {
     const struct world *w = world;
     struct carrier *carrier = netns_carrier(w->netns);
+    double nodes_ms = quantile_ms(&w->lateness, 990000);
     struct carrier_counts c;
-    bool late;
+    bool late, lagging;
 
     carrier_stop(carrier);
     c = carrier_counts(carrier);
     late = c.late_p99_ns > LATE_NS + w->scenario->network.latency_min_ns / LATE_SHARE;
+    lagging = nodes_ms * 1e6 > NODES_LATE_NS;
     snprintf(out, 256,
-             "%sthe carrier took %llu packets, dropped %llu in queues and %llu at partitions, and was late by %.3f ms "
-             "(median), %.3f ms (99%%), %.3f ms (at most)%s",
-             late ? "this run is in doubt: " : "", (unsigned long long)c.packets, (unsigned long long)c.dropped,
+             "%sthe carrier took %llu packets, dropped %llu, cut %llu; it was late by %.3f ms (median), %.3f ms (99%%), "
+             "%.3f ms (at most)%s; nodes were late by %.3f ms (99%%)",
+             late || lagging ? "this run is in doubt: " : "", (unsigned long long)c.packets, (unsigned long long)c.dropped,
              (unsigned long long)c.cut, (double)c.late_p50_ns / 1e6, (double)c.late_p99_ns / 1e6,
-             (double)c.late_max_ns / 1e6, carrier_prompt(carrier) ? "" : "; it may not go before other programs");
-    return late;
+             (double)c.late_max_ns / 1e6, carrier_prompt(carrier) ? "" : " and went after other programs", nodes_ms);
+    return late || lagging;
 }
 
 const struct world_ops world_netns = {"netns",

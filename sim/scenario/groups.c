@@ -2,6 +2,7 @@
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
+#include "stack/node/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -185,6 +186,41 @@ static void read_keepalive(struct reader *r, const struct tree *t, struct scenar
         reader_value(r, t, &keepalive, &g->keepalive_ns);
 }
 
+/* "20ppm" */
+static void read_drift(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    char number[24];
+    size_t size;
+
+    if (!reader_is(r, t, TREE_SCALAR, 0))
+        return;
+    size = strlen(t->text);
+    if (size < 4 || size - 3 >= sizeof number || strcmp(t->text + size - 3, "ppm") != 0 || strchr(t->text, '%')) {
+        reader_fail(r, t, "\"%.60s\" is not a drift (20ppm)", t->text);
+        return;
+    }
+    memcpy(number, t->text, size - 3);
+    number[size - 3 - (number[size - 4] == ' ')] = '\0';
+    if (units_ratio(number, 1000, &g->clock_drift_ppb))
+        reader_fail(r, t, "\"%.60s\" is not a drift (20ppm)", t->text);
+    else if (g->clock_drift_ppb > CLOCK_DRIFT_MAX_PPB)
+        reader_fail(r, t, "\"%.60s\" is out of range (0ppm to 100000ppm)", t->text);
+}
+
+/* {offset: 50ms, drift: 20ppm} */
+static void read_clock(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    static const struct field fields[] = {
+        {"offset", FIELD_DURATION, false, FIELD(scenario_group, clock_offset_ns), 0, 86400 * NS_PER_S, NULL},
+        {"drift", FIELD_OTHER, false, 0, 0, 0, NULL},
+    };
+    const struct tree *drift;
+
+    reader_fields(r, t, FIELDS(fields), g);
+    if (!r->failed && (drift = tree_find(t, "drift")))
+        read_drift(r, drift, g);
+}
+
 static void read_custom(struct reader *r, const struct tree *t, struct scenario *s,
                         struct scenario_group *g)
 {
@@ -200,6 +236,8 @@ static void read_custom(struct reader *r, const struct tree *t, struct scenario 
         read_start(r, at, s, g);
     if ((at = tree_find(t, "keepalive")))
         read_keepalive(r, at, g);
+    if ((at = tree_find(t, "clock")))
+        read_clock(r, at, g);
     if (!r->failed && (at = tree_find(t, "subscribe")))
         read_subscriptions(r, at, s, g);
     if (!r->failed && !g->gossipsub_on && !g->algorand_on)
@@ -225,6 +263,7 @@ static const struct field group_fields[] = {
     {"dial_interval", FIELD_DURATION, false, FIELD(scenario_group, dial_interval_ns), 0,
      3600 * NS_PER_S, NULL},
     {"keepalive", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"clock", FIELD_OTHER, false, 0, 0, 0, NULL},
 };
 
 static void read_group(struct reader *r, const struct tree *t, struct scenario *s)
@@ -240,6 +279,8 @@ static void read_group(struct reader *r, const struct tree *t, struct scenario *
     if (g->count > SCENARIO_NODES_MAX - s->node_count)
         reader_fail(r, tree_find(t, "count"), "there are more than %u nodes", SCENARIO_NODES_MAX);
     read_custom(r, t, s, g);
+    if (g->clock_offset_ns > s->clocks_ahead_ns)
+        s->clocks_ahead_ns = g->clock_offset_ns;
     s->node_count += g->count;
     s->group_count++;
 }

@@ -75,6 +75,8 @@ static void read_class(struct reader *r, const struct tree *t, struct scenario_n
         {"share", FIELD_U64, false, FIELD(scenario_class, weight), 0, UINT32_MAX, NULL},
         {"up", FIELD_BANDWIDTH, true, FIELD(scenario_class, up_bps), 1000, BPS_MAX, NULL},
         {"down", FIELD_BANDWIDTH, true, FIELD(scenario_class, down_bps), 1000, BPS_MAX, NULL},
+        {"cores", FIELD_U32, false, FIELD(scenario_class, cores), 1, WORK_CORES_MAX, NULL},
+        {"speed", FIELD_PPM, false, FIELD(scenario_class, speed_ppm), CPU_SPEED_MIN_PPM, CPU_SPEED_MAX_PPM, NULL},
     };
     struct scenario_class *c = &n->classes[n->class_count];
 

@@ -24,6 +24,12 @@ static void place(const struct scenario *s, struct scenario_node *node)
     node->start_ns = g->start_ns;
     if (g->start_spread_ns > 0)
         node->start_ns += rng_below(&r, g->start_spread_ns);
+    node->cores = s->cpu.cores;
+    node->speed_ppm = s->cpu.speed_ppm;
+    if (node->class != SCENARIO_NONE && n->classes[node->class].cores)
+        node->cores = n->classes[node->class].cores;
+    if (node->class != SCENARIO_NONE && n->classes[node->class].speed_ppm)
+        node->speed_ppm = n->classes[node->class].speed_ppm;
     if (node->class == SCENARIO_NONE) {
         node->up_bps = n->regions[node->region].up_bps;
         node->down_bps = n->regions[node->region].down_bps;

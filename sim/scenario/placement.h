@@ -11,6 +11,7 @@ struct scenario_node {
     uint32_t index, group, number; /* in the scenario; its group; in that group */
     uint32_t region, class;        /* class: SCENARIO_NONE when there are none */
     uint64_t up_bps, down_bps;     /* 0: no limit */
+    uint32_t cores, speed_ppm;     /* of its CPU; 0: work takes no time */
     uint64_t start_ns;             /* TIME_NEVER: joins by an event */
 };
 

@@ -26,6 +26,7 @@ static void read_run(struct reader *r, const struct tree *t, struct scenario *s)
         {"warmup", FIELD_DURATION, false, FIELD(scenario, warmup_ns), 0, LONG_NS, NULL},
         {"cooldown", FIELD_DURATION, false, FIELD(scenario, cooldown_ns), 0, LONG_NS, NULL},
         {"network", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"cpu", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"nodes", FIELD_OTHER, true, 0, 0, 0, NULL},
         {"topology", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"traffic", FIELD_OTHER, false, 0, 0, 0, NULL},
@@ -94,6 +95,8 @@ static void read_sections(struct reader *r, const struct tree *root, struct scen
     if (r->failed)
         return;
     network_read(r, tree_find(root, "network"), s);
+    if (!r->failed)
+        cpu_read(r, tree_find(root, "cpu"), tree_find(root, "network"), s);
     if (!r->failed)
         groups_read(r, tree_find(root, "nodes"), s);
     if (!r->failed)

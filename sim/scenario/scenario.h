@@ -31,10 +31,20 @@ struct scenario_region {
     uint64_t up_bps, down_bps; /* of nodes there that have no class; 0: no limit */
 };
 
+/* What CPUs are like, and what work costs. */
+struct scenario_cpu {
+    bool present; /* false: work takes no time */
+    uint32_t cores, speed_ppm; /* of nodes whose class does not say */
+    char *table;    /* name of the built-in table or file; NULL: only the costs of the section */
+    char *measured; /* what the file says about the machine; NULL: nothing */
+    struct work_cost costs[WORK_KINDS];
+};
+
 struct scenario_class {
     char *name;
     uint64_t weight;
     uint64_t up_bps, down_bps; /* 0: no limit */
+    uint32_t cores, speed_ppm; /* of the CPU; 0: those of the `cpu` section */
 };
 
 enum scenario_tcp { SCENARIO_TCP_IDEAL, SCENARIO_TCP_FLIGHT, SCENARIO_TCP_PACKET };
@@ -90,6 +100,7 @@ struct scenario_group {
     uint64_t start_spread_ns;  /* plus uniform [0, this) */
     uint64_t dial_interval_ns; /* between two dials of a node */
     uint64_t keepalive_ns;     /* of yamux; 0: off */
+    uint64_t clock_offset_ns, clock_drift_ppb; /* each node's clock is uniform within +- these of the true one */
 };
 
 enum topology_kind {
@@ -206,8 +217,10 @@ struct scenario {
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
     struct scenario_network network;
+    struct scenario_cpu cpu;
     struct scenario_group *groups;
     uint32_t group_count, node_count;
+    uint64_t clocks_ahead_ns; /* of all nodes: the largest offset of a group, so that no clock begins before 0 */
     char **topics; /* of gossip traffic and subscriptions, in order of appearance */
     uint32_t topic_count;
     struct scenario_topology *topologies;

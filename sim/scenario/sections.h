@@ -12,6 +12,10 @@
 #define LIST_ITEMS_MAX 10000u /* of a list of names */
 
 void network_read(struct reader *r, const struct tree *t, struct scenario *s);
+#define CPU_SPEED_MIN_PPM 1000u /* a thousandth of the machine that the table was measured on */
+#define CPU_SPEED_MAX_PPM 1000000000u
+
+void cpu_read(struct reader *r, const struct tree *t, const struct tree *network, struct scenario *s);
 void groups_read(struct reader *r, const struct tree *t, struct scenario *s);
 void topology_settings_read(struct reader *r, const struct tree *t, struct scenario *s);
 void traffic_read(struct reader *r, const struct tree *t, struct scenario *s);

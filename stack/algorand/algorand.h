@@ -13,6 +13,7 @@
 #include "stack/base/chain.h"
 #include "stack/base/heap.h"
 #include "stack/base/trace.h"
+#include "stack/base/work.h"
 #include "stack/wire/peerid.h"
 
 enum algorand_version { ALGORAND_V22, ALGORAND_V10, ALGORAND_VERSION_COUNT };
@@ -66,6 +67,9 @@ struct algorand_env {
     void (*disconnect)(void *ctx, uint32_t peer, int err);
     void (*trace)(void *ctx, uint64_t now_ns,
                   const struct trace_event *event); /* NULL: no one looks */
+    /* Work that we do: a set of enum work, and on how many bytes; returns when it will be done. A message is judged no
+     * earlier than the work on it is. NULL: work takes no time. */
+    uint64_t (*charge)(void *ctx, unsigned works, uint64_t bytes);
 };
 
 struct algorand_config {

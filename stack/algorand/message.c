@@ -6,6 +6,12 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+/* Charges work; when it will be done. */
+static uint64_t charge(const struct algorand *a, uint64_t now_ns, unsigned works, size_t size)
+{
+    return a->env.charge ? a->env.charge(a->env.ctx, works, size) : now_ns;
+}
+
 static void trace_reject(const struct algorand *a, uint64_t now_ns, uint32_t slot,
                          const struct envelope *e, enum trace_reject why)
 {
@@ -153,6 +159,7 @@ int algorand_broadcast(struct algorand *a, uint64_t now_ns, const char tag[stati
         err = ERR_LIMIT;
     } else {
         arrivals_add(&a->arrivals, now_ns, e->id);
+        charge(a, now_ns, WORK_SIGN, payload.size);
         trace(a, now_ns, TRACE_PUBLISH, TRACE_NO_PEER, e);
         if (a->ready_count > 0)
             send_to_all(a, now_ns, e, TRACE_NO_PEER);
@@ -216,14 +223,14 @@ static void validate(struct algorand *a, uint64_t now_ns, uint32_t slot,
     const struct peer *p = network_peer(a, slot);
     struct pending_item item = {
         .envelope = envelope_new((enum tag)arrived->tag, span_keep(arrived->frame)),
-        .due_ns = now_ns + a->config.validation_delay_ns,
+        .due_ns = charge(a, now_ns, WORK_VERIFY | WORK_VALIDATE, arrived->frame.size) + a->config.validation_delay_ns,
         .slot = slot,
         .session = p->session,
     };
 
     memcpy(item.envelope->id, arrived->id, sizeof arrived->id);
     item.envelope->digest = arrived->digest;
-    if (a->config.validation_delay_ns > 0) {
+    if (item.due_ns > now_ns) {
         pending_push(&a->pending, &item);
         return;
     }
@@ -242,6 +249,7 @@ static void receive_gossip(struct algorand *a, uint64_t now_ns, uint32_t slot, e
 {
     struct envelope e = {.refs = 1, .tag = (uint8_t)tag, .frame = frame};
 
+    charge(a, now_ns, WORK_PARSE | WORK_HASH, frame.size);
     envelope_id_of(frame, e.id);
     if (has_digest(a, envelope_payload(&e))) {
         uint8_t digest[DIGESTS_SIZE];

@@ -28,13 +28,21 @@ static void grow(struct pending *p)
     p->head = 0;
 }
 
+static struct pending_item *place(const struct pending *p, uint32_t index)
+{
+    return &p->ring[(p->head + index) & (p->capacity - 1)];
+}
+
 void pending_push(struct pending *p, const struct pending_item *item)
 {
+    uint32_t at;
+
     if (p->count == p->capacity)
         grow(p);
-    CHECK(p->count == 0 ||
-          p->ring[(p->head + p->count - 1) & (p->capacity - 1)].due_ns <= item->due_ns);
-    p->ring[(p->head + p->count++) & (p->capacity - 1)] = *item;
+    at = p->count++;
+    for (; at > 0 && place(p, at - 1)->due_ns > item->due_ns; at--)
+        *place(p, at) = *place(p, at - 1);
+    *place(p, at) = *item;
     p->bytes += item->envelope->frame.size;
 }
 

@@ -1,5 +1,4 @@
-/* Messages under validation, in order of arrival: all take the same time, so the first in is the
- * first due. */
+/* Messages under validation, those that are due first in front; of the same time, the first that came. */
 #ifndef STACK_ALGORAND_PENDING_H
 #define STACK_ALGORAND_PENDING_H
 

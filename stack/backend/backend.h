@@ -18,8 +18,9 @@
 #include "stack/base/chain.h"
 #include "stack/base/endpoint.h"
 #include "stack/base/trace.h"
+#include "stack/base/work.h"
 
-#define BACKEND_VERSION 1
+#define BACKEND_VERSION 2
 
 /* `index` is small and reused: the n-th connection a host has at the same time has an index below n. */
 struct backend_conn {
@@ -82,6 +83,10 @@ struct backend_ops {
 
     /* The one timer: `wake` comes at or after the deadline. TIME_NEVER disarms. */
     void (*wake_at)(void *host, uint64_t deadline_ns);
+
+    /* Work that the node does now: a set of enum work, offloaded as a whole or not at all. Returns when it will be done, in
+     * the world's time: what the node sends leaves no earlier, what is offloaded has no result before. NULL: a CPU does it. */
+    uint64_t (*charge)(void *host, unsigned works, uint64_t bytes);
 
     void (*random)(void *host, uint8_t *out, size_t size);
 

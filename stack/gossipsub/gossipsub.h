@@ -25,6 +25,7 @@
 #include "stack/base/chain.h"
 #include "stack/base/heap.h"
 #include "stack/base/trace.h"
+#include "stack/base/work.h"
 #include "stack/wire/peerid.h"
 
 enum gossipsub_version { GOSSIPSUB_V10, GOSSIPSUB_V11, GOSSIPSUB_VERSION_COUNT };
@@ -97,6 +98,9 @@ struct gossipsub_env {
     void (*peer_exchange)(void *ctx, struct slice peer_id, struct slice signed_record);
     /* The peer joined or left a topic; not told again when it goes away with topics left. NULL: nobody asks. */
     void (*peer_topic)(void *ctx, uint32_t peer, struct slice topic, bool joined);
+    /* Work that we do: a set of enum work, and on how many bytes; returns when it will be done. A message is judged no
+     * earlier than the work on it is. NULL: work takes no time. */
+    uint64_t (*charge)(void *ctx, unsigned works, uint64_t bytes);
 };
 
 struct gossipsub_config {

@@ -71,6 +71,25 @@ uint32_t router_choose(struct rng *r, uint32_t *items, uint32_t count, uint32_t 
     return want;
 }
 
+/* Charges work; when it will be done. */
+static uint64_t charge(const struct gossipsub *g, uint64_t now_ns, unsigned works, size_t size)
+{
+    return g->env.charge ? g->env.charge(g->env.ctx, works, size) : now_ns;
+}
+
+/* What it takes to read a message and to know whether it is a new one. */
+static void charge_reading(const struct gossipsub *g, size_t size)
+{
+    bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256;
+
+    g->env.charge(g->env.ctx, WORK_PARSE | (hashed ? WORK_HASH : 0), size);
+}
+
+static unsigned judging(const struct gossipsub *g)
+{
+    return WORK_VALIDATE | (g->config.signing == GOSSIPSUB_STRICT_SIGN ? WORK_VERIFY : 0);
+}
+
 struct validation *router_validation(const struct gossipsub *g, uint32_t index)
 {
     CHECK(index < g->validation_count);
@@ -207,11 +226,9 @@ static uint64_t validation_delay_ns(const struct gossipsub *g, const struct topi
 }
 
 /* Messages of one topic end in the order in which they began, and before those of a slower one. */
-static void validation_begin(struct gossipsub *g, uint64_t now_ns, struct post *p,
-                             uint32_t received_from)
+static void validation_begin(struct gossipsub *g, struct post *p, uint32_t received_from, uint64_t deadline_ns)
 {
     uint32_t capacity = g->validation_capacity ? g->validation_capacity * 2 : 4;
-    uint64_t deadline_ns = now_ns + validation_delay_ns(g, p->topic);
     struct validation *ring;
     uint32_t at;
 
@@ -257,6 +274,8 @@ static bool is_memoised_copy(struct gossipsub *g, uint64_t now_ns, uint32_t slot
 
     if (!p || p->seen_until <= seen_tick(&g->seen, now_ns))
         return false;
+    if (g->env.charge)
+        charge_reading(g, frame->size); /* the shortcut is ours, not that of whom we stand for */
     if (p->topic->joined)
         trace_post(g, now_ns, TRACE_DUPLICATE, slot, p);
     return true;
@@ -306,15 +325,16 @@ static void take_in(struct gossipsub *g, uint64_t now_ns, struct topic *t,
                     struct gossipsub_message *m, const struct seen_key *key)
 {
     struct post *p = post_new(t, m->frame, m);
+    uint64_t judged_ns = charge(g, now_ns, judging(g), m->data.size) + validation_delay_ns(g, t);
 
     p->key = *key;
     p->seen_until = seen_insert(&g->seen, now_ns, key);
     memo_put(&g->memo, p);
     trace_post(g, now_ns, TRACE_ARRIVE, m->received_from, p);
-    if (validation_delay_ns(g, p->topic) == 0)
+    if (judged_ns == now_ns)
         judge(g, now_ns, p, m);
     else
-        validation_begin(g, now_ns, p, m->received_from);
+        validation_begin(g, p, m->received_from, judged_ns);
     post_unref(p);
 }
 
@@ -356,6 +376,8 @@ static int receive_message(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
         return ERR_OK;
     }
     if (is_refused(g, &m, message, &why)) {
+        if (why == TRACE_REJECT_INVALID_SIGNATURE)
+            charge(g, now_ns, WORK_VERIFY, m.data.size);
         trace_reject(g, now_ns, &m, why);
         return ERR_OK;
     }
@@ -388,8 +410,12 @@ static int receive_rpc(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
         return err;
     trace_received(g, now_ns, slot, &s);
     peer_subscriptions(g, slot, rpc);
-    while (s.publishes && rpc_next_publish(&w, &message))
+    charge(g, now_ns, WORK_PARSE, s.publishes ? 0 : rpc.size);
+    while (s.publishes && rpc_next_publish(&w, &message)) {
+        if (g->env.charge)
+            charge_reading(g, message.size);
         CHECK(receive_message(g, now_ns, slot, message, NULL) == ERR_OK);
+    }
     if (s.has_control)
         gossip_receive(g, now_ns, slot, rpc);
     return ERR_OK;
@@ -400,8 +426,11 @@ static int receive_frame(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
 {
     struct slice rpc = slice_of(frame->data + prefix, frame->size - prefix), message;
 
-    if (rpc_sole_publish(rpc, &message))
+    if (rpc_sole_publish(rpc, &message)) {
+        if (g->env.charge)
+            charge_reading(g, frame->size);
         return receive_message(g, now_ns, slot, message, frame);
+    }
     return receive_rpc(g, now_ns, slot, rpc);
 }
 
@@ -524,6 +553,8 @@ int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, 
         span_unref(frame);
         return ERR_DUPLICATE;
     }
+    if (g->config.signing == GOSSIPSUB_STRICT_SIGN)
+        charge(g, now_ns, WORK_SIGN, data.size);
     p = post_new(topic_get(&g->topics, topic), frame, &m);
     p->own = true;
     p->key = key;

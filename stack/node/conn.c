@@ -217,6 +217,7 @@ static int step_noise(struct conn *c)
 
     if (err != NOISE_DONE)
         return err;
+    node_charge(c->node, WORK_HANDSHAKE, 0);
     session_keep(c, &session);
     c->peer = peer.id;
     noise_handshake_free(c->upgrade->handshake);
@@ -305,9 +306,13 @@ static int become_ready(struct conn *c)
 
 static int step_ready(struct conn *c)
 {
+    uint32_t sealed = c->wire_in.size;
     struct yamux_event ev;
     int err = noise_open(c->session, &c->wire_in, &c->plain_in);
     int more = 0;
+
+    if (c->node->charges_work && c->wire_in.size < sealed)
+        node_charge(c->node, WORK_AEAD, sealed - c->wire_in.size);
 
     while (!c->doomed && (more = yamux_read(c->yamux, c->node->now_ns, &c->plain_in, &ev)) > 0) {
         if (ev.kind == YAMUX_EVENT_GOAWAY)
@@ -386,6 +391,7 @@ static bool fill(struct conn *c)
             msgnet_pull(c);
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
+        node_charge(c->node, WORK_AEAD, frame.size);
         noise_seal(c->session, &frame, &c->wire_out);
         if (drained)
             stream_drained(drained->user);

@@ -91,10 +91,10 @@ struct dial {
 #define SERVED_MAX 24
 
 struct node { /* what every event needs comes first */
-    uint64_t now_ns;
+    uint64_t now_ns;     /* as the node's own clock shows it: all below, and all callbacks, go by it */
     struct conn **conns; /* by slot; NULL where free */
     uint32_t conn_capacity;
-    bool busy, stopped, suspended, silent /* being freed */, dials_waiting;
+    bool busy, stopped, suspended, silent /* being freed */, dials_waiting, own_clock, charges_work;
     struct gossipsub *gossipsub;
     struct algorand *algorand;
     uint64_t bytes_sent, bytes_received;
@@ -105,6 +105,7 @@ struct node { /* what every event needs comes first */
     uint64_t wake_ns; /* what the backend was told */
     struct timers timers;
     struct timer gossip_timer, algorand_timer, dial_timer;
+    uint64_t world_ns; /* with a clock of its own: as the world tells it */
     uint32_t ready_count, open_count;
     struct node_config config;
     struct node_events events;
@@ -131,6 +132,12 @@ bool node_enter(struct node *n, uint64_t now_ns);
 void node_leave(struct node *n, bool outer); /* `outer`: what node_enter said */
 void node_serve_protocol(struct node *n, const struct protocol *p);
 void node_trace(struct node *n, const struct trace_event *event);
+uint64_t node_charge_slowly(struct node *n, unsigned works, uint64_t bytes);
+/* Charges work to the CPU, where that takes time; returns when it will be done, by the node's clock. */
+static inline uint64_t node_charge(struct node *n, unsigned works, uint64_t bytes)
+{
+    return n->charges_work ? node_charge_slowly(n, works, bytes) : n->now_ns;
+}
 struct conn *node_conn(const struct node *n, uint32_t slot); /* NULL when there is none */
 struct protocol_list node_served(const struct node *n);
 

@@ -27,6 +27,11 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
+static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
+{
+    return node_charge(ctx, works, bytes);
+}
+
 static enum algorand_verdict validate(void *ctx, const struct algorand_message *m)
 {
     struct node *n = ctx;
@@ -65,7 +70,8 @@ void msgnet_init(struct node *n)
                                      .validate = validate,
                                      .deliver = deliver,
                                      .disconnect = disconnect,
-                                     .trace = trace};
+                                     .trace = trace,
+                                     .charge = n->charges_work ? charge : NULL};
 
     timer_init(&n->algorand_timer, algorand_fire);
     n->algorand = algorand_new(&n->config.algorand, &env);

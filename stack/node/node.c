@@ -60,6 +60,9 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->events = *events;
     n->ops = ops;
     n->host = host;
+    n->own_clock = !clock_is_true(&config->clock);
+    n->charges_work = config->charges_work;
+    CHECK(!n->charges_work || ops->charge);
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
     if (config->listens && config->listen.port && !endpoint_unspecified(&config->listen))
@@ -120,7 +123,14 @@ void node_free(struct node *n)
 void node_trace(struct node *n, const struct trace_event *event)
 {
     if (!n->silent)
-        n->ops->trace(n->host, n->now_ns, event);
+        n->ops->trace(n->host, n->own_clock ? n->world_ns : n->now_ns, event);
+}
+
+uint64_t node_charge_slowly(struct node *n, unsigned works, uint64_t bytes)
+{
+    uint64_t done_ns = n->ops->charge(n->host, works, bytes);
+
+    return n->own_clock ? clock_local_ns(&n->config.clock, done_ns) : done_ns;
 }
 
 struct conn *node_conn(const struct node *n, uint32_t slot)
@@ -137,10 +147,20 @@ static struct conn *conn_of(const struct node *n, struct backend_conn handle)
 
 /* ---- the frame around every call into the node ---- */
 
+/* What the node's own clock shows. */
+static uint64_t read_clock(struct node *n, uint64_t world_ns)
+{
+    CHECK(world_ns >= n->world_ns);
+    n->world_ns = world_ns;
+    return clock_local_ns(&n->config.clock, world_ns);
+}
+
 bool node_enter(struct node *n, uint64_t now_ns)
 {
     if (n->busy)
         return false; /* a callback of ours called back: the outer call finishes the work */
+    if (n->own_clock)
+        now_ns = read_clock(n, now_ns);
     CHECK(now_ns >= n->now_ns);
     n->busy = true;
     n->now_ns = now_ns;
@@ -209,7 +229,7 @@ void node_leave(struct node *n, bool outer)
     deadline = n->stopped || n->suspended ? TIME_NEVER : timers_deadline(&n->timers);
     if (deadline != n->wake_ns) {
         n->wake_ns = deadline;
-        n->ops->wake_at(n->host, deadline);
+        n->ops->wake_at(n->host, n->own_clock ? clock_world_ns(&n->config.clock, deadline) : deadline);
     }
     n->busy = false;
 }
@@ -288,7 +308,7 @@ static void on_wake(void *app, uint64_t now_ns)
     bool outer = node_enter(n, now_ns);
 
     n->wake_ns = TIME_NEVER;
-    timers_run(&n->timers, now_ns);
+    timers_run(&n->timers, n->now_ns);
     node_leave(n, outer);
 }
 
@@ -424,7 +444,7 @@ void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic)
     bool outer = node_enter(n, now_ns);
 
     CHECK(n->gossipsub);
-    gossipsub_subscribe(n->gossipsub, now_ns, topic);
+    gossipsub_subscribe(n->gossipsub, n->now_ns, topic);
     node_leave(n, outer);
 }
 
@@ -433,7 +453,7 @@ void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
     bool outer = node_enter(n, now_ns);
 
     CHECK(n->gossipsub);
-    gossipsub_unsubscribe(n->gossipsub, now_ns, topic);
+    gossipsub_unsubscribe(n->gossipsub, n->now_ns, topic);
     node_leave(n, outer);
 }
 
@@ -449,7 +469,7 @@ int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct spa
     int err;
 
     CHECK(n->gossipsub);
-    err = gossipsub_publish(n->gossipsub, now_ns, topic, data);
+    err = gossipsub_publish(n->gossipsub, n->now_ns, topic, data);
     node_leave(n, outer);
     return err;
 }
@@ -460,7 +480,7 @@ int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], st
     int err;
 
     CHECK(n->algorand);
-    err = algorand_broadcast(n->algorand, now_ns, tag, payload);
+    err = algorand_broadcast(n->algorand, n->now_ns, tag, payload);
     node_leave(n, outer);
     return err;
 }

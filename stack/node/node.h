@@ -2,7 +2,7 @@
  *
  * The node owns its connections, streams and protocols. A backend drives it through node_app; its owner (a scenario, a
  * program) through the calls below. Calls take the time because there is no other way to know it; they may be made from
- * inside the callbacks of struct node_events. */
+ * inside the callbacks of struct node_events, whose own `now` is then as good. */
 #ifndef STACK_NODE_NODE_H
 #define STACK_NODE_NODE_H
 
@@ -10,6 +10,7 @@
 #include "stack/backend/backend.h"
 #include "stack/gossipsub/gossipsub.h"
 #include "stack/identify/identify.h"
+#include "stack/node/clock.h"
 #include "stack/transport/noise.h"
 #include "stack/transport/yamux.h"
 
@@ -21,6 +22,8 @@ struct node_config {
     struct endpoint listen;     /* also what identify announces, unless unspecified */
     struct yamux_config yamux;
     uint32_t connections_max, dials_max;
+    bool charges_work; /* tells the backend what work it does; needs backend_ops.charge */
+    struct clock clock; /* timers and callbacks go by it; traces and the `now` of calls are the world's time */
 
     bool gossipsub_on;
     /* The node fills in identity and seed, and adds its own time to seqno_first, which is 0 where runs need not be told

@@ -40,6 +40,11 @@ static void may_write(void *ctx, uint32_t peer)
     __builtin_prefetch((const char *)c + 128, 1); /* its timer */
 }
 
+static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
+{
+    return node_charge(ctx, works, bytes);
+}
+
 static enum gossipsub_verdict validate(void *ctx, const struct gossipsub_message *m)
 {
     struct node *n = ctx;
@@ -101,6 +106,7 @@ void pubsub_init(struct node *n)
         .trace = trace,
         .peer_exchange = peer_exchange,
         .peer_topic = n->events.peer_topic ? peer_topic : NULL,
+        .charge = n->charges_work ? charge : NULL,
     };
     struct gossipsub_config config = n->config.gossipsub;
 

@@ -67,7 +67,7 @@ def query(folder, sql):
 
 
 def every_command_has_help(tmp):
-    for command in ("run", "report", "check", "verify", "node", "interop"):
+    for command in ("run", "report", "check", "verify", "node", "interop", "calibrate"):
         status, out, err = run(command, "--help")
         same(status, 0, command)
         expect(out.startswith(f"usage: hearsay {command}"), f"{command}: {out[:60]}")
@@ -76,6 +76,27 @@ def every_command_has_help(tmp):
     same(status, 0)
     expect("Exit status" in out, out)
     same(run("--version")[0], 0)
+
+
+def a_measured_table_is_what_a_scenario_names(tmp):
+    same(run("calibrate", "--out", f"{tmp}/table.json")[0], 0)
+    with open(f"{tmp}/table.json") as f:
+        costs = json.load(f)["costs"]
+    expect(set(costs) == {"parse", "hash", "aead", "handshake", "sign", "verify", "validate"}, costs)
+    expect(costs["verify"]["base"] != "0ns", costs)
+    with open(f"{ROOT}/{SMALL}") as f:
+        text = f.read()
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(text + "\ncpu: {cores: 2, table: table.json, costs: {validate: {base: 3ms}}}\n")
+    digests = []
+    for sets in ([], ["--set", "cpu.speed=0.5"], ["--set", "cpu.costs.validate.base=9ms"]):
+        status, out, err = run("run", f"{tmp}/s.yaml", "--json", "--out", f"{tmp}/out", "--progress", "off", *sets)
+        same(status, 0, err)
+        digests.append(json.loads(out)["digest"])
+    same(len(set(digests)), 3)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--set", "cpu={table: epyc}", "--out", f"{tmp}/o")
+    same(status, 2)
+    expect("cpu: the sockets backend runs on a real CPU (des)" in err, err)
 
 
 def wrong_usage_says_what_is_allowed_and_exits_2(tmp):

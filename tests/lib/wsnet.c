@@ -85,7 +85,7 @@ struct wsnet_node *wsnet_make(int index, bool relay)
 void wsnet_start(struct wsnet_node *n)
 {
     const struct algorand_env env = {n,          on_wants_write, on_validate,
-                                     on_deliver, on_disconnect,  on_trace};
+                                     on_deliver, on_disconnect,  on_trace, NULL};
 
     n->a = algorand_new(&n->config, &env);
 }

@@ -72,6 +72,8 @@ static void on_data(void *app, uint64_t now_ns, struct backend_conn conn, struct
 
     assert_true(e->open && !e->closed);
     e->received += bytes->size;
+    if (e->ops->charge)
+        e->ops->charge(e->host, WORK_PARSE, bytes->size);
     if (!e->client) {
         chain_move_all(&e->out, bytes);
         flush(e);
@@ -177,16 +179,19 @@ static void run_des(void *world)
     des_run(world, des_now_ns(world) + 20 * SECOND);
 }
 
-static uint64_t des_exchange(enum des_tcp tcp, uint64_t bps, uint32_t jitter_ppm)
+static const struct work_cost slow[WORK_KINDS] = {{.base_ns = 20000, .per_kib_ns = 10000}};
+
+static uint64_t des_exchange(enum des_tcp tcp, uint64_t bps, uint32_t jitter_ppm, uint32_t cores)
 {
     uint64_t latency[] = {SECOND / 100};
     struct des_config config = {
-        .seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm, .tcp = tcp};
+        .seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm, .tcp = tcp, .costs = slow};
     struct des *d = des_new(&config);
     struct echo e[2];
 
     for (int i = 0; i < 2; i++) {
-        struct des_host_config host = {.address = address(i + 1), .up_bps = bps, .down_bps = bps};
+        struct des_host_config host = {.address = address(i + 1), .up_bps = bps, .down_bps = bps, .cores = cores,
+                                       .speed_ppm = 1000000};
 
         des_host_add(d, &host);
         e[i] = echo_new(&des_ops, des_host(d, (uint32_t)i), i == 0);
@@ -203,27 +208,29 @@ static void the_echo_node_works_in_the_simulator(void **state)
     for (int i = 0; i < 2; i++) {
         enum des_tcp tcp = i ? DES_TCP_PACKET : DES_TCP_IDEAL;
 
-        des_exchange(tcp, 0, 0);
-        des_exchange(tcp, 0, 500000);
-        des_exchange(tcp, 1000000000, 0);
-        des_exchange(tcp, 20 * 1000 * 1000, 100000);
+        des_exchange(tcp, 0, 0, 0);
+        des_exchange(tcp, 0, 500000, 0);
+        des_exchange(tcp, 1000000000, 0, 0);
+        des_exchange(tcp, 20 * 1000 * 1000, 100000, 0);
+        des_exchange(tcp, 20 * 1000 * 1000, 100000, 1); /* where work takes time */
+        des_exchange(tcp, 0, 0, 2);
     }
 }
 
 static void the_simulator_repeats_itself_to_the_nanosecond(void **state)
 {
     (void)state;
-    assert_int_equal(des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000),
-                     des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000));
-    assert_int_equal(des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000),
-                     des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000));
+    assert_int_equal(des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000, 0),
+                     des_exchange(DES_TCP_IDEAL, 20 * 1000 * 1000, 100000, 0));
+    assert_int_equal(des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000, 0),
+                     des_exchange(DES_TCP_PACKET, 20 * 1000 * 1000, 100000, 0));
 }
 
 static void a_transfer_takes_latency_plus_serialisation(void **state)
 {
     /* A refused dial (1 round trip, 20 s of waiting), SYN + SYN_ACK 20 ms; 3 MB at 80 Mbit/s are 300 ms each way, the echo
      * streaming one train (16 KiB: 1.6384 ms) behind; 10 ms each way; the reader's pause of 50 ms is absorbed by queues. */
-    uint64_t took = des_exchange(DES_TCP_IDEAL, 80 * 1000 * 1000, 0) - 20 * SECOND;
+    uint64_t took = des_exchange(DES_TCP_IDEAL, 80 * 1000 * 1000, 0, 0) - 20 * SECOND;
     uint64_t ideal = (20 + 10 + 300 + 10) * SECOND / 1000;
 
     (void)state;

@@ -203,6 +203,41 @@ static void a_restart_that_keeps_its_memory_does_not_ask_for_what_it_has(void **
     forget(&kept);
 }
 
+/* Three messages at one time, each 10 ms of validation: 10, 10 and 20 ms with two workers, 10, 20 and 30 ms with one. Nothing
+ * else takes time. */
+#define CPU(cores)                                                                                                      \
+    "scenario: e\nduration: 20s\nnodes: [{group: a, count: 2}]\ntopology: {kind: line}\n"                               \
+    "cpu: {cores: " cores ", speed: 0.5, costs: {validate: {base: 5ms}}}\n"                                             \
+    "traffic: [{from: a-0, topic: t, size: 1 KiB, at: [5s, 5s, 5s]}]\n"
+
+static void validation_takes_its_time_on_the_cores_there_are(void **state)
+{
+    struct recorded one = run_text(CPU("2")), two = run_text(CPU("3")), alone = run_text(CPU("1"));
+    const char *took = "SELECT sum(delivered_ns - arrived_ns) / 1e6 FROM delivery";
+
+    (void)state;
+    assert_true(ask(&two, took) == 10 + 10 + 20);
+    assert_true(ask(&one, took) == 10 + 20 + 30);
+    assert_true(ask(&one, "SELECT max(arrived_ns) - min(arrived_ns) FROM delivery") == 0);
+    /* A loop that validates by itself reads the rest only then. */
+    assert_true(ask(&alone, "SELECT max(delivered_ns) - min(arrived_ns) FROM delivery") == 30e6);
+    forget(&one);
+    forget(&two);
+    forget(&alone);
+}
+
+static void algorand_messages_are_validated_on_the_cores_too(void **state)
+{
+    struct recorded done = run_text(
+        "scenario: e\nduration: 20s\nnodes: [{group: a, count: 2, gossipsub: off, algorand: {role: relay}}]\n"
+        "topology: {kind: line}\ncpu: {cores: 2, costs: {verify: {base: 4ms}, validate: {base: 6ms}}}\n"
+        "traffic: [{from: a-0, via: algorand, tag: AV, size: 500 B, at: [5s, 5s]}]\n");
+
+    (void)state;
+    assert_true(ask(&done, "SELECT sum(delivered_ns - arrived_ns) / 1e6 FROM delivery") == 10 + 20);
+    forget(&done);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +246,8 @@ int main(void)
         cmocka_unit_test(a_wave_is_spread_evenly_over_its_time),
         cmocka_unit_test(a_trace_is_followed_to_the_letter),
         cmocka_unit_test(the_digest_sees_who_churns_and_only_the_seed_moves_it),
+        cmocka_unit_test(validation_takes_its_time_on_the_cores_there_are),
+        cmocka_unit_test(algorand_messages_are_validated_on_the_cores_too),
         cmocka_unit_test(a_restart_that_keeps_its_memory_does_not_ask_for_what_it_has),
     };
 

@@ -306,6 +306,53 @@ static void a_partition_longer_than_the_keepalive_ends_connections_and_heals(voi
     swarm_free(&s);
 }
 
+/* A world that only keeps the deadline. */
+static void lone_random(void *host, uint8_t *out, size_t size)
+{
+    (void)host;
+    memset(out, 7, size);
+}
+
+static void lone_wake_at(void *host, uint64_t deadline_ns)
+{
+    *(uint64_t *)host = deadline_ns;
+}
+
+static uint64_t traced_ns;
+
+static void lone_trace(void *host, uint64_t now_ns, const struct trace_event *event)
+{
+    (void)host;
+    (void)event;
+    traced_ns = now_ns;
+}
+
+static const struct backend_ops lone_ops = {
+    .version = BACKEND_VERSION, .random = lone_random, .wake_at = lone_wake_at, .trace = lone_trace};
+
+/* 1000 heartbeats of 1 s by a clock that runs a tenth too fast. */
+static void heartbeats_go_by_the_nodes_own_clock_and_traces_by_the_worlds(void **state)
+{
+    struct node_config c = gossip_config(NOISE_MODELLED);
+    struct node_events none = {0};
+    uint64_t deadline_ns = TIME_NEVER, first_ns;
+    struct node *n;
+
+    (void)state;
+    c.clock = (struct clock){.offset_ns = 3600 * SWARM_SECOND, .drift_ppb = 100000000};
+    n = node_new(&c, &lone_ops, &deadline_ns, &none);
+    assert_int_equal(node_start(n, 5 * SWARM_SECOND), 0);
+    first_ns = deadline_ns;
+    assert_int_equal(first_ns, 5 * SWARM_SECOND + 100000000 * UINT64_C(10) / 11 + 1);
+    for (int i = 0; i < 1000; i++)
+        node_app.wake(n, deadline_ns);
+    assert_true(deadline_ns - first_ns >= 1000 * SWARM_SECOND * 10 / 11);
+    assert_true(deadline_ns - first_ns <= 1000 * SWARM_SECOND * 10 / 11 + 1);
+    node_subscribe(n, deadline_ns, slice_text("t"));
+    assert_int_equal(traced_ns, deadline_ns);
+    node_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +366,7 @@ int main(void)
         cmocka_unit_test(algorand_relays_forward_to_all),
         cmocka_unit_test(an_algorand_stream_that_is_refused_costs_no_connection),
         cmocka_unit_test(idle_connections_stay_up_through_keepalives),
+        cmocka_unit_test(heartbeats_go_by_the_nodes_own_clock_and_traces_by_the_worlds),
         cmocka_unit_test(an_idle_connection_is_pinged_as_often_as_asked),
         cmocka_unit_test(a_partition_longer_than_the_keepalive_ends_connections_and_heals),
     };

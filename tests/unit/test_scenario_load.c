@@ -98,6 +98,8 @@ static void check_full_group(const struct scenario_group *g)
     assert_int_equal(g->topic_count, 2);
     assert_int_equal(g->validation_ns, 5 * NS_PER_MS);
     assert_int_equal(g->keepalive_ns, 0);
+    assert_int_equal(g->clock_offset_ns, 50 * NS_PER_MS);
+    assert_int_equal(g->clock_drift_ppb, 20500);
     assert_int_equal(g->region_weights[2], 3);
     assert_int_equal(g->region_weights[0], 0);
 }
@@ -111,6 +113,11 @@ static void every_key_lands_where_it_belongs(void **state)
     assert_int_equal(s.seed, 42);
     assert_int_equal(s.node_count, 19);
     check_full_network(&s.network);
+    assert_true(s.cpu.present);
+    assert_int_equal(s.cpu.cores, 4);
+    assert_int_equal(s.cpu.speed_ppm, 1500000);
+    assert_int_equal(s.cpu.costs[5].base_ns, 35400);
+    assert_int_equal(s.cpu.costs[6].per_kib_ns, 3000);
     check_full_group(&s.groups[0]);
     assert_int_equal(s.groups[1].gossipsub.d, 6); /* Algorand's with a fanout of 8 */
     assert_int_equal(s.groups[1].gossipsub.d_lo, 4);
