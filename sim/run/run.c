@@ -178,6 +178,21 @@ static uint32_t threads_of(const struct run *run)
     return run->options->threads ? run->options->threads : 1;
 }
 
+static uint32_t record_every(enum record_extent extent, uint32_t sample)
+{
+    switch (extent) {
+    case RECORD_AUTO:
+        return RECORD_AUTOMATIC;
+    case RECORD_ALL:
+        return 1;
+    case RECORD_SAMPLED:
+        return sample;
+    case RECORD_OFF:
+        return RECORD_NONE;
+    }
+    UNREACHABLE();
+}
+
 static enum run_status open_recorder(struct run *run, struct run_result *result)
 {
     const struct scenario *s = run->scenario;
@@ -196,20 +211,10 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
                               .warmup_ns = s->warmup_ns,
                               .cooldown_ns = s->cooldown_ns};
 
-    switch (s->hops) {
-    case RECORD_HOPS_AUTO:
-        info.hop_every = RECORD_HOPS_AUTOMATIC;
-        break;
-    case RECORD_HOPS_ALL:
-        info.hop_every = 1;
-        break;
-    case RECORD_HOPS_SAMPLED:
-        info.hop_every = s->hops_sample;
-        break;
-    case RECORD_HOPS_OFF:
-        info.hop_every = RECORD_HOPS_NONE;
-        break;
-    }
+    info.hop_every = record_every(s->hops, s->record_sample);
+    info.delivery_every = record_every(s->deliveries, s->record_sample);
+    info.peer_every = record_every(s->peers, 1);
+    info.message_histograms = s->message_histograms;
     if (recorder_open(run->options->database, &info, &run->recorder, result->error, sizeof result->error) != ERR_OK)
         return RUN_FAILED;
     record_nodes(run);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOPS_SAMPLE_DEFAULT 100u
+#define SAMPLE_DEFAULT 100u
 #define OVERRIDES_MAX 1000u
 #define LONG_NS (366 * 86400 * NS_PER_S)
 
@@ -58,18 +58,34 @@ static void read_limits(struct reader *r, const struct tree *t, struct scenario 
 
 static void read_record(struct reader *r, const struct tree *t, struct scenario *s)
 {
-    static const char *const hops[] = {"auto", "all", "sampled", "off", NULL};
+    static const char *const extents[] = {"auto", "all", "sampled", "off", NULL};
+    static const char *const peers[] = {"auto", "all", "off", NULL};
+    static const char *const histograms[] = {"topics", "messages", NULL};
     static const struct field fields[] = {
-        {"hops", FIELD_CHOICE, false, FIELD(scenario, hops), 0, 0, hops},
-        {"sample", FIELD_U32, false, FIELD(scenario, hops_sample), 1, 1000000000, NULL},
+        {"hops", FIELD_CHOICE, false, FIELD(scenario, hops), 0, 0, extents},
+        {"deliveries", FIELD_CHOICE, false, FIELD(scenario, deliveries), 0, 0, extents},
+        {"sample", FIELD_U32, false, FIELD(scenario, record_sample), 1, 1000000000, NULL},
+        {"peers", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"histograms", FIELD_OTHER, false, 0, 0, 0, NULL},
     };
+    static const struct field peers_field = {"peers", FIELD_CHOICE, false, 0, 0, 0, peers};
+    static const struct field histograms_field = {"histograms", FIELD_CHOICE, false, 0, 0, 0, histograms};
+    static const enum record_extent peer_extents[] = {RECORD_AUTO, RECORD_ALL, RECORD_OFF};
+    enum { FIRST, SECOND, THIRD } choice = FIRST;
 
-    s->hops_sample = HOPS_SAMPLE_DEFAULT;
+    s->record_sample = SAMPLE_DEFAULT;
     if (!t)
         return;
     reader_fields(r, t, FIELDS(fields), s);
-    if (!r->failed && tree_find(t, "sample") && s->hops != RECORD_HOPS_SAMPLED)
-        reader_fail_key(r, tree_find(t, "sample"), "belongs to hops: sampled");
+    if (!r->failed && tree_find(t, "sample") && s->hops != RECORD_SAMPLED && s->deliveries != RECORD_SAMPLED)
+        reader_fail_key(r, tree_find(t, "sample"), "belongs to hops: sampled or deliveries: sampled");
+    if (!r->failed && tree_find(t, "peers"))
+        reader_value(r, tree_find(t, "peers"), &peers_field, &choice);
+    s->peers = peer_extents[choice];
+    choice = FIRST;
+    if (!r->failed && tree_find(t, "histograms"))
+        reader_value(r, tree_find(t, "histograms"), &histograms_field, &choice);
+    s->message_histograms = choice == SECOND;
 }
 
 /* Nobody would receive a message whose topic no group subscribes to. */

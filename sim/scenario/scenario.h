@@ -15,6 +15,7 @@
 #include "sim/scenario/expect.h"
 #include "sim/scenario/sample.h"
 #include "sim/scenario/tree.h"
+#include "sim/tcp/tcp.h"
 #include "stack/algorand/algorand.h"
 #include "stack/gossipsub/gossipsub.h"
 
@@ -68,6 +69,8 @@ struct scenario_network {
     uint32_t class_count;
     uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
     enum scenario_tcp tcp;
+    struct tcp_config tcp_settings; /* but for the sizes of buffers, which follow */
+    bool tcp_set;                   /* some of them were given */
     enum scenario_encryption encryption;
     uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
@@ -205,7 +208,8 @@ struct scenario_event {
     struct scenario_churn *churn;
 };
 
-enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };
+/* How much of a kind of rows is recorded. */
+enum record_extent { RECORD_AUTO, RECORD_ALL, RECORD_SAMPLED, RECORD_OFF };
 
 struct scenario {
     struct arena arena;
@@ -232,8 +236,10 @@ struct scenario {
     struct expectation *expectations;
     uint32_t expectation_count;
     uint64_t wall_limit_ns; /* 0: none */
-    enum record_hops hops;
-    uint32_t hops_sample; /* sampled: the hops of every n-th message are recorded */
+    enum record_extent hops, deliveries;
+    enum record_extent peers;  /* connections and grafts, by node; never RECORD_SAMPLED */
+    uint32_t record_sample;    /* sampled: of every n-th message */
+    bool message_histograms;   /* of each message, too */
 };
 
 /* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",

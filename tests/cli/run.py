@@ -352,6 +352,16 @@ def the_netns_backend_runs_a_scenario_or_says_what_it_lacks(tmp):
     expect(len(said) == 1 and "the carrier took" in said[0][0], said)
 
 
+def the_root_of_a_user_namespace_may_use_the_netns_backend(tmp):
+    if subprocess.run(["unshare", "-rn", "test", "-r", "/dev/net/tun"], capture_output=True).returncode:
+        return  # user namespaces or the device are not for us here
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    done = subprocess.run(["unshare", "-rn", PROGRAM, "run", f"{tmp}/s.yaml", "--backend", "netns", "--progress", "off",
+                           "--out", f"{tmp}/r"], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    same(done.returncode, 0, done.stdout + done.stderr)
+
+
 def without_privilege_the_netns_backend_says_so_and_exits_1(tmp):
     if os.getuid() != 0:
         return  # the test above sees it
