@@ -287,6 +287,8 @@ def threads_change_nothing_but_are_told(tmp):
         same(lookahead_ns is None, ran == 1, "the lookahead of several threads")
         same("--threads" in replay, threads != "1", replay)
     same(len(digests), 1)
+    out = run("report", f"{tmp}/3")[1]
+    expect(re.search(r"s of wall time in 3 threads$", out, re.M), out[:600])
     status, out, err = run("run", "scenarios/smoke/star.yaml", "--threads", "auto", "--progress", "off", "--out", f"{tmp}/auto")
     expect(re.search("[0-9a-f]{64}", out), out)
     status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--threads", "2", "--out", f"{tmp}/sockets")
