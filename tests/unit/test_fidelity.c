@@ -52,6 +52,24 @@ static void the_packet_model_takes_as_long_as_linux(void **state)
     table_free(&t);
 }
 
+static void the_flight_model_takes_about_as_long_as_linux(void **state)
+{
+    struct table t;
+    struct table_errors e;
+
+    (void)state;
+    table_open(&t, "flight");
+    e = table_errors(&t, 0, true, false);
+    assert_int_equal(e.count, 252);
+    assert_below(e.first_median, 0.02);
+    assert_below(e.last_median, 0.01);
+    assert_below(e.last_p95, 0.15);
+    e = table_errors(&t, 0, false, true);
+    assert_int_equal(e.count, 48);
+    assert_below(e.last_median, 0.05);
+    table_free(&t);
+}
+
 /* The yardstick tells models apart. */
 static void a_model_without_windows_is_far_from_linux(void **state)
 {
@@ -127,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_packet_model_takes_as_long_as_linux),
+        cmocka_unit_test(the_flight_model_takes_about_as_long_as_linux),
         cmocka_unit_test(a_model_without_windows_is_far_from_linux),
         cmocka_unit_test(the_medians_are_those_of_the_repetitions_that_ended),
         cmocka_unit_test(the_grid_is_finite_and_holds_no_cell_twice),
