@@ -69,7 +69,7 @@ struct des_transport {
     size_t (*send)(struct host *h, struct backend_conn handle, struct chain *bytes);
     void (*pause)(struct host *h, struct backend_conn handle, bool paused);
     void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
-    void (*expect)(const struct host *h, struct backend_conn handle); /* NULL: no interest */
+    void (*expect)(const struct host *h, struct backend_conn handle, unsigned step); /* NULL: no interest */
     void (*reset_all)(struct host *h);                                /* the node is gone */
     void (*healed)(struct host *h); /* a partition ended; NULL: no interest */
     void (*event)(struct host *h, const struct event *e);
