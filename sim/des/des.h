@@ -15,7 +15,7 @@
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
 
-enum des_tcp { DES_TCP_IDEAL, DES_TCP_PACKET };
+enum des_tcp { DES_TCP_IDEAL, DES_TCP_FLIGHT, DES_TCP_PACKET };
 enum des_feature { DES_LOSS, DES_AQM, DES_BOTTLENECKS }; /* what a TCP model may be unable to honour */
 
 #define DES_JITTER_COMMON UINT64_MAX
@@ -34,7 +34,7 @@ struct des_config {
     uint64_t queue_size;        /* bytes that an access link may have waiting, each way; 0: default 256 KiB */
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
-    const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct tcp_config *tcp_config; /* flight, packet: NULL is the default; copied */
     const struct work_cost *costs; /* WORK_KINDS of them, copied; NULL: no host has cores */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);

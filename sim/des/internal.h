@@ -78,13 +78,18 @@ struct des_transport {
     void (*ahead)(const struct host *h, const struct event *e, unsigned step);
 };
 
-extern const struct des_transport transport_ideal, transport_packet;
+extern const struct des_transport transport_ideal, transport_flight, transport_packet;
+
+/* packet.c: the settings of TCP as the world of the models that have any. */
+void tcp_world_start(struct des *d);
+void tcp_world_stop(struct des *d);
 
 struct des {
     struct des_config config;
     struct work_cost costs[WORK_KINDS];
     uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
     struct jitter *jitter;           /* NULL: uniform */
+    bool jitters;                    /* there is any */
     uint64_t *jitter_pair_ns;        /* NULL: none of its own */
     struct gilbert *loss;            /* NULL: none */
     uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
@@ -148,6 +153,9 @@ void path_deinit(struct des *d);
 void path_host_init(struct host *h, const struct des_host_config *config);
 void path_host_deinit(struct host *h);
 bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
+uint64_t path_latency_ns(const struct host *from, uint32_t to, uint32_t to_region); /* one way, now, without jitter */
+/* What jitter adds: at the most, as long as that is no more than half the latency again where it has no bound. */
+uint64_t path_jitter_ns(const struct host *from, uint32_t to_region, uint64_t latency_ns);
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
 /* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of
@@ -157,6 +165,7 @@ struct path_hop {
     uint64_t delay_ns, rest_ns;
 };
 
+uint64_t path_bps(const struct host *from, const struct host *to); /* of the slowest link; 0: unlimited */
 struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
 /* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
  * numbers and states of bursts are the sender's. */

@@ -668,7 +668,7 @@ static void packet_host_stop(struct host *h)
     mem_free(ph->handle_numbers.free);
 }
 
-static void packet_start(struct des *d)
+void tcp_world_start(struct des *d)
 {
     struct tcp_config *config = mem_alloc(sizeof *config);
 
@@ -677,7 +677,7 @@ static void packet_start(struct des *d)
     d->transport_world = config;
 }
 
-static void packet_stop(struct des *d)
+void tcp_world_stop(struct des *d)
 {
     mem_free(d->transport_world);
 }
@@ -712,8 +712,8 @@ static void packet_drop(const struct event *e)
 const struct des_transport transport_packet = {
     .honours = 1u << DES_LOSS | 1u << DES_AQM | 1u << DES_BOTTLENECKS,
     .host_size = sizeof(struct packet_host),
-    .start = packet_start,
-    .stop = packet_stop,
+    .start = tcp_world_start,
+    .stop = tcp_world_stop,
     .host_start = packet_host_start,
     .host_stop = packet_host_stop,
     .dial = packet_dial,

@@ -6,13 +6,12 @@
 
 #include <stdio.h>
 
+static const enum des_tcp models[] = {[SCENARIO_TCP_IDEAL] = DES_TCP_IDEAL,
+                                      [SCENARIO_TCP_FLIGHT] = DES_TCP_FLIGHT,
+                                      [SCENARIO_TCP_PACKET] = DES_TCP_PACKET};
+
 static const char *refuses(const struct scenario *s, char *out)
 {
-    if (s->network.tcp != SCENARIO_TCP_IDEAL && s->network.tcp != SCENARIO_TCP_PACKET) {
-        snprintf(out, 256, "network.tcp: the des backend has no model \"%s\" (ideal, packet)",
-                 scenario_tcp_text(s->network.tcp));
-        return out;
-    }
     if (s->network.tcp == SCENARIO_TCP_IDEAL && (s->network.send_buffer_size || s->network.receive_buffer_size)) {
         snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
                  s->network.send_buffer_size ? "send" : "receive");
@@ -30,7 +29,7 @@ static struct endpoint address(uint32_t node)
 /* Buffers of a given size do not grow. */
 static struct tcp_config tcp_of(const struct scenario_network *n)
 {
-    struct tcp_config tcp = tcp_config_default();
+    struct tcp_config tcp = n->tcp_settings;
 
     tcp.send_buffer = n->send_buffer_size;
     tcp.receive_buffer = n->receive_buffer_size;
@@ -48,7 +47,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .jitter_ns = s->network.jitter_ns,
                              .queue_size = s->network.queue_size,
                              .queue_ns = s->network.queue_ns,
-                             .tcp = s->network.tcp == SCENARIO_TCP_PACKET ? DES_TCP_PACKET : DES_TCP_IDEAL,
+                             .tcp = models[s->network.tcp],
                              .tcp_config = &tcp,
                              .costs = s->cpu.present ? s->cpu.costs : NULL,
                              .trace_ctx = config->trace_ctx,

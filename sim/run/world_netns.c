@@ -32,6 +32,8 @@ static const char *refuses(const struct scenario *s, char *out)
 
     if (s->node_count > NETNS_HOSTS_MAX)
         snprintf(out, 256, "nodes: the netns backend has room for %u (%u wanted)", NETNS_HOSTS_MAX, s->node_count);
+    else if (n->tcp_set)
+        snprintf(out, 256, "network.tcp: the netns backend leaves TCP to the kernel (leave its settings out)");
     else if (n->send_buffer_size || n->receive_buffer_size)
         snprintf(out, 256, "network.%s_buffer: the netns backend leaves buffers to the kernel (leave it out)",
                  n->send_buffer_size ? "send" : "receive");

@@ -12,13 +12,7 @@
 #define BUFFER_MAX (UINT64_C(1) << 30)
 #define BPS_MAX UINT64_C(1000000000000)
 
-static const char *const tcp_names[] = {"ideal", "flight", "packet", NULL};
 static const char *const encryption_names[] = {"default", "modelled", "noise", NULL};
-
-const char *scenario_tcp_text(enum scenario_tcp tcp)
-{
-    return tcp_names[tcp];
-}
 
 /* One region without limits. */
 static void single_region(struct reader *r, struct scenario_network *n, const char *name,
@@ -147,6 +141,7 @@ static void read_given(struct reader *r, const struct tree *t, struct scenario_n
 {
     const struct tree *at;
 
+    tcp_settings_read(r, tree_find(t, "tcp"), n);
     read_regions(r, t, n);
     if ((at = tree_find(t, "jitter")))
         read_jitter(r, at, n);
@@ -166,7 +161,7 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
         {"jitter", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"classes", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"class_default", FIELD_OTHER, false, 0, 0, 0, NULL},
-        {"tcp", FIELD_CHOICE, false, FIELD(scenario_network, tcp), 0, 0, tcp_names},
+        {"tcp", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"encryption", FIELD_CHOICE, false, FIELD(scenario_network, encryption), 0, 0,
          encryption_names},
         {"send_buffer", FIELD_SIZE, false, FIELD(scenario_network, send_buffer_size), 4096,
@@ -178,7 +173,8 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
     struct scenario_network *n = &s->network;
 
     n->class_default = SCENARIO_NONE;
-    n->tcp = SCENARIO_TCP_IDEAL;
+    n->tcp = SCENARIO_TCP_FLIGHT;
+    n->tcp_settings = tcp_config_default();
     n->queue_ns = QUEUE_DEFAULT_NS;
     if (!t) {
         single_region(r, n, "loopback", LOOPBACK_LATENCY_NS);

@@ -15,6 +15,7 @@
 #include "sim/scenario/expect.h"
 #include "sim/scenario/sample.h"
 #include "sim/scenario/tree.h"
+#include "sim/tcp/tcp.h"
 #include "stack/algorand/algorand.h"
 #include "stack/gossipsub/gossipsub.h"
 
@@ -68,6 +69,8 @@ struct scenario_network {
     uint32_t class_count;
     uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
     enum scenario_tcp tcp;
+    struct tcp_config tcp_settings; /* but for the sizes of buffers, which follow */
+    bool tcp_set;                   /* some of them were given */
     enum scenario_encryption encryption;
     uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */

@@ -12,6 +12,8 @@
 #define LIST_ITEMS_MAX 10000u /* of a list of names */
 
 void network_read(struct reader *r, const struct tree *t, struct scenario *s);
+/* `tcp` of the network, after the rest of it; NULL: the defaults, which are there already. */
+void tcp_settings_read(struct reader *r, const struct tree *t, struct scenario_network *n);
 #define CPU_SPEED_MIN_PPM 1000u /* a thousandth of the machine that the table was measured on */
 #define CPU_SPEED_MAX_PPM 1000000000u
 

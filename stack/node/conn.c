@@ -348,6 +348,8 @@ void conn_received(struct conn *c, struct chain *bytes)
         err = step(c);
     while (err > 0);
     chain_pack(&c->wire_in); /* what is incomplete may have come byte by byte */
+    if (c->state != CONN_READY || c->session->mode == NOISE_REAL)
+        chain_unpin(&c->wire_in);
     chain_pack(&c->plain_in);
     if (err < 0)
         conn_doom(c, err); /* what is queued (a GO_AWAY, a last `na`) is tried once more before the end */
