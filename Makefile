@@ -181,6 +181,7 @@ sanitize:
 compilers: $(BUILD)/hearsay
 	$(MAKE) -j$(JOBS) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
 	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
+	scripts/compare-builds.sh tests/scenarios/valid/links.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
 ## make bench       deliveries a second, memory a node, a flood beside ns-3's, the micro-benchmarks (tests/bench)
 bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)

@@ -13,7 +13,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
-#define CHUNK 8                                  /* connections that are allocated together */
+#define GROWTH 4                                 /* connections that are allocated together, at least */
 #define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slowest link ... */
 #define TRAIN_SEGMENTS_MIN 2                     /* ... unless it is as short as this */
 #define SWEEP_NS (10ull * NS_PER_S)
@@ -35,21 +35,21 @@ enum conn_state {
     CONN_CLOSING /* given up by its node: sends what is left */
 };
 
-struct conn {
-    struct sender sender;
-    struct receiver receiver;
+struct conn { /* what receiving needs comes first */
     uint32_t generation, index;
-    uint32_t peer_host;
+    struct receiver receiver;
     uint8_t state; /* enum conn_state */
     bool paused : 1, retry : 1 /* our word of the handshake was lost */;
+    uint32_t peer_host;
     struct backend_conn peer;
     uint64_t last_arrival_ns; /* of what we sent: later trains never overtake */
+    struct sender sender;
 };
 
 struct flight_host {
-    struct conn **chunks;
-    uint32_t conn_count; /* numbers given out so far */
-    uint32_t *free_conns, free_count;
+    struct conn *conns; /* which conn_new may move */
+    uint32_t conn_count, conn_capacity;
+    uint32_t free_count, *free_conns;
     bool sweeping;
 };
 
@@ -77,7 +77,7 @@ static uint32_t header_size(const struct host *h)
 
 static struct conn *conn_at(const struct flight_host *fh, uint32_t index)
 {
-    return &fh->chunks[index / CHUNK][index % CHUNK];
+    return &fh->conns[index];
 }
 
 static struct conn *conn_get(struct host *h, struct backend_conn handle)
@@ -98,15 +98,14 @@ static struct backend_conn handle_of(const struct conn *c)
 
 static uint32_t take_number(struct flight_host *fh)
 {
-    uint32_t count = fh->conn_count;
-
     if (fh->free_count)
         return fh->free_conns[--fh->free_count];
-    if (count % CHUNK == 0) {
-        fh->chunks = mem_grow(fh->chunks, count / CHUNK + 1, sizeof(struct conn *));
-        fh->chunks[count / CHUNK] = mem_zalloc(CHUNK * sizeof(struct conn));
-        fh->free_conns = mem_grow(fh->free_conns, count + CHUNK, sizeof *fh->free_conns);
+    if (fh->conn_count == fh->conn_capacity) {
+        fh->conn_capacity += fh->conn_capacity / 4 + GROWTH;
+        fh->conns = mem_grow(fh->conns, fh->conn_capacity, sizeof *fh->conns);
+        fh->free_conns = mem_grow(fh->free_conns, fh->conn_capacity, sizeof *fh->free_conns);
     }
+    fh->conns[fh->conn_count].generation = 0;
     return fh->conn_count++;
 }
 
@@ -592,17 +591,21 @@ static void flight_close(struct host *h, struct backend_conn handle, enum backen
     arm(h, c);
 }
 
-static void flight_expect(const struct host *h, struct backend_conn handle)
+static void flight_expect(const struct host *h, struct backend_conn handle, unsigned step)
 {
     const struct flight_host *fh = flight_host(h);
-    const char *c;
+    const struct conn *c;
 
     if (handle.index >= fh->conn_count)
         return;
-    c = (const char *)conn_at(fh, handle.index);
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch(c + 64, 1);
-    __builtin_prefetch(c + 128, 1);
+    c = conn_at(fh, handle.index);
+    if (step == 0) {
+        __builtin_prefetch(c, 1);
+        __builtin_prefetch((const char *)c + 64, 1);
+        __builtin_prefetch((const char *)c + 128, 1);
+    } else {
+        sender_expect(&c->sender);
+    }
 }
 
 static void flight_reset_all(struct host *h)
@@ -857,9 +860,7 @@ static void flight_host_stop(struct host *h)
     for (uint32_t i = 0; i < fh->conn_count; i++)
         if (conn_at(fh, i)->state != CONN_FREE)
             conn_free(h, conn_at(fh, i));
-    for (uint32_t i = 0; i < fh->conn_count; i += CHUNK)
-        mem_free(fh->chunks[i / CHUNK]);
-    mem_free(fh->chunks);
+    mem_free(fh->conns);
     mem_free(fh->free_conns);
 }
 
@@ -896,14 +897,9 @@ static void flight_drop(const struct event *e)
 
 static void fetch(const struct host *h, const struct train *t)
 {
-    const struct flight_host *fh = flight_host(h);
-    const char *app = h->app_ctx, *c;
+    const char *app = h->app_ctx;
 
-    if (t->to.index < fh->conn_count && t->kind != TRAIN_SYN) {
-        c = (const char *)conn_at(fh, t->to.index);
-        __builtin_prefetch(c);
-        __builtin_prefetch(c + 128);
-    }
+    __builtin_prefetch(flight_host(h));
     if (!t->bytes.size || !app)
         return;
     __builtin_prefetch(t->bytes.spans);
@@ -911,6 +907,26 @@ static void fetch(const struct host *h, const struct train *t)
     __builtin_prefetch(app);
     __builtin_prefetch(app + 64);
     __builtin_prefetch(app + 128);
+}
+
+static void fetch_conn(const struct host *h, const struct train *t)
+{
+    const struct flight_host *fh = flight_host(h);
+    const char *c;
+
+    if (t->kind == TRAIN_SYN || t->to.index >= fh->conn_count)
+        return;
+    c = (const char *)conn_at(fh, t->to.index);
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + 64, 1);
+}
+
+static void fetch_inbox(const struct host *h, const struct train *t)
+{
+    const struct flight_host *fh = flight_host(h);
+
+    if (t->kind == TRAIN_DATA && t->to.index < fh->conn_count)
+        receiver_expect(&conn_at(fh, t->to.index)->receiver);
 }
 
 static void flight_ahead(const struct host *h, const struct event *e, unsigned step)
@@ -921,8 +937,13 @@ static void flight_ahead(const struct host *h, const struct event *e, unsigned s
         return;
     if (step == 0)
         fetch(h, t);
-    if (step == 1 && t->bytes.count)
-        __builtin_prefetch(chain_front(&t->bytes).data);
+    if (step == 1) {
+        fetch_conn(h, t);
+        if (t->bytes.count)
+            __builtin_prefetch(chain_front(&t->bytes).data);
+    }
+    if (step == 2)
+        fetch_inbox(h, t);
     if (step > 0 && t->bytes.size && h->app && h->app->expect)
         h->app->expect(h->app_ctx, t->to, &t->bytes, step - 1);
 }

@@ -69,7 +69,7 @@ struct des_transport {
     size_t (*send)(struct host *h, struct backend_conn handle, struct chain *bytes);
     void (*pause)(struct host *h, struct backend_conn handle, bool paused);
     void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
-    void (*expect)(const struct host *h, struct backend_conn handle); /* NULL: no interest */
+    void (*expect)(const struct host *h, struct backend_conn handle, unsigned step); /* NULL: no interest */
     void (*reset_all)(struct host *h);                                /* the node is gone */
     void (*healed)(struct host *h); /* a partition ended; NULL: no interest */
     void (*event)(struct host *h, const struct event *e);
@@ -88,8 +88,8 @@ struct des {
     struct des_config config;
     struct work_cost costs[WORK_KINDS];
     uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
+    bool jitters;                    /* there is some */
     struct jitter *jitter;           /* NULL: uniform */
-    bool jitters;                    /* there is any */
     uint64_t *jitter_pair_ns;        /* NULL: none of its own */
     struct gilbert *loss;            /* NULL: none */
     uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
@@ -170,6 +170,10 @@ struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
 /* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
  * numbers and states of bursts are the sender's. */
 uint64_t path_losses(struct host *from, uint32_t to_region, unsigned count);
+static inline bool path_may_lose(const struct host *from) /* else it loses nothing, and need not be asked */
+{
+    return from->loss || from->des->loss;
+}
 uint64_t path_losses_down(struct host *to, unsigned count); /* the same behind the receiver's downlink */
 /* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
 uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);

@@ -248,6 +248,15 @@ bool receiver_release(struct receiver *r, const struct tcp_config *config, uint6
     return space_window(&b->space, b->early_size, config->mss) > offered;
 }
 
+void receiver_expect(const struct receiver *r)
+{
+    if (!r->box)
+        return;
+    __builtin_prefetch(r->box, 1);
+    __builtin_prefetch((const char *)r->box + 64, 1);
+    __builtin_prefetch((const char *)r->box + 128, 1);
+}
+
 size_t receiver_memory(const struct receiver *r)
 {
     return r->box ? sizeof *r->box + r->box->capacity * sizeof *r->box->islands : 0;

@@ -31,6 +31,7 @@ bool receiver_finished(const struct receiver *r); /* FIN came, and all before it
 bool receiver_release(struct receiver *r, const struct tcp_config *config, uint64_t now_ns, struct chain *out);
 uint64_t receiver_held(const struct receiver *r); /* bytes: held, or out of order */
 uint32_t receiver_window(struct receiver *r, const struct tcp_config *config); /* to be told now */
+void receiver_expect(const struct receiver *r); /* a hint: something will arrive */
 size_t receiver_memory(const struct receiver *r);
 
 #endif

@@ -6,6 +6,7 @@
 
 #define PROBE_SLACK_NS (2 * NS_PER_MS) /* as sim/tcp: least time of a probe or reordering timer */
 #define ASKING_SEGMENTS 4u             /* a burst of so many asks for an ACK */
+#define RECORDS_FEW 8u                   /* a power of two */
 #define RAMP_SEGMENTS 2u               /* the first burst of several */
 #define BULK_SEGMENTS 4u               /* so many acknowledged at once: congestion control gets a memory */
 
@@ -44,22 +45,22 @@ struct recovery {
     bool ack_lost;
 };
 
-struct outbox {
+struct outbox { /* the hot part comes first, and with it the records of few bursts */
     struct record *records; /* [first, first + count) modulo capacity, a power of two */
     uint32_t first, count, capacity;
     uint32_t out, pipe, sacked; /* segments */
-    struct chain unsent;
-    uint64_t acked_ns; /* w.una advanced */
-    /* While the ACKs of a burst are gone through: the time of the present one, and segments of which the ACK follows. */
-    uint64_t at_ns;
-    uint32_t arriving;
-    uint32_t ramp; /* segments of the next burst, while a train of bursts begins */
-    uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
-    bool open_fin;
-    uint64_t open_first_ns;
+    uint64_t acked_ns;          /* w.una advanced */
+    uint64_t at_ns;             /* while the ACKs of a burst are gone through: the time of the present one, ... */
+    uint32_t arriving;          /* ... and segments whose ACK follows */
+    uint32_t ramp;              /* how long the next burst may be */
+    struct record few[RECORDS_FEW];
     struct recovery *recovery; /* NULL: nothing was lost lately */
-    uint64_t resent, timeouts; /* counters */
+    struct chain unsent;
+    uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
+    uint64_t open_first_ns;
+    bool open_fin;
     uint64_t alarm_ns;         /* the owner's */
+    uint64_t resent, timeouts; /* counters */
 };
 
 /* ---- memory ---- */
@@ -71,12 +72,13 @@ static struct record *record_at(const struct outbox *o, uint32_t index)
 
 static void records_grow(struct outbox *o)
 {
-    uint32_t capacity = o->capacity ? o->capacity * 2 : 4;
+    uint32_t capacity = o->capacity * 2;
     struct record *records = mem_grow(NULL, capacity, sizeof *records);
 
     for (uint32_t i = 0; i < o->count; i++)
         records[(o->first + i) & (capacity - 1)] = *record_at(o, i);
-    mem_free(o->records);
+    if (o->records != o->few)
+        mem_free(o->records);
     o->records = records;
     o->capacity = capacity;
 }
@@ -85,6 +87,8 @@ static struct outbox *box_get(struct sender *s)
 {
     if (!s->box) {
         s->box = mem_zalloc(sizeof *s->box);
+        s->box->records = s->box->few;
+        s->box->capacity = RECORDS_FEW;
         s->box->acked_ns = sender_heard_ns(s);
         s->box->alarm_ns = TIME_NEVER;
     }
@@ -110,7 +114,8 @@ static void box_free(struct sender *s)
         return;
     recovery_free(s->box);
     chain_deinit(&s->box->unsent);
-    mem_free(s->box->records);
+    if (s->box->records != s->box->few)
+        mem_free(s->box->records);
     mem_free(s->box);
     s->box = NULL;
 }
@@ -293,12 +298,37 @@ static void close_burst(struct sender *s, const struct sender_out *out)
     o->ramp = o->ramp * 2 < s->burst_max ? o->ramp * 2 : s->burst_max;
     b.asks = b.segments >= ASKING_SEGMENTS || o->unsent.size || s->wants_room || window_full(s) || o->recovery || b.fin;
     r->spread_ns = (uint32_t)b.spread_ns;
+    r->due_ns = TIME_NEVER;
     expected = out->emit(out->ctx, &b, &bytes);
     r = record_at(o, o->count - 1);
     if (!b.asks && !o->recovery) {
         r->due_ns = expected.due_ns;
         r->slack_ns = expected.slack_ns < UINT32_MAX ? (uint32_t)expected.slack_ns : UINT32_MAX;
     }
+}
+
+/* Whether a burst that begins now is taken as acknowledged together with the one before, which asked for no ACK: when both
+ * began in the same of the 4 to 8 parts of a round trip. */
+static bool joins(const struct record *last, uint64_t at_ns)
+{
+    unsigned shift;
+
+    if (last->due_ns == TIME_NEVER || last->segments > UINT16_MAX / 2)
+        return false;
+    shift = 61 - (unsigned)__builtin_clzll(last->due_ns - last->sent_ns + 8);
+    return at_ns >> shift == last->sent_ns >> shift;
+}
+
+static void open_burst(struct sender *s, uint64_t at_ns)
+{
+    struct outbox *o = s->box;
+
+    o->open_first_ns = at_ns;
+    if (o->count && joins(record_at(o, o->count - 1), at_ns))
+        return;
+    if (o->count == o->capacity)
+        records_grow(o);
+    *record_at(o, o->count++) = (struct record){.end = s->w.next, .due_ns = TIME_NEVER};
 }
 
 /* One more segment, into the open record. */
@@ -313,12 +343,8 @@ static void add_segment(struct sender *s, const struct sender_out *out, uint32_t
         window_check_idle(out->config, &s->w, at_ns);
     if (o->pipe == 0)
         window_cc(out->config)->restarted(&s->w, at_ns, at_ns - s->w.sent_ns);
-    if (o->open_segments == 0) {
-        if (o->count == o->capacity)
-            records_grow(o);
-        *record_at(o, o->count++) = (struct record){.end = s->w.next, .due_ns = TIME_NEVER};
-        o->open_first_ns = at_ns;
-    }
+    if (o->open_segments == 0)
+        open_burst(s, at_ns);
     r = record_at(o, o->count - 1);
     r->end += size + (fin ? 1 : 0);
     r->sent_ns = at_ns;
@@ -579,6 +605,7 @@ static void begin_reduction(struct sender *s, const struct tcp_config *config)
     r->high_seq = s->w.next;
     r->probe_end = 0;
     s->w.count = 0;
+    cubic_get(s, config);
     r->reduction = (struct reduction){.prior_cwnd = s->w.cwnd};
     s->w.ssthresh = window_cc(config)->ssthresh(config, &s->w);
 }
@@ -1036,6 +1063,18 @@ bool sender_rest(struct sender *s, const struct sender_out *out)
     return true;
 }
 
+void sender_expect(const struct sender *s)
+{
+    if (!s->box)
+        return;
+    __builtin_prefetch(s->box, 1);
+    __builtin_prefetch((const char *)s->box + 64, 1);
+    __builtin_prefetch((const char *)s->box + 128, 1);
+    __builtin_prefetch((const char *)s->box + 192, 1);
+    __builtin_prefetch((const char *)s->box + 256, 1);
+    __builtin_prefetch((const char *)s->box + 320, 1);
+}
+
 struct sender_info sender_info(const struct sender *s)
 {
     const struct outbox *o = s->box;
@@ -1058,7 +1097,7 @@ size_t sender_memory(const struct sender *s)
 
     if (!o)
         return size;
-    size += sizeof *o + o->capacity * sizeof *o->records + chain_memory(&o->unsent);
+    size += sizeof *o + (o->records == o->few ? 0 : o->capacity * sizeof *o->records) + chain_memory(&o->unsent);
     if (o->recovery)
         size += sizeof *o->recovery + o->recovery->capacity * sizeof *o->recovery->holes;
     return size;

@@ -13,10 +13,6 @@
 struct outbox; /* what exists only while there is something to send, or on its way */
 
 struct sender {
-    struct window w;
-    uint32_t receive_window; /* bytes that may follow w.una */
-    uint32_t send_buffer;
-    struct outbox *box;
     uint32_t heard_ms; /* when the far side was last heard of, rounded down */
     uint8_t burst_max; /* segments that may leave as one */
     uint8_t retries;   /* timeouts in a row */
@@ -24,6 +20,10 @@ struct sender {
     bool failed : 1;                  /* gave up: ERR_TIMEOUT */
     bool wants_room : 1; /* sender_write took less than all */
     bool crowded : 1;    /* or left little room: the buffer may grow */
+    struct outbox *box;
+    uint32_t receive_window; /* bytes that may follow w.una */
+    uint32_t send_buffer;
+    struct window w;
 };
 
 struct burst {
@@ -89,6 +89,8 @@ static inline void sender_heard(struct sender *s, uint64_t now_ns)
 {
     s->heard_ms = (uint32_t)(now_ns / NS_PER_MS);
 }
+
+void sender_expect(const struct sender *s); /* a hint: it will send */
 
 /* For tests. */
 struct sender_info {

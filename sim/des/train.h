@@ -22,30 +22,32 @@ enum train_kind {
     TRAIN_NOTICE /* no packet: `lost` segments of the train at `seq` did not arrive; or, with none, an ACK did not */
 };
 
-struct train {
+struct train { /* what its arrival needs comes first */
+    struct chain bytes;
     uint8_t kind; /* enum train_kind */
     uint8_t segments;
     bool fin : 1;    /* data: the end of the stream, with the last segment */
     bool asks : 1;   /* data: for an ACK; otherwise the sender works out when it would have come */
     bool resent : 1; /* data, and what answers it */
     bool probe : 1;  /* data: a segment that the far side has already; no bytes */
-    uint8_t refused;   /* notice: the kind of what was lost */
-    uint8_t delivered; /* ACK: segments of the train at `seq`; `segments` are the packets that say so */
+    uint8_t refused; /* notice: the kind of what was lost */
     uint16_t lost;   /* bit i: segment i */
     uint16_t mss;
-    uint32_t source, destination; /* hosts */
-    uint32_t size;   /* data: bytes of all segments; each but the last has mss */
-    struct backend_conn from, to; /* handles at the source and at the destination */
+    struct backend_conn to; /* handle at the destination */
+    uint32_t size;          /* data: bytes of all segments; each but the last has mss */
+    uint32_t source;        /* host */
     uint64_t seq;
-    uint64_t sent_ns;   /* when the last segment was handed to the uplink */
+    uint64_t at_ns;     /* the last segment reached the next link, or is through it; not later than the event */
     uint64_t spread_ns; /* the last segment comes so much later than the first */
-    uint64_t at_ns;       /* the last segment reached the downlink, or is through it; not later than the event */
+    uint64_t sent_ns;   /* when the last segment was handed to the uplink */
+    struct backend_conn from;
+    uint32_t destination;
+    uint32_t window;      /* ACK: bytes that may follow */
+    uint64_t ack;         /* ACK: all before it arrived */
+    uint64_t echo_ns;     /* data: the receiver's latest word that the sender knew of was sent then; ACK: sent_ns of the train */
     uint64_t rest_ns;     /* from a bottleneck to the destination */
     uint64_t last_hop_ns; /* its last segment takes so long on the downlink */
-    uint64_t ack;       /* ACK: all before it arrived */
-    uint32_t window;    /* ACK: bytes that may follow */
-    uint64_t echo_ns;   /* data: the receiver's latest word that the sender knew of was sent then; ACK: sent_ns of the train */
-    struct chain bytes;
+    uint8_t delivered;    /* ACK: segments of the train at `seq`; `segments` are the packets that say so */
 };
 
 void train_free(struct train *t);

@@ -94,7 +94,7 @@ static void record_links(struct run *run)
         const struct scenario_edge *e = &run->topology.dials[i];
 
         recorder_link(run->recorder, e->from, e->to,
-                      scenario_latency_ns(run->scenario, run->nodes[e->from].region, run->nodes[e->to].region));
+                      scenario_node_latency_ns(run->scenario, &run->nodes[e->from], &run->nodes[e->to]));
     }
 }
 
@@ -160,6 +160,7 @@ static enum run_status plan(struct run *run, struct run_result *result)
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);
+    timeline_build(s, run->nodes, &run->timeline);
     if (run->options->behaviour)
         run->options->behaviour->place(run->options->behaviour->ctx, run->nodes);
     if (topology_build(s, &run->topology, &err) != ERR_OK)
@@ -259,6 +260,7 @@ static enum run_status open_world(struct run *run, struct run_result *result)
     struct world_config world = {.scenario = run->scenario,
                                  .nodes = run->nodes,
                                  .addresses = run->addresses,
+                                 .timeline = &run->timeline,
                                  .trace_ctx = run,
                                  .trace = trace,
                                  .expect = expect,
@@ -331,6 +333,7 @@ static void dismantle(struct run *run)
     schedule_free(&run->schedule);
     recorder_free(run->recorder);
     mem_free(run->nodes);
+    timeline_free(&run->timeline);
     mem_free(run->addresses);
     mem_free(run->peers);
     if (run->planned)

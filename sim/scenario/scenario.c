@@ -1,6 +1,7 @@
 /* Reads a scenario: text to tree, overrides, then section by section. */
 #include "sim/scenario/scenario.h"
 
+#include "sim/scenario/latency.h"
 #include "sim/scenario/override.h"
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
@@ -107,14 +108,21 @@ static void check_audience(struct reader *r, const struct tree *traffic, const s
 
 static void read_sections(struct reader *r, const struct tree *root, struct scenario *s)
 {
+    const struct tree *network, *pairs = NULL;
+
     read_run(r, root, s);
     if (r->failed)
         return;
-    network_read(r, tree_find(root, "network"), s);
+    network = tree_find(root, "network");
+    network_read(r, network, s);
     if (!r->failed)
         cpu_read(r, tree_find(root, "cpu"), tree_find(root, "network"), s);
     if (!r->failed)
         groups_read(r, tree_find(root, "nodes"), s);
+    if (!r->failed && network)
+        pairs = tree_find(network, "latency_pairs"); /* after the nodes that it names */
+    if (!r->failed && pairs)
+        latency_pairs_read(r, pairs, s);
     if (!r->failed)
         topology_settings_read(r, tree_find(root, "topology"), s);
     if (!r->failed)

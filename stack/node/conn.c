@@ -76,10 +76,13 @@ void conn_free(struct conn *c)
     mem_free(c);
 }
 
+/* For all connections of all nodes: it has neither keys nor counters, so nobody writes to it. */
+static struct noise_session modelled = {.mode = NOISE_MODELLED};
+
 static void session_keep(struct conn *c, struct noise_session *session)
 {
     if (session->mode == NOISE_MODELLED) {
-        c->session = &c->node->modelled;
+        c->session = &modelled;
         return;
     }
     c->session = mem_alloc(sizeof *c->session);

@@ -313,6 +313,8 @@ void yamux_expect(const struct yamux *y, bool deep)
 {
     const char *lines = deep ? (const char *)y->current : (const char *)y;
 
+    if (!lines)
+        return;
     __builtin_prefetch(lines);
     __builtin_prefetch(lines + 64);
 }

@@ -26,7 +26,7 @@ static const char *const scenarios[] = {
     "topology: {kind: random-at-least, degree: 5}\n"
     "traffic: [{from: p, topic: t, size: 20 KiB, every: 100ms}]\n",
     /* regions all over the world */
-    "network: {regions: interop8, jitter: 10%, tcp: ideal}\n"
+    "network: {regions: interop8, jitter: 10%, tcp: flight}\n"
     "nodes: [{group: p, count: 24, " GOSSIP "}]\n"
     "topology: {kind: random-regular, degree: 6}\n"
     "traffic: [{from: p, topic: t, size: 16 KiB, every: 60ms}]\n",
@@ -35,7 +35,7 @@ static const char *const scenarios[] = {
     "topology: {kind: random-regular, degree: 5}\n"
     "traffic: [{from: p, topic: t, size: 8 KiB, every: 80ms}]\n",
     /* a partition, and another one in it */
-    "network: {regions: interop8, tcp: ideal}\n"
+    "network: {regions: interop8, tcp: flight}\n"
     "nodes: [{group: p, count: 20, " GOSSIP "}]\n"
     "topology: {kind: random-regular, degree: 6}\n"
     "traffic: [{from: p, topic: t, size: 2 KiB, every: 50ms}]\n"
@@ -60,7 +60,7 @@ static const char *const scenarios[] = {
     "traffic: [{from: p, topic: t, size: 1 KiB, poisson: 10/s}, {from: p, topic: u, size: 300 B, poisson: 10/s}]\n"
     "events: [{at: 1200ms, restart: {groups: p, share: 40%}, after: 700ms}]\n",
     /* comings and goings of single nodes, with and without a memory; messages one way only */
-    "network: {regions: algorand5, jitter: 10%, tcp: ideal}\n"
+    "network: {regions: algorand5, jitter: 10%, tcp: flight}\n"
     "nodes: [{group: p, count: 18, " GOSSIP "}]\n"
     "topology: {kind: random-regular, degree: 6}\n"
     "traffic: [{from: p, topic: t, size: 1 KiB, poisson: 20/s}]\n"
