@@ -167,10 +167,11 @@ static void run_jobs(struct lab *lab)
     while (next < lab->job_count || active) {
         uint64_t now_ns = sockets_now_ns(lab->sockets);
 
-        for (; next < lab->job_count && (active == 0 || load_bps + lab->jobs[next].load_bps <= LOAD_MAX_BPS);
-             next++, active++) {
+        /* One a step: many short ones that begin at once would wait for each other in this thread. */
+        if (next < lab->job_count && (active == 0 || load_bps + lab->jobs[next].load_bps <= LOAD_MAX_BPS)) {
             load_bps += lab->jobs[next].load_bps;
-            begin_job(lab, &lab->jobs[next]);
+            begin_job(lab, &lab->jobs[next++]);
+            active++;
         }
         for (uint32_t i = 0; i < next; i++) {
             struct job *job = &lab->jobs[i];
