@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite test unit
+.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -105,6 +105,19 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
 $(BUILD)/tests/test_hostile_% $(BUILD)/tests/test_event: LDFLAGS += $(METER_LDFLAGS)
+
+# The swarm test: scenarios drawn from seeds, under checks.
+$(BUILD)/swarm: LDFLAGS += $(METER_LDFLAGS)
+$(BUILD)/swarm: $(call object,$(wildcard tests/swarm/*.c) tests/lib/meter.c) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+## make swarm       drawn scenarios under checks: SEEDS=n from FROM (1) on, or one with SEED=n; PLANTED=1 checks the checks
+SEEDS ?= 40
+FROM ?= 1
+swarm: $(BUILD)/swarm
+	$(Q)$(BUILD)/swarm --out $(BUILD)/swarm-failed \
+	  $(if $(SEED),--seed $(SEED),$(if $(PLANTED),--self-test,--seeds $(SEEDS) --from $(FROM)))
 
 # A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
