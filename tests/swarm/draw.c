@@ -79,7 +79,7 @@ static const char *region_of(const char *table, struct rng *r)
 {
     if (strcmp(table, "algorand5") == 0)
         return NULL;
-    return ONE_OF(r, "europe", "na_east", "east_asia", "africa", "na_west", "south_america", "west_asia", "australia");
+    return ONE_OF(r, "europe", "na_east", "east_asia", "south_africa", "na_west", "south_america", "west_asia", "australia");
 }
 
 static void draw_tcp(struct sketch *k, struct rng *r)
@@ -107,7 +107,7 @@ static void draw_links(struct sketch *k, struct rng *r)
     if (rng_chance(r, 1, 5))
         fprintf(k->out, "  aqm: %s\n", ONE_OF(r, "codel", "fq-codel"));
     if (k->table && rng_chance(r, 1, 5) && region_of(k->table, r))
-        fprintf(k->out, "  bottlenecks: [{from: europe, to: [na_east, africa], %s}]\n",
+        fprintf(k->out, "  bottlenecks: [{from: europe, to: [na_east, south_africa], %s}]\n",
                 ONE_OF(r, "rate: 10 Mbit, both_ways: true", "rate: 10 Mbit", "rate: 100 Mbit, queue: 10ms"));
 }
 

@@ -21,7 +21,7 @@ struct home {
     void *ctx;
     struct end **live; /* by connection index; NULL: no such connection */
     uint32_t *generations; /* the last one at each index */
-    uint32_t capacity, live_count;
+    uint32_t capacity, live_count, most; /* most: at the same time, so far */
     uint64_t now_ns, wake_ns;
     uint8_t *sending; /* a copy of what is about to be sent */
     size_t sending_capacity;
@@ -95,8 +95,9 @@ static struct end *end_new(struct home *h, struct backend_conn c, const struct e
         memset(h->generations + old, 0, (h->capacity - old) * sizeof *h->generations);
     }
     h->live_count++;
-    if (plants_once(PLANT_INDEX) ? c.index + h->live_count >= h->live_count : c.index >= h->live_count)
-        verdict_broken(current.verdict, "index", "host %u: connection %u of %u", h->index, c.index, h->live_count);
+    h->most = h->live_count > h->most ? h->live_count : h->most;
+    if (c.index >= h->most || plants_once(PLANT_INDEX))
+        verdict_broken(current.verdict, "index", "host %u: connection %u, of %u at the most", h->index, c.index, h->most);
     if (h->live[c.index] || h->generations[c.index] == c.generation)
         verdict_broken(current.verdict, "dead-handle", "host %u: connection %u.%u is not a new one", h->index, c.index, c.generation);
     h->generations[c.index] = c.generation;

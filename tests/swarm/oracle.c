@@ -213,7 +213,8 @@ static void trace_publish(struct oracle *o, uint32_t host, uint64_t now_ns, cons
     struct watched *w = &o->nodes[host];
     struct final *f;
 
-    *given(w, e) = now_ns + 1;
+    if (e->protocol == TRACE_ALGORAND) /* GossipSub gives its own messages to its own application, once */
+        *given(w, e) = now_ns + 1;
     if (now_ns < o->scenario->warmup_ns || e->id.size > ID_MAX)
         return;
     if (w->final_count == w->final_capacity) {
@@ -453,6 +454,14 @@ static uint64_t hop_ns(const struct oracle *o, uint32_t to)
     return 2000000000ull + 4 * o->scenario->network.latency_max_ns + o->nodes[to].group->validation_ns;
 }
 
+/* Both have a stream of Algorand's on the link: those that accepted it serve it only as relays. */
+static bool algorand_link(const struct oracle *o, uint32_t a, uint32_t b)
+{
+    uint32_t acceptor = link_of(o, &o->now, a, b)->dialled ? b : a;
+
+    return o->nodes[a].group->algorand_on && o->nodes[b].group->algorand_on && o->nodes[acceptor].group->algorand.gossip_service;
+}
+
 /* The time from a to b at most; TIME_NEVER where nothing is certain. */
 static uint64_t reach_ns(const struct oracle *o, uint32_t topic, uint32_t a, uint32_t b, bool first)
 {
@@ -461,7 +470,7 @@ static uint64_t reach_ns(const struct oracle *o, uint32_t topic, uint32_t a, uin
     if (o->nodes[a].lossy || o->nodes[b].lossy || !steady(o, a, b))
         return TIME_NEVER;
     if (topic == SCENARIO_NONE)
-        return g->algorand_on && o->nodes[b].group->algorand_on && (first || g->algorand.relay) ? hop_ns(o, b) : TIME_NEVER;
+        return algorand_link(o, a, b) && (first || g->algorand.relay) ? hop_ns(o, b) : TIME_NEVER;
     if (!subscribed(o, b, topic) || !subscribed(o, a, topic))
         return TIME_NEVER;
     if (o->now.meshes[mesh_cell(o, topic, a, b)] && o->before.meshes[mesh_cell(o, topic, a, b)])
