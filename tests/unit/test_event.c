@@ -66,6 +66,33 @@ static void events_come_in_order_whatever_their_distance(void **state)
             run(seed, 3000, spread_ns);
 }
 
+/* So few that a year holds one or none: its days then grow so long that one is longer than the year before was. */
+static void few_events_come_in_order_over_years_of_any_length(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct event_queue q;
+        uint64_t now_ns = 0;
+        struct rng r;
+
+        event_queue_init(&q);
+        rng_init(&r, seed, "events");
+        for (uint32_t i = 0; i < 1000; i++) {
+            struct event e = {.sequence = i};
+
+            for (uint64_t more = q.count < 5 ? 1 + rng_below(&r, 2) : rng_below(&r, 2); more; more--) {
+                e.time_ns = now_ns + rng_below(&r, 1ull << rng_below(&r, 42));
+                e.node = (uint32_t)more;
+                event_queue_push(&q, &e);
+            }
+            assert_true(event_queue_pop(&q, &e));
+            assert_true(e.time_ns >= now_ns);
+            now_ns = e.time_ns;
+        }
+        event_queue_deinit(&q);
+    }
+}
+
 static void events_of_one_time_come_by_node_source_and_sequence(void **state)
 {
     struct event last = {0}, e;
@@ -113,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_in_order_whatever_their_distance),
+        cmocka_unit_test(few_events_come_in_order_over_years_of_any_length),
         cmocka_unit_test(events_of_one_time_come_by_node_source_and_sequence),
         cmocka_unit_test(what_is_ahead_is_what_comes),
     };
