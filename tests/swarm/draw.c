@@ -235,6 +235,8 @@ static void draw_sizes(struct sketch *k, struct rng *r)
         g->count = (uint32_t)between(r, i ? 1 : 2, (large ? NODES_MAX : 20) / k->group_count);
         k->node_count += g->count;
     }
+    if (k->node_count < 3) /* a ring needs so many */
+        k->node_count++, k->groups[0].count++;
 }
 
 static void draw_nodes(struct sketch *k)
