@@ -132,7 +132,7 @@ static void draw_network(struct sketch *k)
         fprintf(k->out, "  classes:\n");
         for (unsigned i = 0, count = between(&r, 1, 3); i < count; i++)
             fprintf(k->out, "    - {name: c%u, %s}\n", i,
-                    ONE_OF(&r, "share: 3, up: 2 Mbit, down: 5 Mbit", "up: 10 Mbit, down: 50 Mbit", "up: 50 Mbit, down: 5 Mbit",
+                    ONE_OF(&r, "share: 3, up: 5 Mbit, down: 5 Mbit", "up: 10 Mbit, down: 50 Mbit", "up: 50 Mbit, down: 5 Mbit",
                            "share: 2, up: 1 Gbit, down: 1 Gbit"));
     }
     if (rng_chance(&r, 1, 3))
@@ -251,7 +251,7 @@ static void draw_nodes(struct sketch *k)
     k->signing = ONE_OF(&r, "strict-sign", "strict-no-sign", "no-author");
     k->message_id = strcmp(k->signing, "strict-sign") == 0 ? ONE_OF(&r, "default", "sha256", "first8")
                                                             : ONE_OF(&r, "sha256", "blake2b256", "first8");
-    k->seen_ttl_s = (uint32_t)(rng_chance(&r, 1, 3) ? between(&r, 3, 20) : 120);
+    k->seen_ttl_s = rng_chance(&r, 1, 3) ? between(&r, 40, 60) : 120; /* longer than queues: else messages go round for ever */
     fprintf(k->out, "nodes:\n");
     for (uint32_t i = 0; i < k->group_count; i++) {
         struct drawn_group *g = &k->groups[i];
@@ -335,7 +335,7 @@ static void draw_traffic(struct sketch *k)
         fprintf(k->out, "  - {from: %s, %s, size: %s, stop: 50s", g->name, what, size);
         fprintf(k->out, ", %s", ONE_OF(&r, "every: 1s", "every: 300ms", "poisson: 2/s", "poisson: 20/s"));
         fprintf(k->out, ", count: %u", between(&r, 1, 12));
-        fprintf(k->out, ", publishers: %s", ONE_OF(&r, "one", "fixed", "each"));
+        fprintf(k->out, ", publishers: %s", strstr(size, "KiB") ? "one" : ONE_OF(&r, "one", "fixed", "each"));
         fprintf(k->out, ", start: %ums}\n", between(&r, 1000, 20000));
     }
     for (uint32_t i = 0; i < 2; i++) {

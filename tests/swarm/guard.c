@@ -195,7 +195,7 @@ static void on_writable(void *app, uint64_t now_ns, struct backend_conn c)
     struct end *e = end_of(h, c, END_OPEN, "writable");
 
     up(h, now_ns, "writable");
-    if (current.plant == PLANT_UNWRITABLE)
+    if (current.plant == PLANT_UNWRITABLE && now_ns + 3 * STREAMS_STUCK_NS / 2 > h->guard->config.scenario->duration_ns)
         return;
     if (e)
         streams_wait(&h->guard->streams, e, false, now_ns);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define TRIALS_AT_ONCE 2
-#define SHRINK_TRIALS 150
+#define SHRINK_S 20
 #define PLANT_SEEDS 60 /* one of so many must show a planted fault */
 
 static const char usage[] = "usage: swarm [--seeds N] [--from SEED] | --seed N | --scenario FILE | --print SEED | --self-test\n"
@@ -52,7 +52,7 @@ static void add(struct totals *t, const struct outcome *o)
 static void write_failed(const struct options *o, uint64_t seed, const struct draw *d, const struct outcome *out)
 {
     char path[512];
-    char *text = o->whole || out->unreadable ? strdup(d->text) : shrink(d->text, d, PLANT_NONE, out->rule, SHRINK_TRIALS);
+    char *text = o->whole || out->unreadable ? strdup(d->text) : shrink(d->text, d, PLANT_NONE, out->rule, SHRINK_S);
     FILE *f;
 
     mkdir(o->out, 0777);

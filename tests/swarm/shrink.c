@@ -1,10 +1,10 @@
 /* Greedy, over lines. */
 #include "tests/swarm/shrink.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LINES_MAX 256
 
@@ -86,21 +86,29 @@ static bool leave_out(const struct lines *l, bool *out, size_t from, size_t to, 
     return false;
 }
 
-char *shrink(const char *text, const struct draw *d, enum plant plant, const char *rule, unsigned trials)
+static time_t seconds(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+char *shrink(const char *text, const struct draw *d, enum plant plant, const char *rule, unsigned max_s)
+{
+    time_t end = seconds() + (time_t)max_s;
     struct lines l;
     bool out[LINES_MAX] = {false}, smaller = true;
     char *result;
 
     lines_split(&l, text);
-    while (smaller && trials) {
+    while (smaller && seconds() < end) {
         smaller = false;
-        for (size_t i = 0; i < l.count && trials; i++) {
+        for (size_t i = 0; i < l.count && seconds() < end; i++) {
             char *old;
 
             if (out[i])
                 continue;
-            trials--;
             if (leave_out(&l, out, i, block(&l, i), d, plant, rule)) {
                 smaller = true;
                 continue;

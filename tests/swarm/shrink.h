@@ -5,7 +5,7 @@
 
 #include "tests/swarm/trial.h"
 
-/* At most `trials` runs. The smaller text, to be freed with free(). */
-char *shrink(const char *text, const struct draw *d, enum plant plant, const char *rule, unsigned trials);
+/* For max_s seconds, roughly. The smaller text, to be freed with free(). */
+char *shrink(const char *text, const struct draw *d, enum plant plant, const char *rule, unsigned max_s);
 
 #endif
