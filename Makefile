@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -99,7 +99,9 @@ $(BUILD)/hearsay: $(call object,sim/cli/main.c) $(BUILD)/libsim.a $(BUILD)/libst
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a
 	@mkdir -p $(@D)
 	$(call say,LD     ,$@)
-	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+$(BUILD)/tests/test_fidelity: $(call object,$(patsubst %,tests/fidelity/%.c,cell exchange grid model table))
 
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
@@ -192,6 +194,7 @@ sanitize:
 compilers: $(BUILD)/hearsay
 	$(MAKE) -j$(JOBS) BUILD=$(BUILD)/clang CC=clang OPT=-O0 all
 	scripts/compare-builds.sh scenarios/demo.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
+	scripts/compare-builds.sh tests/scenarios/valid/links.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
 ## make bench       deliveries a second, memory a node, a flood beside ns-3's, the micro-benchmarks (tests/bench)
 bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
@@ -211,6 +214,10 @@ $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$
 ## make fidelity    the simulator's TCP against the kernel's, in network namespaces (root; FULL=1: the whole grid)
 fidelity: $(BUILD)/fidelity
 	$(Q)$(BUILD)/fidelity $(if $(FULL),--full) --gossip tests/fidelity/gossip.yaml --tsv $(BUILD)/fidelity.tsv
+
+## make bench-sockets our node beside go-libp2p and js-libp2p on real sockets: throughput, ratios (BENCH="--repeat 5")
+bench-sockets: $(BUILD)/hearsay $(BUILD)/bench/bench_crypto
+	$(Q)python3 tests/interop/speed.py --hearsay $(BUILD)/hearsay --crypto $(BUILD)/bench/bench_crypto --build $(BUILD)/interop $(BENCH)
 
 ## make clean       remove the build folder
 clean:

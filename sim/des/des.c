@@ -8,7 +8,8 @@
 
 #define QUEUE_SIZE_MIN (16 * 1024) /* what a model may send as one event has to fit */
 
-static const struct des_transport *const transports[] = {[DES_TCP_IDEAL] = &transport_ideal, [DES_TCP_PACKET] = &transport_packet};
+static const struct des_transport *const transports[] = {
+    [DES_TCP_IDEAL] = &transport_ideal, [DES_TCP_FLIGHT] = &transport_flight, [DES_TCP_PACKET] = &transport_packet};
 
 struct des *des_new(const struct des_config *config)
 {

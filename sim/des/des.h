@@ -15,7 +15,7 @@
 struct des;
 struct tcp_config; /* sim/tcp/tcp.h */
 
-enum des_tcp { DES_TCP_IDEAL, DES_TCP_PACKET };
+enum des_tcp { DES_TCP_IDEAL, DES_TCP_FLIGHT, DES_TCP_PACKET };
 enum des_feature { DES_LOSS, DES_AQM, DES_BOTTLENECKS }; /* what a TCP model may be unable to honour */
 
 #define DES_JITTER_COMMON UINT64_MAX
@@ -34,7 +34,7 @@ struct des_config {
     uint64_t queue_size;        /* bytes that an access link may have waiting, each way; 0: default 256 KiB */
     uint64_t queue_ns;          /* the same as a time at the link's rate; used where not 0 */
     enum des_tcp tcp;           /* README.md describes the models */
-    const struct tcp_config *tcp_config; /* packet: NULL is the default; copied */
+    const struct tcp_config *tcp_config; /* flight, packet: NULL is the default; copied */
     const struct work_cost *costs; /* WORK_KINDS of them, copied; NULL: no host has cores */
     void *trace_ctx;            /* receives what nodes trace */
     void (*trace)(void *ctx, uint32_t host, uint64_t now_ns, const struct trace_event *event);
@@ -113,7 +113,8 @@ enum des_cut { DES_CUT_OUT = 1, DES_CUT_IN = 2, DES_CUT_BOTH = 3 }; /* what memb
 int des_partition(struct des *d, const bool *member, enum des_cut cut);
 void des_heal(struct des *d, int slot);
 
-/* Between two hosts alone, in this direction, in place of what lies between their regions. Before the first des_run. */
+/* Between two hosts alone, in this direction, in place of what lies between their regions; at least 2 ns. Before the
+ * first des_run. */
 void des_latency_pair(struct des *d, uint32_t from, uint32_t to, uint64_t latency_ns);
 /* For what is sent from now on between two regions, in this direction. Only from a global call. */
 void des_latency_set(struct des *d, uint32_t from_region, uint32_t to_region, uint64_t latency_ns);

@@ -298,11 +298,11 @@ static void ideal_close(struct host *h, struct backend_conn handle, enum backend
     conn_free(h, c);
 }
 
-static void ideal_expect(const struct host *h, struct backend_conn handle)
+static void ideal_expect(const struct host *h, struct backend_conn handle, unsigned step)
 {
     const struct ideal_host *ih = ideal_host(h);
 
-    if (handle.index < ih->conn_count)
+    if (step == 0 && handle.index < ih->conn_count)
         __builtin_prefetch(&ih->conns[handle.index], 1);
 }
 

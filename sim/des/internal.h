@@ -69,7 +69,7 @@ struct des_transport {
     size_t (*send)(struct host *h, struct backend_conn handle, struct chain *bytes);
     void (*pause)(struct host *h, struct backend_conn handle, bool paused);
     void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
-    void (*expect)(const struct host *h, struct backend_conn handle); /* NULL: no interest */
+    void (*expect)(const struct host *h, struct backend_conn handle, unsigned step); /* NULL: no interest */
     void (*reset_all)(struct host *h);                                /* the node is gone */
     void (*healed)(struct host *h); /* a partition ended; NULL: no interest */
     void (*event)(struct host *h, const struct event *e);
@@ -78,12 +78,17 @@ struct des_transport {
     void (*ahead)(const struct host *h, const struct event *e, unsigned step);
 };
 
-extern const struct des_transport transport_ideal, transport_packet;
+extern const struct des_transport transport_ideal, transport_flight, transport_packet;
+
+/* packet.c: the settings of TCP as the world of the models that have any. */
+void tcp_world_start(struct des *d);
+void tcp_world_stop(struct des *d);
 
 struct des {
     struct des_config config;
     struct work_cost costs[WORK_KINDS];
     uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
+    bool jitters;                    /* there is some */
     struct jitter *jitter;           /* NULL: uniform */
     uint64_t *jitter_pair_ns;        /* NULL: none of its own */
     struct gilbert *loss;            /* NULL: none */
@@ -149,6 +154,9 @@ void path_deinit(struct des *d);
 void path_host_init(struct host *h, const struct des_host_config *config);
 void path_host_deinit(struct host *h);
 bool path_cut(const struct host *from, const struct host *to); /* a partition swallows what `from` sends `to` */
+uint64_t path_latency_ns(const struct host *from, uint32_t to, uint32_t to_region); /* one way, now, without jitter */
+/* What jitter adds: at the most, as long as that is no more than half the latency again where it has no bound. */
+uint64_t path_jitter_ns(const struct host *from, uint32_t to_region, uint64_t latency_ns);
 /* One-way latency from one host to another, with this packet's jitter. */
 uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region);
 /* Where a packet goes next, and when: `host` is its destination, or a bottleneck from which it takes rest_ns more. Packets of
@@ -158,10 +166,15 @@ struct path_hop {
     uint64_t delay_ns, rest_ns;
 };
 
+uint64_t path_bps(const struct host *from, const struct host *to); /* of the slowest link; 0: unlimited */
 struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
 /* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
  * numbers and states of bursts are the sender's. */
 uint64_t path_losses(struct host *from, uint32_t to_region, unsigned count);
+static inline bool path_may_lose(const struct host *from) /* else it loses nothing, and need not be asked */
+{
+    return from->loss || from->des->loss;
+}
 uint64_t path_losses_down(struct host *to, unsigned count); /* the same behind the receiver's downlink */
 /* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
 uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);

@@ -52,6 +52,7 @@ void path_init(struct des *d)
     d->jitter_pair_ns = pairs_copy(d, c->jitter_pair_ns, sizeof *d->jitter_pair_ns);
     d->loss = pairs_copy(d, c->loss, sizeof *d->loss);
     d->jitter = c->jitter ? jitter_new(c->jitter) : NULL;
+    d->jitters = c->jitter || c->jitter_pair_ns || c->jitter_ppm || c->jitter_ns;
     map_init(&d->latency_pairs, c->seed);
     for (size_t i = 0; i < (size_t)c->region_count * c->region_count; i++)
         CHECK(d->least_ns[i] > 0 && d->latency_ns[i] >= d->least_ns[i]);
@@ -78,7 +79,7 @@ static const uint64_t *own_latency_ns(const struct host *from, uint32_t to)
     return from->latency_pairs ? map_find(&from->des->latency_pairs, slice_of(&key, sizeof key)) : NULL;
 }
 
-static uint64_t base_ns(const struct host *from, uint32_t to, uint32_t to_region)
+uint64_t path_latency_ns(const struct host *from, uint32_t to, uint32_t to_region)
 {
     const uint64_t *own = own_latency_ns(from, to);
 
@@ -144,11 +145,26 @@ static uint64_t jitter_ns(struct host *from, uint32_t to_region, uint64_t base)
     return most ? rng_below(&from->jitter, most + 1) : 0;
 }
 
+uint64_t path_jitter_ns(const struct host *from, uint32_t to_region, uint64_t latency_ns)
+{
+    const struct des *d = from->des;
+
+    if (d->jitter_pair_ns) {
+        uint64_t own = d->jitter_pair_ns[pair_of(d, from->region, to_region)];
+
+        if (own != DES_JITTER_COMMON)
+            return own;
+    }
+    if (d->jitter)
+        return latency_ns / 2;
+    return mul_div(latency_ns, d->config.jitter_ppm, 1000000) + d->config.jitter_ns;
+}
+
 uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region)
 {
-    uint64_t base = base_ns(from, to, to_region);
+    uint64_t base = path_latency_ns(from, to, to_region);
 
-    return base + jitter_ns(from, to_region, base);
+    return from->des->jitters ? base + jitter_ns(from, to_region, base) : base;
 }
 
 /* ---- bottlenecks ---- */
@@ -168,6 +184,18 @@ struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region)
     hop.rest_ns = (own ? *own : d->pair_least_ns[pair_of(d, from->region, to_region)]) / 2;
     hop.delay_ns -= hop.rest_ns;
     return hop;
+}
+
+uint64_t path_bps(const struct host *from, const struct host *to)
+{
+    const struct des *d = from->des;
+    uint32_t middle = d->middles ? d->middles[pair_of(d, from->region, to->region)] : 0;
+    uint64_t rates[] = {from->up.bps, middle ? d->hosts[middle]->up.bps : 0, to->down.bps}, least = 0;
+
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rates[i] && (least == 0 || rates[i] < least))
+            least = rates[i];
+    return least;
 }
 
 void des_bottleneck_add(struct des *d, const struct des_bottleneck *config)

@@ -47,12 +47,12 @@ static void ops_pause(void *host, struct backend_conn handle, bool paused)
         h->des->transport->pause(h, handle, paused);
 }
 
-static void ops_expect(const void *host, struct backend_conn handle)
+static void ops_expect(const void *host, struct backend_conn handle, unsigned step)
 {
     const struct host *h = host;
 
     if (h->des->transport->expect)
-        h->des->transport->expect(h, handle);
+        h->des->transport->expect(h, handle, step);
 }
 
 static void ops_close(void *host, struct backend_conn handle, enum backend_close how)

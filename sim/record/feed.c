@@ -26,7 +26,9 @@ struct item {
 struct buffer {
     uint8_t *bytes;
     size_t size, capacity;
-    char rest[40]; /* lanes write side by side: a cache line each */
+    uint64_t last_ns; /* time and node of the last report: they never fall */
+    uint32_t last_node;
+    char rest[28]; /* lanes write side by side: a cache line each */
 };
 
 struct set {
@@ -230,6 +232,9 @@ void feed_put(struct feed *f, const struct feed_report *r)
     size_t size = padded(sizeof(struct item) + e->id.size + e->topic.size);
     struct item *i;
 
+    CHECK(b->size == 0 || r->now_ns > b->last_ns || (r->now_ns == b->last_ns && r->node >= b->last_node));
+    b->last_ns = r->now_ns;
+    b->last_node = r->node;
     if (b->capacity - b->size < size) {
         b->capacity = (b->capacity + size) * 2;
         b->bytes = mem_realloc(b->bytes, b->capacity);

@@ -1,4 +1,4 @@
-/* The events of a scenario: partitions, stops, crashes, restarts, joins, churn. Each begins with a call between the events of
+/* The events of a scenario: partitions, stops, crashes, restarts, joins, churn, changes of the network. Each begins with a call between the events of
  * the nodes; whom it hits is drawn from a stream of its own, and so are the times of those that it hits one by one. */
 #include "sim/run/churn.h"
 #include "sim/run/internal.h"
@@ -105,6 +105,35 @@ static void join(struct fault *f, uint64_t now_ns)
     tell(f->run, now_ns, f->event, f->hit_count);
 }
 
+/* What it does to the network is in the timeline; here it is recorded. */
+static void tell_change(const struct fault *f, uint64_t now_ns, bool over)
+{
+    const struct scenario_event *e = &f->run->scenario->events[f->event];
+    uint32_t count = e->kind == SCENARIO_BANDWIDTH ? f->hit_count : e->pair_count;
+    char kind[32], detail[64];
+
+    snprintf(kind, sizeof kind, "%s%s", scenario_event_text(e->kind), over ? "-over" : "");
+    if (e->kind == SCENARIO_BANDWIDTH)
+        snprintf(detail, sizeof detail, "%u node%s", count, count == 1 ? "" : "s");
+    else
+        snprintf(detail, sizeof detail, "%u pair%s of regions", count, count == 1 ? "" : "s");
+    recorder_event(f->run->recorder, now_ns, kind, detail);
+}
+
+static void end_change(void *arg, uint64_t now_ns)
+{
+    tell_change(arg, now_ns, true);
+}
+
+static void begin_change(struct fault *f, uint64_t now_ns)
+{
+    const struct scenario_event *e = &f->run->scenario->events[f->event];
+
+    tell_change(f, now_ns, false);
+    if (e->for_ns)
+        f->run->ops->schedule_global(f->run->world, now_ns + e->for_ns, end_change, f);
+}
+
 /* ---- `over`: the nodes one by one, each as an event of its own ---- */
 
 struct victim {
@@ -177,6 +206,11 @@ static void happen(void *arg, uint64_t now_ns)
         break;
     case SCENARIO_JOIN:
         join(f, now_ns);
+        break;
+    case SCENARIO_LATENCY:
+    case SCENARIO_LOSS:
+    case SCENARIO_BANDWIDTH:
+        begin_change(f, now_ns);
         break;
     case SCENARIO_CHURN:
         f->churn = churn_begin(f->run, e, f->hit, f->hit_count, f->event);

@@ -44,6 +44,7 @@ struct run {
     const struct world_ops *ops;
     void *world;
     struct scenario_node *nodes;
+    struct timeline timeline;
     struct endpoint *addresses;
     struct peerid *peers;
     struct resident *residents;

@@ -94,7 +94,7 @@ static void record_links(struct run *run)
         const struct scenario_edge *e = &run->topology.dials[i];
 
         recorder_link(run->recorder, e->from, e->to,
-                      scenario_latency_ns(run->scenario, run->nodes[e->from].region, run->nodes[e->to].region));
+                      scenario_node_latency_ns(run->scenario, &run->nodes[e->from], &run->nodes[e->to]));
     }
 }
 
@@ -160,6 +160,7 @@ static enum run_status plan(struct run *run, struct run_result *result)
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->nodes = scenario_expand(s);
+    timeline_build(s, run->nodes, &run->timeline);
     if (run->options->behaviour)
         run->options->behaviour->place(run->options->behaviour->ctx, run->nodes);
     if (topology_build(s, &run->topology, &err) != ERR_OK)
@@ -176,6 +177,21 @@ static enum run_status plan(struct run *run, struct run_result *result)
 static uint32_t threads_of(const struct run *run)
 {
     return run->options->threads ? run->options->threads : 1;
+}
+
+static uint32_t record_every(enum record_extent extent, uint32_t sample)
+{
+    switch (extent) {
+    case RECORD_AUTO:
+        return RECORD_AUTOMATIC;
+    case RECORD_ALL:
+        return 1;
+    case RECORD_SAMPLED:
+        return sample;
+    case RECORD_OFF:
+        return RECORD_NONE;
+    }
+    UNREACHABLE();
 }
 
 static enum run_status open_recorder(struct run *run, struct run_result *result)
@@ -196,20 +212,10 @@ static enum run_status open_recorder(struct run *run, struct run_result *result)
                               .warmup_ns = s->warmup_ns,
                               .cooldown_ns = s->cooldown_ns};
 
-    switch (s->hops) {
-    case RECORD_HOPS_AUTO:
-        info.hop_every = RECORD_HOPS_AUTOMATIC;
-        break;
-    case RECORD_HOPS_ALL:
-        info.hop_every = 1;
-        break;
-    case RECORD_HOPS_SAMPLED:
-        info.hop_every = s->hops_sample;
-        break;
-    case RECORD_HOPS_OFF:
-        info.hop_every = RECORD_HOPS_NONE;
-        break;
-    }
+    info.hop_every = record_every(s->hops, s->record_sample);
+    info.delivery_every = record_every(s->deliveries, s->record_sample);
+    info.peer_every = record_every(s->peers, 1);
+    info.message_histograms = s->message_histograms;
     if (recorder_open(run->options->database, &info, &run->recorder, result->error, sizeof result->error) != ERR_OK)
         return RUN_FAILED;
     record_nodes(run);
@@ -254,6 +260,7 @@ static enum run_status open_world(struct run *run, struct run_result *result)
     struct world_config world = {.scenario = run->scenario,
                                  .nodes = run->nodes,
                                  .addresses = run->addresses,
+                                 .timeline = &run->timeline,
                                  .trace_ctx = run,
                                  .trace = trace,
                                  .expect = expect,
@@ -326,6 +333,7 @@ static void dismantle(struct run *run)
     schedule_free(&run->schedule);
     recorder_free(run->recorder);
     mem_free(run->nodes);
+    timeline_free(&run->timeline);
     mem_free(run->addresses);
     mem_free(run->peers);
     if (run->planned)

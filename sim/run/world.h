@@ -5,12 +5,14 @@
 #define SIM_RUN_WORLD_H
 
 #include "sim/scenario/placement.h"
+#include "sim/scenario/timeline.h"
 #include "stack/backend/backend.h"
 
 struct world_config {
     const struct scenario *scenario;
     const struct scenario_node *nodes; /* scenario->node_count */
     const struct endpoint *addresses;  /* one a node */
+    const struct timeline *timeline;   /* what of the network changes while it runs; outlives the world */
     void *trace_ctx;
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */

@@ -51,9 +51,9 @@ const char *tcp_config_problem(const struct tcp_config *c)
         return "quick_acks: at most 255";
     if (c->rto_min_ns < NS_PER_MS || c->rto_min_ns > c->rto_max_ns ||
         c->rto_max_ns > 3600ull * NS_PER_S)
-        return "rto: 1 ms <= least <= most <= 1 h";
+        return "rto_min must be at least 1 ms, and at most rto_max";
     if (c->rto_initial_ns < c->rto_min_ns || c->rto_initial_ns > c->rto_max_ns)
-        return "rto: the first lies between the least and the most";
+        return "rto_initial must lie between rto_min and rto_max";
     if (c->syn_retries > 30 || c->retries > 30)
         return "retries: at most 30";
     if (c->delayed_ack && (c->delayed_ack_ns == 0 || c->delayed_ack_ns > NS_PER_S))

@@ -32,13 +32,14 @@ struct cubic {
 /* The sending side. */
 struct window {
     uint64_t una, next;                                /* first byte not acknowledged, first not sent */
+    uint64_t sent_ns;                                  /* when anything was sent */
     uint32_t cwnd, ssthresh;
     uint32_t count, used, out_max;                     /* towards the next segment; most out since stamp_ns, lately */
     uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us; /* srtt times 8, mdev times 4 */
     uint32_t min_rtt_us, min_rtt_last_us;              /* of this span of 150 s and of the one before */
     uint8_t phase, backoff;                            /* enum tcp_phase; doublings of the timeout */
     bool limited;                                      /* it, not the application, was the limit lately */
-    uint64_t stamp_ns, sent_ns, usage_end, rtt_end, min_rtt_since_ns;
+    uint64_t stamp_ns, usage_end, rtt_end, min_rtt_since_ns;
     struct cubic *cubic; /* the owner's; NULL: NewReno, or nothing known yet, and slow start without an end */
 };
 

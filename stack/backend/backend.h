@@ -75,8 +75,9 @@ struct backend_ops {
     /* While paused no `data` comes, and in time the sender feels it. */
     void (*pause)(void *host, struct backend_conn conn, bool paused);
 
-    /* A hint that `send` may follow in a moment. NULL: no interest. */
-    void (*expect)(const void *host, struct backend_conn conn);
+    /* A hint that `send` may follow in a moment: step 0, and once that was asked of other connections too, step 1. NULL: no
+     * interest. */
+    void (*expect)(const void *host, struct backend_conn conn, unsigned step);
 
     /* Ends the connection and forgets the handle: no further upcall comes for it. */
     void (*close)(void *host, struct backend_conn conn, enum backend_close how);

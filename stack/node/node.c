@@ -63,7 +63,6 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->own_clock = !clock_is_true(&config->clock);
     n->charges_work = config->charges_work;
     CHECK(!n->charges_work || ops->charge);
-    n->modelled.mode = NOISE_MODELLED;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
     if (config->listens && config->listen.port && !endpoint_unspecified(&config->listen))
@@ -176,13 +175,16 @@ static void flush_expect(const struct node *n)
             yamux_expect(c->yamux, false);
         __builtin_prefetch(c->gossip_out);
         if (n->ops->expect)
-            n->ops->expect(n->host, c->handle);
+            n->ops->expect(n->host, c->handle, 0);
     }
-    for (const struct conn *c = n->dirty; c; c = c->next)
+    for (const struct conn *c = n->dirty; c; c = c->next) {
+        if (n->ops->expect)
+            n->ops->expect(n->host, c->handle, 1);
         if (c->gossip_out) {
             __builtin_prefetch(c->gossip_out->mux);
             __builtin_prefetch((const char *)c->gossip_out->mux + 64);
         }
+    }
 }
 
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */

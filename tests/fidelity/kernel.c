@@ -79,10 +79,12 @@ static void schedule(void *ctx, uint32_t index, uint64_t at_ns, void (*fn)(void 
 
 /* ---- running ---- */
 
-/* A small transfer is over before it fills its link. */
+/* A small transfer is over before it fills its link, and losses leave a long one no window to fill it with; the first flights
+ * do not know that yet. */
 static uint64_t load_of(const struct cell *c)
 {
-    uint64_t most = c->size * cell_flow_count(c) * 8 * 1000000000u / c->rtt_ns;
+    uint64_t least_ns = c->loss_ppm ? cell_duration_ns(c) / 4 : c->rtt_ns;
+    uint64_t most = c->size * cell_flow_count(c) * 8 * 1000000000u / least_ns;
 
     return most < c->rate_bps ? most : c->rate_bps;
 }

@@ -88,7 +88,7 @@ static void draw_tcp(struct sketch *k, struct rng *r)
     char setting[32];
 
     snprintf(setting, sizeof setting, "tcp: %s", model);
-    if (!offers(setting, ""))
+    if (!offers(setting, "")) /* this build has no such model */
         model = "packet";
     k->packets = strcmp(model, "packet") == 0;
     fprintf(k->out, "  tcp: %s\n", model);

@@ -308,11 +308,11 @@ static void down_pause(void *host, struct backend_conn c, bool paused)
         streams_pause(&h->guard->streams, e, paused, h->now_ns);
 }
 
-static void down_expect(const void *host, struct backend_conn c)
+static void down_expect(const void *host, struct backend_conn c, unsigned step)
 {
     const struct home *h = host;
 
-    below()->expect(h->inner, c);
+    below()->expect(h->inner, c, step);
 }
 
 static void down_close(void *host, struct backend_conn c, enum backend_close how)

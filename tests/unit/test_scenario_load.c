@@ -45,7 +45,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.network.region_count, 1);
     assert_int_equal(scenario_latency_ns(&s, 0, 0), 25000);
     assert_int_equal(s.network.class_count, 0);
-    assert_int_equal(s.network.tcp, SCENARIO_TCP_IDEAL);
+    assert_int_equal(s.network.tcp, SCENARIO_TCP_FLIGHT);
+    assert_false(s.network.tcp_set);
     assert_int_equal(s.network.encryption, SCENARIO_ENCRYPTION_DEFAULT);
     assert_int_equal(s.network.queue_ns, 100 * NS_PER_MS);
     assert_true(s.groups[0].gossipsub_on);
@@ -59,9 +60,27 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.traffic[0].start_ns, 0);
     assert_int_equal(s.traffic[0].stop_ns, 10 * NS_PER_S);
     assert_int_equal(s.traffic[0].publishers, TRAFFIC_ONE);
-    assert_int_equal(s.hops, RECORD_HOPS_AUTO);
-    assert_int_equal(s.hops_sample, 100);
+    assert_int_equal(s.hops, RECORD_AUTO);
+    assert_int_equal(s.record_sample, 100);
     scenario_free(&s);
+}
+
+static void check_full_tcp(const struct tcp_config *t)
+{
+    assert_int_equal(t->congestion, TCP_CUBIC);
+    assert_int_equal(t->mss, 1400);
+    assert_int_equal(t->initial_window, 4);
+    assert_false(t->idle_restart || t->hystart || t->fast_convergence || t->tcp_friendly || t->timestamps);
+    assert_true(t->sack && t->delayed_ack);
+    assert_false(t->rack || t->prr || t->tlp);
+    assert_int_equal(t->dupthresh, 5);
+    assert_int_equal(t->delayed_ack_ns, 20 * NS_PER_MS);
+    assert_int_equal(t->quick_acks, 8);
+    assert_int_equal(t->rto_initial_ns, 2 * NS_PER_S);
+    assert_int_equal(t->rto_min_ns, 100 * NS_PER_MS);
+    assert_int_equal(t->rto_max_ns, 60 * NS_PER_S);
+    assert_int_equal(t->syn_retries, 3);
+    assert_int_equal(t->retries, 7);
 }
 
 static void check_full_network(const struct scenario_network *n)
@@ -76,6 +95,8 @@ static void check_full_network(const struct scenario_network *n)
     assert_int_equal(n->classes[1].down_bps, 100000000);
     assert_int_equal(n->class_default, 1);
     assert_int_equal(n->tcp, SCENARIO_TCP_PACKET);
+    assert_true(n->tcp_set);
+    check_full_tcp(&n->tcp_settings);
     assert_int_equal(n->encryption, SCENARIO_ENCRYPTION_NOISE);
     assert_int_equal(n->send_buffer_size, 262144);
     assert_int_equal(n->queue_size, 65536);
@@ -149,7 +170,10 @@ static void every_key_lands_where_it_belongs(void **state)
     assert_int_equal(s.expectation_count, 14);
     assert_string_equal(s.expectations[1].name, "fast enough");
     assert_int_equal(s.wall_limit_ns, 600 * NS_PER_S);
-    assert_int_equal(s.hops_sample, 10);
+    assert_int_equal(s.record_sample, 10);
+    assert_int_equal(s.deliveries, RECORD_ALL);
+    assert_int_equal(s.peers, RECORD_OFF);
+    assert_true(s.message_histograms);
     scenario_free(&s);
 }
 
@@ -210,6 +234,28 @@ static void overrides_change_what_the_file_says(void **state)
     assert_int_equal(s.topologies[0].kind, TOPOLOGY_RANDOM_REGULAR);
     assert_int_equal(s.traffic[0].size.kind, SAMPLE_UNIFORM);
     assert_string_equal(s.question, "why = because");
+    scenario_free(&s);
+}
+
+static void a_model_of_tcp_brings_its_settings(void **state)
+{
+    const char *sets[] = {"network={latency: 3ms, tcp: {congestion: newreno, send_buffer: 64 KiB, receive_buffer_max: 1 MiB}}"};
+    const char *packet[] = {"network={latency: 3ms, tcp: {model: packet, delayed_ack: off}}"};
+    struct scenario s;
+
+    (void)state;
+    load_text(MINIMAL TRAFFIC, sets, 1, &s);
+    assert_int_equal(s.network.tcp, SCENARIO_TCP_FLIGHT); /* the default */
+    assert_true(s.network.tcp_set);
+    assert_int_equal(s.network.tcp_settings.congestion, TCP_NEWRENO);
+    assert_int_equal(s.network.send_buffer_size, 65536);
+    assert_int_equal(s.network.tcp_settings.send_buffer, 65536);
+    assert_int_equal(s.network.receive_buffer_size, 0);
+    assert_int_equal(s.network.tcp_settings.receive_buffer_max, 1 << 20);
+    scenario_free(&s);
+    load_text(MINIMAL TRAFFIC, packet, 1, &s);
+    assert_int_equal(s.network.tcp, SCENARIO_TCP_PACKET);
+    assert_false(s.network.tcp_settings.delayed_ack);
     scenario_free(&s);
 }
 
@@ -354,7 +400,8 @@ static void the_manual_names_only_keys_that_are_read(void **state)
     char *manual = read_file("sim/scenario/README.md"),
          *full = read_file("tests/scenarios/valid/full.yaml");
     char *files = read_file("tests/scenarios/valid/files.yaml"),
-         *single = read_file("tests/scenarios/valid/single.yaml");
+         *single = read_file("tests/scenarios/valid/single.yaml"),
+         *links = read_file("tests/scenarios/valid/links.yaml");
     char *line, *rest = manual, key[64], wanted[70];
     int keys = 0;
     bool table_of_keys = false;
@@ -373,7 +420,8 @@ static void the_manual_names_only_keys_that_are_read(void **state)
 
             snprintf(key, sizeof key, "%.*s", (int)(end - quote - 1), quote + 1);
             snprintf(wanted, sizeof wanted, "%s:", key);
-            if (!strstr(full, wanted) && !strstr(files, wanted) && !strstr(single, wanted))
+            if (!strstr(full, wanted) && !strstr(files, wanted) && !strstr(single, wanted) &&
+                !strstr(links, wanted))
                 fail_msg("%s is in the manual and in no scenario", key);
             keys++;
             quote = end;
@@ -384,6 +432,7 @@ static void the_manual_names_only_keys_that_are_read(void **state)
     mem_free(full);
     mem_free(files);
     mem_free(single);
+    mem_free(links);
 }
 
 static void load_folder(const char *folder)
@@ -424,6 +473,7 @@ int main(void)
         cmocka_unit_test(every_key_lands_where_it_belongs),
         cmocka_unit_test(the_algorand_preset_follows_its_fanout),
         cmocka_unit_test(overrides_change_what_the_file_says),
+        cmocka_unit_test(a_model_of_tcp_brings_its_settings),
         cmocka_unit_test(the_built_in_tables_hold_the_published_figures),
         cmocka_unit_test(files_of_latencies_are_read),
         cmocka_unit_test(nodes_are_placed_by_weight_and_seed),
