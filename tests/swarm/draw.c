@@ -32,7 +32,7 @@ struct sketch {
     uint64_t seed;
     struct drawn_group groups[GROUPS_MAX];
     uint32_t group_count, topic_count, node_count;
-    bool packets; /* the TCP model has windows, losses, queues in the middle */
+    const char *tcp;
     const char *table; /* of regions; NULL: one latency */
     const char *signing, *message_id;
     uint32_t seen_ttl_s;
@@ -56,16 +56,16 @@ static const char *one_of(struct rng *r, const char *const *items)
 
 /* ---- what this build offers ---- */
 
-static bool offers(const char *network, const char *events)
+static bool offers(const char *tcp, const char *network, const char *events)
 {
-    static const char form[] = "scenario: probe\nduration: 1s\nnetwork: {regions: interop8, %s}\n"
-                               "nodes: [{group: a, count: 2}]\ntopology: {kind: line}\nevents: [%s]\n";
+    static const char form[] = "scenario: probe\nduration: 1s\nnetwork: {regions: interop8, tcp: %s%s}\n"
+                               "nodes: [{group: a, count: 2}]\ntopology: {kind: line}\nevents: [{at: 1s, heal: all}%s]\n";
     char text[512], refusal[256];
     struct scenario s;
     struct scenario_error err;
     bool taken;
 
-    snprintf(text, sizeof text, form, network, events);
+    snprintf(text, sizeof text, form, tcp, network, events);
     if (scenario_load_text("probe", slice_text(text), NULL, 0, &s, &err) != ERR_OK)
         return false;
     taken = !world_des.refuses(&s, refusal);
@@ -84,15 +84,11 @@ static const char *region_of(const char *table, struct rng *r)
 
 static void draw_tcp(struct sketch *k, struct rng *r)
 {
-    const char *model = ONE_OF(r, "ideal", "packet", "packet", "flight");
-    char setting[32];
-
-    snprintf(setting, sizeof setting, "tcp: %s", model);
-    if (!offers(setting, "")) /* this build has no such model */
-        model = "packet";
-    k->packets = strcmp(model, "packet") == 0;
-    fprintf(k->out, "  tcp: %s\n", model);
-    if (strcmp(model, "ideal") != 0 && rng_chance(r, 1, 5)) {
+    k->tcp = ONE_OF(r, "ideal", "packet", "packet", "flight", "flight");
+    if (!offers(k->tcp, "", "")) /* this build has no such model */
+        k->tcp = "packet";
+    fprintf(k->out, "  tcp: %s\n", k->tcp);
+    if (strcmp(k->tcp, "ideal") != 0 && rng_chance(r, 1, 5)) {
         fprintf(k->out, "  send_buffer: %s\n", ONE_OF(r, "16 KiB", "64 KiB", "1 MiB"));
         fprintf(k->out, "  receive_buffer: %s\n", ONE_OF(r, "16 KiB", "64 KiB", "1 MiB"));
     }
@@ -100,13 +96,12 @@ static void draw_tcp(struct sketch *k, struct rng *r)
 
 static void draw_links(struct sketch *k, struct rng *r)
 {
-    if (!k->packets || !offers("tcp: packet, loss: 1%", ""))
-        return;
-    if (rng_chance(r, 1, 3))
+    if (offers(k->tcp, ", loss: 1%", "") && rng_chance(r, 1, 3))
         fprintf(k->out, "  loss: %s\n", ONE_OF(r, "0.1%", "1%", "3%", "{kind: gilbert-elliott, good_to_bad: 0.5%, bad_to_good: 30%}"));
-    if (rng_chance(r, 1, 5))
+    if (offers(k->tcp, ", aqm: codel", "") && rng_chance(r, 1, 4))
         fprintf(k->out, "  aqm: %s\n", ONE_OF(r, "codel", "fq-codel"));
-    if (k->table && rng_chance(r, 1, 5) && region_of(k->table, r))
+    if (k->table && strcmp(k->table, "algorand5") != 0 && rng_chance(r, 1, 4) &&
+        offers(k->tcp, ", bottlenecks: [{from: europe, to: [na_east], rate: 1 Gbit}]", ""))
         fprintf(k->out, "  bottlenecks: [{from: europe, to: [na_east, south_africa], %s}]\n",
                 ONE_OF(r, "rate: 10 Mbit, both_ways: true", "rate: 10 Mbit", "rate: 100 Mbit, queue: 10ms"));
 }
@@ -125,9 +120,10 @@ static void draw_network(struct sketch *k)
     draw_tcp(k, &r);
     if (rng_chance(&r, 2, 3))
         fprintf(k->out, "  jitter: %s\n", ONE_OF(&r, "5%", "50%", "100%", "3ms", "40ms"));
-    else if (offers("jitter: {distribution: gamma, mean: 10%, shape: 2}", "") && rng_chance(&r, 1, 2))
+    else if (offers(k->tcp, ", jitter: {distribution: gamma, mean: 10%, shape: 2}", "") && rng_chance(&r, 1, 2))
         fprintf(k->out, "  jitter: {distribution: %s}\n",
-                ONE_OF(&r, "gamma, mean: 20%, shape: 2", "normal, mean: 5ms, deviation: 2ms", "lognormal, mean: 10%, shape: 0.8"));
+                ONE_OF(&r, "gamma, mean: 20%, shape: 2, max: 300%", "normal, mean: 5ms, deviation: 2ms, max: 50ms",
+                       "lognormal, mean: 10%, shape: 0.8, max: 500%"));
     if (rng_chance(&r, 2, 3)) {
         fprintf(k->out, "  classes:\n");
         for (unsigned i = 0, count = between(&r, 1, 3); i < count; i++)
@@ -364,9 +360,7 @@ static void draw_whom(const struct sketch *k, struct rng *r, char *out, size_t s
 
 static void draw_network_event(const struct sketch *k, struct rng *r, const char *at)
 {
-    if (!offers("tcp: packet", "{at: 500ms, loss: 5%, for: 100ms}"))
-        return;
-    if (k->packets && rng_chance(r, 1, 3))
+    if (offers(k->tcp, "", ", {at: 500ms, loss: 5%, for: 100ms}") && rng_chance(r, 1, 3))
         fprintf(k->out, "  - {at: %s, %s}\n", at, ONE_OF(r, "loss: 5%, for: 8s", "loss: 20%, for: 4s", "loss: 100%, for: 1s"));
     else if (rng_chance(r, 1, 2))
         fprintf(k->out, "  - {at: %s, latency: {factor: %s}, for: 6s}\n", at, ONE_OF(r, "0.5", "3", "10"));

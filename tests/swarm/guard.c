@@ -80,13 +80,13 @@ static struct end *end_of(const struct home *h, struct backend_conn c, enum end_
     return NULL;
 }
 
-/* A host may have connections that its node does not: a busy one has not heard of all, and where packets are not seen the end of
- * one waits for a partition to heal. Otherwise both have the same. */
+/* A host may have connections that its node does not: those that a busy one has not heard of yet, and in all models but `packet`
+ * those under way and those that are ending. */
 static uint32_t index_limit(const struct home *h)
 {
     const struct scenario *s = h->guard->config.scenario;
 
-    return s->cpu.present || s->network.tcp == SCENARIO_TCP_IDEAL ? 2 * h->most + 8 : h->most;
+    return s->cpu.present || s->network.tcp != SCENARIO_TCP_PACKET ? 2 * h->most + 8 : h->most;
 }
 
 static struct end *end_new(struct home *h, struct backend_conn c, const struct endpoint *peer, bool dialled, uint64_t now_ns)
