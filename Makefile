@@ -55,6 +55,8 @@ test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
 	$(MAKE) unit replay architecture cli live
+	$(MAKE) swarm
+	$(MAKE) swarm PLANTED=1
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -189,6 +191,7 @@ sanitize:
 	$(MAKE) -j$(JOBS) $(SAN) all
 	$(MAKE) -j$(JOBS) $(SAN) unit
 	python3 tests/cli/run.py $(BUILD)/asan/hearsay
+	$(MAKE) $(SAN) swarm
 
 ## make compilers   gcc -O2 and clang -O0 give the same digest
 compilers: $(BUILD)/hearsay
