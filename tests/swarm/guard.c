@@ -195,7 +195,7 @@ static void on_writable(void *app, uint64_t now_ns, struct backend_conn c)
     struct end *e = end_of(h, c, END_OPEN, "writable");
 
     up(h, now_ns, "writable");
-    if (current.plant == PLANT_UNWRITABLE && now_ns + 3 * STREAMS_STUCK_NS / 2 > h->guard->config.scenario->duration_ns)
+    if (current.plant == PLANT_UNWRITABLE && now_ns > h->guard->config.scenario->warmup_ns)
         return;
     if (e)
         streams_wait(&h->guard->streams, e, false, now_ns);
@@ -533,8 +533,9 @@ static int advance(void *world, uint64_t until_ns)
     int err = world_des.advance(g->world, until_ns);
 
     oracle_sample(g->oracle, until_ns);
-    if (until_ns == g->config.scenario->duration_ns) {
+    if (until_ns >= g->config.scenario->warmup_ns) /* all faults are over */
         streams_judge(&g->streams, until_ns);
+    if (until_ns == g->config.scenario->duration_ns) {
         judge_wakes(g, until_ns);
         oracle_judge(g->oracle, until_ns, &current.counts);
     }

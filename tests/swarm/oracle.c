@@ -59,6 +59,7 @@ struct oracle {
     uint64_t *room_ns;     /* as meshes: since when a lacks peers and b might be one */
     uint64_t *lopsided_ns; /* as meshes: since when a has b, and b lacks a */
     uint64_t *over_ns;     /* [topic * n + a]: since when there are too many */
+    bool *restless;        /* as meshes: b came into a's or left it in the last round */
     uint64_t sampled_ns, cut_ns;
 };
 
@@ -122,6 +123,7 @@ struct oracle *oracle_new(const struct scenario *s, const struct scenario_node *
     o->room_ns = times_new(mesh_cells(o));
     o->lopsided_ns = times_new(mesh_cells(o));
     o->over_ns = times_new((size_t)s->topic_count * o->count);
+    o->restless = mem_zalloc(mesh_cells(o) + 1);
     return o;
 }
 
@@ -138,6 +140,7 @@ void oracle_free(struct oracle *o)
     mem_free(o->room_ns);
     mem_free(o->lopsided_ns);
     mem_free(o->over_ns);
+    mem_free(o->restless);
     mem_free(o->nodes);
     mem_free(o);
 }
@@ -158,6 +161,14 @@ void oracle_place(struct oracle *o, uint32_t host, uint64_t now_ns, const struct
 void oracle_cut(struct oracle *o, uint64_t now_ns)
 {
     o->cut_ns = now_ns;
+}
+
+static const struct end *end_in_slot(const struct oracle *o, uint32_t host, uint32_t slot)
+{
+    for (const struct end *e = o->streams->ends[host]; e; e = e->next)
+        if (e->handle.index == slot && e->state == END_OPEN)
+            return e;
+    return NULL;
 }
 
 /* ---- traces ---- */
@@ -187,6 +198,8 @@ static void trace_mesh(struct oracle *o, uint32_t host, uint64_t now_ns, const s
 
     if (topic == SCENARIO_NONE)
         return;
+    if (now_ns + LEAD_NS >= o->scenario->warmup_ns && end_in_slot(o, host, e->peer))
+        o->restless[mesh_cell(o, topic, host, end_in_slot(o, host, e->peer)->peer_host)] = true;
     if (graft == (i < w->mesh_count)) {
         verdict_broken(o->verdict, "mesh", "host %u at %" PRIu64 " ns: %s of a peer that is %sin the mesh", host, now_ns,
                        trace_kind_text(e->kind), graft ? "" : "not ");
@@ -263,14 +276,6 @@ static bool ready(const struct oracle *o, const struct end *e)
     return n && node_peer(n, e->handle.index, &peer) && backend_conn_equal(peer.conn, e->handle) && peer.id.size > 0;
 }
 
-static const struct end *end_in_slot(const struct oracle *o, uint32_t host, uint32_t slot)
-{
-    for (const struct end *e = o->streams->ends[host]; e; e = e->next)
-        if (e->handle.index == slot && e->state == END_OPEN)
-            return e;
-    return NULL;
-}
-
 static void take_links(const struct oracle *o, struct snapshot *s)
 {
     memset(s->links, 0, (size_t)o->count * o->count * sizeof(const struct end *));
@@ -333,6 +338,12 @@ static uint32_t degree(const struct oracle *o, uint32_t topic, uint32_t a)
                : 0;
 }
 
+/* The next heartbeat takes the mesh down to D. */
+static bool too_many(const struct gossipsub_params *p, uint32_t size)
+{
+    return size >= p->d_hi && size > p->d;
+}
+
 /* Who has too few peers, too many, or a peer that does not know. */
 static void watch_mesh(struct oracle *o, uint32_t topic, uint32_t a, uint64_t now_ns)
 {
@@ -340,11 +351,11 @@ static void watch_mesh(struct oracle *o, uint32_t topic, uint32_t a, uint64_t no
     bool in = subscribed(o, a, topic);
     uint32_t size = degree(o, topic, a);
 
-    since(&o->over_ns[(size_t)topic * o->count + a], in && size > p->d_hi, now_ns);
+    since(&o->over_ns[(size_t)topic * o->count + a], in && too_many(p, size), now_ns);
     for (uint32_t b = 0; b < o->count; b++) {
         size_t cell = mesh_cell(o, topic, a, b);
         bool near = in && subscribed(o, b, topic) && link_of(o, &o->now, a, b);
-        bool has = o->now.meshes[cell], wanted = size < p->d_lo && degree(o, topic, b) < o->nodes[b].group->gossipsub.d_hi;
+        bool has = o->now.meshes[cell], wanted = size < p->d_lo && !too_many(&o->nodes[b].group->gossipsub, degree(o, topic, b) + 1);
 
         since(&o->room_ns[cell], near && !has && wanted, now_ns);
         since(&o->lopsided_ns[cell], near && has && !o->now.meshes[mesh_cell(o, topic, b, a)], now_ns);
@@ -440,7 +451,7 @@ static bool gossips_to_all(const struct oracle *o, uint32_t topic, uint32_t a)
     for (uint32_t b = 0; b < o->count; b++) {
         size_t cell = mesh_cell(o, topic, a, b);
 
-        others += subscribed(o, b, topic) && link_of(o, &o->now, a, b) && !(o->now.meshes[cell] && o->before.meshes[cell]);
+        others += subscribed(o, b, topic) && link_of(o, &o->now, a, b) && (!o->now.meshes[cell] || o->restless[cell]);
     }
     chosen = others * p->gossip_factor_ppm / 1000000;
     if (chosen < p->d_lazy)
@@ -473,7 +484,9 @@ static uint64_t reach_ns(const struct oracle *o, uint32_t topic, uint32_t a, uin
         return algorand_link(o, a, b) && (first || g->algorand.relay) ? hop_ns(o, b) : TIME_NEVER;
     if (!subscribed(o, b, topic) || !subscribed(o, a, topic))
         return TIME_NEVER;
-    if (o->now.meshes[mesh_cell(o, topic, a, b)] && o->before.meshes[mesh_cell(o, topic, a, b)])
+    if (o->restless[mesh_cell(o, topic, a, b)])
+        return TIME_NEVER; /* neither given it nor offered it, if it leaves the mesh before and is back at the heartbeat */
+    if (o->now.meshes[mesh_cell(o, topic, a, b)])
         return hop_ns(o, b);
     return gossips_to_all(o, topic, a) ? hop_ns(o, b) + 2 * g->gossipsub.heartbeat_interval_ns : TIME_NEVER;
 }

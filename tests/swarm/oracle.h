@@ -2,8 +2,8 @@
  *
  *  - twice: a node is given a message once. A new life (a process without memory) may be given it again, and so may a node
  *    that has forgotten it: nine tenths of seen_ttl later, the rest being what clocks may drift.
- *  - mesh: what is traced of a mesh (GRAFT, PRUNE) is what the node says of it, at all times. It has at most D_hi peers, but for
- *    a few heartbeats. It has at least D_lo of them, unless each of the others refuses: not if over a whole back-off and
+ *  - mesh: what is traced of a mesh (GRAFT, PRUNE) is what the node says of it, at all times. It has less than D_hi peers (or D,
+ *    where that is as much), but for a few heartbeats. It has at least D_lo of them, unless each of the others refuses: not if over a whole back-off and
  *    the heartbeats until it is swept there was always one and the same peer that is connected and subscribed and has room.
  *    A peer in one's mesh has oneself in its own, but for the time a message takes.
  *  - links: two nodes of which one was told to dial the other are connected when both have been up for so long
