@@ -18,8 +18,8 @@ NO_LTO := $(if $(LTO),-fno-lto)
 CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS = $(SANITIZE)
-LIBS_STACK = -lsodium
-LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lm -lpthread
+LIBS_STACK = -lsodium -lcrypto
+LIBS = -lfyaml -ligraph -ljansson -lsqlite3 -lsodium -lcrypto -lm -lpthread
 
 STACK = $(wildcard stack/*/*.c)
 SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))

@@ -8,7 +8,7 @@
 # As root it installs; otherwise it uses sudo where there is one, or says what to run.
 set -eu
 
-packages="gcc make libc6-dev pkg-config libfyaml-dev libigraph-dev libjansson-dev libsodium-dev libsqlite3-dev gnuplot-nox fonts-dejavu-core"
+packages="gcc make libc6-dev pkg-config libfyaml-dev libigraph-dev libjansson-dev libsodium-dev libsqlite3-dev libssl-dev gnuplot-nox fonts-dejavu-core"
 tests="libcmocka-dev clang libclang-rt-14-dev sqlite3 python3 git tshark"
 bench="g++ libns3-dev"
 

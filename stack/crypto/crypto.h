@@ -1,5 +1,5 @@
 /* All cryptography the stack needs, as pure functions: no state, no randomness of their own.
- * Implemented by crypto_sodium.c on libsodium; call crypto_init once per process first. */
+ * Implemented by crypto_sodium.c on libsodium and crypto_openssl.c on libcrypto; call crypto_init once per process first. */
 #ifndef STACK_CRYPTO_CRYPTO_H
 #define STACK_CRYPTO_CRYPTO_H
 
@@ -44,7 +44,8 @@ bool ed25519_verify(const uint8_t signature[static ED25519_SIGNATURE_SIZE], stru
  * out receives plain.size + AEAD_TAG_SIZE bytes; it may be the plain text's own place. */
 void aead_seal(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
                struct slice ad, struct slice plain);
-/* out receives sealed.size - AEAD_TAG_SIZE bytes; false when the tag is wrong or there is none. */
+/* out receives sealed.size - AEAD_TAG_SIZE bytes; it may be the sealed text's own place. False when the tag is wrong or there is
+ * none: then what is in out means nothing. */
 bool aead_open(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
                struct slice ad, struct slice sealed);
 

@@ -1,4 +1,4 @@
-/* crypto.h on libsodium. */
+/* crypto.h on libsodium, all but ChaCha20-Poly1305. */
 #include "stack/crypto/crypto.h"
 
 #include "stack/base/err.h"
@@ -92,35 +92,6 @@ bool ed25519_verify(const uint8_t signature[static ED25519_SIGNATURE_SIZE], stru
                     const uint8_t public_key[static ED25519_PUBLIC_SIZE])
 {
     return crypto_sign_verify_detached(signature, message.data, message.size, public_key) == 0;
-}
-
-static void nonce_of(uint8_t nonce[static crypto_aead_chacha20poly1305_IETF_NPUBBYTES],
-                     uint64_t counter)
-{
-    memset(nonce, 0, 4);
-    store_le64(nonce + 4, counter);
-}
-
-void aead_seal(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
-               struct slice ad, struct slice plain)
-{
-    uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
-
-    nonce_of(nonce, counter);
-    crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.data, plain.size, ad.data, ad.size,
-                                              NULL, nonce, key);
-}
-
-bool aead_open(uint8_t *out, const uint8_t key[static AEAD_KEY_SIZE], uint64_t counter,
-               struct slice ad, struct slice sealed)
-{
-    uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
-
-    if (sealed.size < AEAD_TAG_SIZE)
-        return false;
-    nonce_of(nonce, counter);
-    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data, sealed.size,
-                                                     ad.data, ad.size, nonce, key) == 0;
 }
 
 void drbg_init(struct drbg *d, const uint8_t seed[static 32], const char *name)

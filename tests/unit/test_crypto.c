@@ -1,6 +1,8 @@
 /* stack/crypto: the published vectors of every primitive, and the rules of our own. */
 #include "tests/lib/test.h"
 
+#include <sodium.h>
+
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 #include "stack/crypto/crypto.h"
@@ -269,6 +271,28 @@ static void sealing_and_opening_work_in_place_and_on_nothing(void **state)
     }
 }
 
+static void both_libraries_seal_alike(void **state)
+{
+    uint8_t key[AEAD_KEY_SIZE], nonce[12] = {0}, text[5000], ours[sizeof text + AEAD_TAG_SIZE], theirs[sizeof ours];
+    struct rng r;
+
+    (void)state;
+    rng_init(&r, 2, "aead");
+    for (uint32_t i = 0; i < 500; i++) {
+        size_t size = rng_below(&r, i < 250 ? 300 : sizeof text + 1), more = rng_below(&r, 40);
+        uint64_t counter = rng_next(&r) >> rng_below(&r, 64);
+
+        rng_fill(&r, key, sizeof key);
+        rng_fill(&r, text, sizeof text);
+        store_le64(nonce + 4, counter);
+        crypto_aead_chacha20poly1305_ietf_encrypt(theirs, NULL, text, size, text, more, NULL, nonce, key);
+        aead_seal(ours, key, counter, slice_of(text, more), slice_of(text, size));
+        assert_memory_equal(ours, theirs, size + AEAD_TAG_SIZE);
+        assert_true(aead_open(ours, key, counter, slice_of(text, more), slice_of(theirs, size + AEAD_TAG_SIZE)));
+        assert_memory_equal(ours, text, size);
+    }
+}
+
 static void random_streams_differ_by_seed_name_and_call(void **state)
 {
     uint8_t seed[32] = {1}, a[64], b[64], c[64];
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(x25519_refuses_points_of_low_order),
         cmocka_unit_test(ed25519_gives_the_vectors_of_rfc_8032),
         cmocka_unit_test(the_aead_gives_the_vector_of_rfc_8439),
+        cmocka_unit_test(both_libraries_seal_alike),
         cmocka_unit_test(sealing_and_opening_work_in_place_and_on_nothing),
         cmocka_unit_test(random_streams_differ_by_seed_name_and_call),
     };
