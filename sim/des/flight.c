@@ -13,7 +13,8 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
-#define GROWTH 4                                 /* connections that are allocated together, at least */
+#define CHUNK 8                                  /* connections that are allocated together */
+#define CHUNKS_FEW 5
 #define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slowest link ... */
 #define TRAIN_SEGMENTS_MIN 2                     /* ... unless it is as short as this */
 #define NONE UINT32_MAX
@@ -51,9 +52,10 @@ struct conn { /* what receiving needs comes first: three cache lines, of which i
 _Static_assert(sizeof(struct conn) == 192, "what an end of a connection costs");
 
 struct flight_host {
-    struct conn *conns; /* which conn_new may move */
-    uint32_t conn_count, conn_capacity;
+    struct conn **chunks; /* of CHUNK connections each: `few`, or an array */
+    uint32_t conn_count;
     uint32_t first_free; /* of a list; NONE */
+    struct conn *few[CHUNKS_FEW];
     bool sweeping;
 };
 
@@ -81,7 +83,7 @@ static uint32_t header_size(const struct host *h)
 
 static struct conn *conn_at(const struct flight_host *fh, uint32_t index)
 {
-    return &fh->conns[index];
+    return &fh->chunks[index / CHUNK][index % CHUNK];
 }
 
 static struct conn *conn_get(struct host *h, struct backend_conn handle)
@@ -100,19 +102,27 @@ static struct backend_conn handle_of(const struct conn *c)
     return (struct backend_conn){c->index, c->generation};
 }
 
+static void add_chunk(struct flight_host *fh, uint32_t index)
+{
+    if (index == CHUNKS_FEW) {
+        fh->chunks = mem_grow(NULL, 2 * CHUNKS_FEW, sizeof(struct conn *));
+        memcpy(fh->chunks, fh->few, sizeof fh->few);
+    } else if (index > CHUNKS_FEW && index % CHUNKS_FEW == 0) {
+        fh->chunks = mem_grow(fh->chunks, index + CHUNKS_FEW, sizeof(struct conn *));
+    }
+    fh->chunks[index] = mem_zalloc(CHUNK * sizeof(struct conn));
+}
+
 static uint32_t take_number(struct flight_host *fh)
 {
     uint32_t index = fh->first_free;
 
     if (index != NONE) {
-        fh->first_free = fh->conns[index].peer_host;
+        fh->first_free = conn_at(fh, index)->peer_host;
         return index;
     }
-    if (fh->conn_count == fh->conn_capacity) {
-        fh->conn_capacity += fh->conn_capacity / 4 + GROWTH;
-        fh->conns = mem_grow(fh->conns, fh->conn_capacity, sizeof *fh->conns);
-    }
-    fh->conns[fh->conn_count].generation = 0;
+    if (fh->conn_count % CHUNK == 0)
+        add_chunk(fh, fh->conn_count / CHUNK);
     return fh->conn_count++;
 }
 
@@ -865,6 +875,7 @@ static void resume(struct host *h, struct conn *c)
 static void flight_host_start(struct host *h)
 {
     flight_host(h)->first_free = NONE;
+    flight_host(h)->chunks = flight_host(h)->few;
 }
 
 static void flight_host_stop(struct host *h)
@@ -874,7 +885,10 @@ static void flight_host_stop(struct host *h)
     for (uint32_t i = 0; i < fh->conn_count; i++)
         if (conn_at(fh, i)->state != CONN_FREE)
             conn_free(h, conn_at(fh, i));
-    mem_free(fh->conns);
+    for (uint32_t i = 0; i < fh->conn_count; i += CHUNK)
+        mem_free(fh->chunks[i / CHUNK]);
+    if (fh->chunks != fh->few)
+        mem_free(fh->chunks);
 }
 
 static void flight_event(struct host *h, const struct event *e)

@@ -6,7 +6,7 @@
 
 #define PROBE_SLACK_NS (2 * NS_PER_MS) /* as sim/tcp: least time of a probe or reordering timer */
 #define ASKING_SEGMENTS 4u             /* a burst of so many asks for an ACK */
-#define RECORDS_FEW 8u                   /* a power of two */
+#define RECORDS_FEW 2u                   /* a power of two */
 #define RAMP_SEGMENTS 2u               /* the first burst of several */
 #define BULK_SEGMENTS 4u               /* so many acknowledged at once: congestion control gets a memory */
 
@@ -56,12 +56,14 @@ struct outbox { /* the hot part comes first, and with it the records of few burs
     struct record few[RECORDS_FEW];
     struct recovery *recovery; /* NULL: nothing was lost lately */
     struct chain unsent;
-    uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
-    uint64_t open_first_ns;
+    uint32_t open_size;        /* of the last record: decided, still in `unsent` */
+    uint16_t open_segments;
     bool open_fin;
-    uint64_t alarm_ns;         /* the owner's */
-    uint64_t resent, timeouts; /* counters */
+    uint64_t open_first_ns;
+    uint64_t alarm_ns; /* the owner's */
 };
+
+_Static_assert(sizeof(struct outbox) <= 192, "what a sender costs while it is busy");
 
 /* ---- memory ---- */
 
@@ -642,7 +644,6 @@ static void resend(struct sender *s, const struct sender_out *out, bool force)
             record->resent++;
             hole_remove(r, at);
         }
-        o->resent += b.segments;
         r->reduction.out += b.segments;
         s->w.sent_ns = b.sent_ns;
         if (b.seq == s->w.una)
@@ -987,7 +988,6 @@ static void time_out(struct sender *s, const struct sender_out *out)
     s->retries++;
     if (s->w.backoff < 31)
         s->w.backoff++;
-    o->timeouts++;
     if (r->lost)
         resend(s, out, true);
     else
@@ -1069,9 +1069,6 @@ void sender_expect(const struct sender *s)
     __builtin_prefetch(s->box, 1);
     __builtin_prefetch((const char *)s->box + 64, 1);
     __builtin_prefetch((const char *)s->box + 128, 1);
-    __builtin_prefetch((const char *)s->box + 192, 1);
-    __builtin_prefetch((const char *)s->box + 256, 1);
-    __builtin_prefetch((const char *)s->box + 320, 1);
 }
 
 struct sender_info sender_info(const struct sender *s)
@@ -1084,9 +1081,7 @@ struct sender_info sender_info(const struct sender *s)
                                 .pipe = o->pipe,
                                 .sacked = o->sacked,
                                 .lost = o->recovery ? o->recovery->lost : 0,
-                                .unsent = o->unsent.size,
-                                .resent = o->resent,
-                                .timeouts = o->timeouts};
+                                .unsent = o->unsent.size};
 }
 
 size_t sender_memory(const struct sender *s)

@@ -95,7 +95,7 @@ void sender_expect(const struct sender *s); /* a hint: it will send */
 /* For tests. */
 struct sender_info {
     uint32_t out, pipe, sacked, lost; /* segments: not acknowledged; on their way; beyond a hole; waiting to be sent again */
-    uint64_t unsent, resent, timeouts;
+    uint64_t unsent;
 };
 struct sender_info sender_info(const struct sender *s);
 size_t sender_memory(const struct sender *s); /* allocated, without message bytes */
