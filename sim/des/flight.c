@@ -483,8 +483,6 @@ static void retry_handshake(struct host *h, struct conn *c)
     struct sender *s = &c->sender;
 
     c->retry = false;
-    if (c->state == CONN_OPEN && s->w.next > 1)
-        return; /* bytes say as much */
     if (s->retries >= config_of(h)->syn_retries) {
         struct backend_conn handle = handle_of(c);
         uint8_t state = c->state;
@@ -732,6 +730,7 @@ static void receive_ack(struct host *h, struct conn *c, const struct train *t)
                              .delivered = t->delivered,
                              .packets = t->segments,
                              .at_ns = t->at_ns,
+                             .said_ns = t->sent_ns,
                              .sent_ns = t->echo_ns,
                              .spread_ns = t->spread_ns,
                              .resent = t->resent};
@@ -826,7 +825,7 @@ static void handle_notice(struct host *h, struct train *t)
         return;
     }
     if (t->refused == TRAIN_ACK || t->probe)
-        sender_ack_lost(&c->sender);
+        sender_ack_lost(&c->sender, t->sent_ns);
     else if (t->refused == TRAIN_DATA)
         data_lost(h, c, t);
     else if (control_of(c) == t->refused)
@@ -847,10 +846,11 @@ static void alarm_rings(struct host *h, struct conn *c, uint64_t at_ns)
     if (at_ns != *posted_ns)
         return; /* overtaken by an earlier one */
     *posted_ns = TIME_NEVER;
-    if (c->retry) {
+    if (c->retry && c->sender.w.next == 1) { /* else bytes say as much as the handshake's last word */
         retry_handshake(h, c);
         return;
     }
+    c->retry = false;
     out = out_of(&e);
     if (sender_deadline_ns(&c->sender, out.config) <= at_ns)
         sender_timeout(&c->sender, &out);

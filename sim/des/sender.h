@@ -54,6 +54,7 @@ struct sender_ack {
     uint32_t packets;   /* as so many ACKs say, which came ... */
     uint64_t spread_ns; /* ... during the last spread_ns */
     uint64_t at_ns;     /* the last of them; not later than now, somewhat earlier where several came as one event */
+    uint64_t said_ns;   /* they were sent then */
     uint64_t sent_ns;   /* of the burst */
     bool resent;
     /* the machine's, while it goes through them */
@@ -73,7 +74,7 @@ bool sender_ack_next(struct sender *s, const struct sender_out *out, struct send
 /* A segment was lost on its way; takes its bytes. */
 void sender_lost(struct sender *s, const struct tcp_config *config, uint64_t seq, uint32_t size, bool fin, bool resent,
                  uint64_t sent_ns, struct chain *bytes);
-void sender_ack_lost(struct sender *s); /* an answer was lost on its way */
+void sender_ack_lost(struct sender *s, uint64_t said_ns); /* an ACK, or a probe, that was sent then did not arrive */
 void sender_timeout(struct sender *s, const struct sender_out *out);
 uint64_t sender_deadline_ns(const struct sender *s, const struct tcp_config *config); /* TIME_NEVER: none */
 uint64_t *sender_alarm_ns(struct sender *s); /* the owner's to remember when it will look at the deadline; at first TIME_NEVER */
