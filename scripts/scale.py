@@ -71,6 +71,8 @@ def plot(folder, rows):
         f.write("# nodes, us a delivery, us of set-up a node, KiB a node (peak), s of wall time of the larger run\n")
         for row in rows:
             f.write(f"{row['nodes']} {row['delivery_us']:.3f} {row['setup_us']:.1f} {row['kib']:.1f} {row['wall_s']:.1f}\n")
+    if len(rows) < 2:
+        return
     for kind, terminal in (("svg", "svg size 800,500"), ("png", "pngcairo size 800,500")):
         subprocess.run(["gnuplot"], input=PLOT.format(terminal=terminal, folder=folder, kind=kind), text=True, check=True)
 
@@ -88,6 +90,8 @@ def main():
         print(f"{nodes:>8} {row['delivery_us']:>12.2f} {row['setup_us']:>15.0f} {row['kib']:>9.1f} {row['wall_s']:>8.1f}",
               flush=True)
         plot(folder, rows)
+    if not rows:
+        sys.exit("scale: no size fits into the memory that is free")
     growth = max(row["delivery_us"] for row in rows) / rows[0]["delivery_us"]
     print(f"growth {growth:.2f} (aim: less than {GROWTH_MAX}); {folder}/cost.svg")
     sys.exit(growth >= GROWTH_MAX)

@@ -63,6 +63,7 @@ static void print(const struct calibration *c, const char *machine)
 static bool write_table(const char *path, const struct calibration *c, const char *machine)
 {
     FILE *f = fopen(path, "w");
+    bool failed;
 
     if (!f)
         return false;
@@ -71,7 +72,8 @@ static bool write_table(const char *path, const struct calibration *c, const cha
         fprintf(f, "    \"%s\": {\"base\": \"%" PRIu64 "ns\", \"per_kib\": \"%" PRIu64 "ns\"}%s\n", names[kind],
                 c->costs[kind].base_ns, c->costs[kind].per_kib_ns, kind + 1 < WORK_KINDS ? "," : "");
     fprintf(f, "  }\n}\n");
-    return (ferror(f) == 0) & (fclose(f) == 0);
+    failed = ferror(f) != 0;
+    return fclose(f) == 0 && !failed;
 }
 
 static int run(int argc, char **argv)

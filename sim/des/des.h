@@ -113,7 +113,8 @@ enum des_cut { DES_CUT_OUT = 1, DES_CUT_IN = 2, DES_CUT_BOTH = 3 }; /* what memb
 int des_partition(struct des *d, const bool *member, enum des_cut cut);
 void des_heal(struct des *d, int slot);
 
-/* Between two hosts alone, in this direction, in place of what lies between their regions. Before the first des_run. */
+/* Between two hosts alone, in this direction, in place of what lies between their regions; at least 2 ns. Before the
+ * first des_run. */
 void des_latency_pair(struct des *d, uint32_t from, uint32_t to, uint64_t latency_ns);
 /* For what is sent from now on between two regions, in this direction. Only from a global call. */
 void des_latency_set(struct des *d, uint32_t from_region, uint32_t to_region, uint64_t latency_ns);

@@ -88,8 +88,8 @@ struct des {
     struct des_config config;
     struct work_cost costs[WORK_KINDS];
     uint64_t *latency_ns, *least_ns; /* now; at the least (path_least_ns) */
+    bool jitters;                    /* there is some */
     struct jitter *jitter;           /* NULL: uniform */
-    bool jitters;                    /* there is any */
     uint64_t *jitter_pair_ns;        /* NULL: none of its own */
     struct gilbert *loss;            /* NULL: none */
     uint32_t *middles;               /* hosts by pair of regions, 0: none; NULL: no bottlenecks */
@@ -145,6 +145,7 @@ void loop_event(struct loop *l, uint64_t time_ns);
 uint64_t loop_charge(struct loop *l, unsigned works, uint64_t bytes);
 bool loop_holds(struct loop *l, struct backend_conn conn); /* a send has to wait; `writable` will come */
 void loop_pause(struct loop *l, struct backend_conn conn, bool paused);
+void loop_rearm(struct loop *l, uint64_t deadline_ns);      /* of the node's timer: a wake-up that waits may be void now */
 void loop_forget(struct loop *l, struct backend_conn conn); /* the node closes it */
 
 /* path.c */
@@ -170,6 +171,10 @@ struct path_hop path_hop(struct host *from, uint32_t to, uint32_t to_region);
 /* Which of the next `count` (1 to 64) packets are lost behind the sender's uplink or between the regions: bit i is the i-th. Random
  * numbers and states of bursts are the sender's. */
 uint64_t path_losses(struct host *from, uint32_t to_region, unsigned count);
+static inline bool path_may_lose(const struct host *from) /* else it loses nothing, and need not be asked */
+{
+    return from->loss || from->des->loss;
+}
 uint64_t path_losses_down(struct host *to, unsigned count); /* the same behind the receiver's downlink */
 /* What a host of one region does to one of another takes at least this long, at any time of the run: the lookahead. */
 uint64_t path_least_ns(const struct des *d, uint32_t from_region, uint32_t to_region);

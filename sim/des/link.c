@@ -32,8 +32,8 @@ uint64_t link_enqueue_train(struct link *l, uint64_t now_ns, uint64_t arriving_n
     uint64_t start = now_ns - (arriving_ns < now_ns ? arriving_ns : now_ns);
     uint64_t done;
 
-    if (l->bps == 0)
-        return now_ns;
+    if (l->bps == 0) /* nor does it overtake what it held when it still had a limit */
+        return now_ns > l->busy_until_ns ? now_ns : l->busy_until_ns;
     if (start < l->busy_until_ns)
         start = l->busy_until_ns;
     done = start + link_time_ns(l, size);

@@ -164,7 +164,7 @@ uint64_t path_delay_ns(struct host *from, uint32_t to, uint32_t to_region)
 {
     uint64_t base = path_latency_ns(from, to, to_region);
 
-    return base + jitter_ns(from, to_region, base);
+    return from->des->jitters ? base + jitter_ns(from, to_region, base) : base;
 }
 
 /* ---- bottlenecks ---- */

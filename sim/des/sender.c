@@ -612,6 +612,7 @@ static void begin_reduction(struct sender *s, const struct tcp_config *config)
     r->high_seq = s->w.next;
     r->probe_end = 0;
     s->w.count = 0;
+    cubic_get(s, config);
     r->reduction = (struct reduction){.prior_cwnd = s->w.cwnd};
     s->w.ssthresh = window_cc(config)->ssthresh(config, &s->w);
 }

@@ -12,6 +12,8 @@
 #include <stdarg.h>
 
 #define WRONG_MAX 200
+#define FLOOD_DURATION_NS 5000000000ull /* unless the command says otherwise, as the window */
+#define FLOOD_WINDOW 1024
 
 struct command_context {
     struct live *live;
@@ -340,6 +342,35 @@ static bool run_announce(struct command_context *c, json_t *argument)
     return true;
 }
 
+static bool run_flood(struct command_context *c, json_t *arguments)
+{
+    static const char *const keys[] = {"topic", "size", "duration", "window", NULL};
+    struct flood_order order = {.size = 1024, .duration_ns = FLOOD_DURATION_NS, .window = FLOOD_WINDOW};
+    int err;
+
+    if (!has_only(c, arguments, keys) || !get_text(c, arguments, "topic", &order.topic) ||
+        !get_number(c, arguments, "size", units_size, &order.size) ||
+        !get_number(c, arguments, "duration", units_duration, &order.duration_ns) ||
+        !get_number(c, arguments, "window", units_count, &order.window))
+        return false;
+    if (order.size < FLOOD_SIZE_MIN || order.size > FLOOD_SIZE_MAX)
+        return wrong(c, "\"size\" is %d to %u bytes", FLOOD_SIZE_MIN, FLOOD_SIZE_MAX);
+    if (order.window == 0 || order.window > FLOOD_WINDOW_MAX || order.window % FLOOD_STEP)
+        return wrong(c, "\"window\" is a multiple of %d, up to %d", FLOOD_STEP, FLOOD_WINDOW_MAX);
+    err = flood_start(&c->live->flood, c->now_ns, &order);
+    return err ? wrong(c, "%s", err == ERR_DUPLICATE ? "one is under way" : err_text(err)) : true;
+}
+
+static bool run_acknowledge(struct command_context *c, json_t *argument)
+{
+    int err;
+
+    if (!json_is_string(argument))
+        return wrong(c, "needs a topic");
+    err = flood_acknowledge(&c->live->flood, c->now_ns, string_of(argument));
+    return err ? wrong(c, "%s", err == ERR_DUPLICATE ? "one topic is acknowledged already" : err_text(err)) : true;
+}
+
 static bool run_counts(struct command_context *c, json_t *argument)
 {
     if (!json_is_true(argument))
@@ -364,7 +395,8 @@ static const struct {
     {"close", run_close},     {"subscribe", run_subscribe}, {"unsubscribe", run_unsubscribe},
     {"ping", run_ping},       {"send", run_send},           {"receive", run_receive},
     {"echo", run_echo},       {"perf", run_perf},           {"serve", run_serve},
-    {"announce", run_announce}, {"counts", run_counts},
+    {"flood", run_flood},     {"acknowledge", run_acknowledge}, {"announce", run_announce},
+    {"counts", run_counts},
     {"quit", run_quit}};
 
 void commands_run(struct live *l, uint64_t now_ns, struct slice line)

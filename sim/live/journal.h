@@ -36,6 +36,7 @@
     X(JOURNAL_CONTROL, "control", false)                                                           \
     X(JOURNAL_PING, "ping", true)                                                                  \
     X(JOURNAL_TRANSFER, "transfer", true)                                                          \
+    X(JOURNAL_FLOODED, "flooded", true)                                                            \
     X(JOURNAL_COUNTS, "counts", true)                                                              \
     X(JOURNAL_ERROR, "error", true)                                                                \
     X(JOURNAL_STOPPED, "stopped", true)

@@ -8,12 +8,15 @@
 #include "stack/base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#define KEPT_BLOCK_SIZE (1 << 20) /* larger blocks go back to the system at once */
+#define KEPT_SIZE (8 << 20)       /* as does free memory beyond so many bytes */
 #define PING_INTERVAL_NS UINT64_C(1000000000)
 
 /* ---- what the node tells ---- */
@@ -35,7 +38,10 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
 
 static void on_delivered(void *ctx, uint64_t now_ns, const struct gossipsub_message *m)
 {
-    journal_delivered(&((struct live *)ctx)->journal, now_ns, m);
+    struct live *l = ctx;
+
+    journal_delivered(&l->journal, now_ns, m);
+    flood_delivered(&l->flood, now_ns, m);
 }
 
 static void on_algorand(void *ctx, uint64_t now_ns, const struct algorand_message *m)
@@ -209,6 +215,14 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Bulk data passes through blocks of 64 KiB that come and go many times a millisecond: without this glibc gives their memory
+ * back to the system and asks for it again each time. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_SIZE);
+    mallopt(M_TRIM_THRESHOLD, KEPT_SIZE);
+}
+
 static bool open_files(struct live *l, char *error)
 {
     if (l->options->pcap && !pcap_create(&l->pcap, l->options->pcap, l->epoch_ns))
@@ -258,6 +272,7 @@ static void make_node(struct live *l)
     l->metrics.topics = l->topics;
     pinger_init(&l->pinger, l->node, l->sockets, &l->journal, seed);
     transfers_init(&l->transfers, l->node, l->sockets, &l->journal, l->options->sink_pause_ns);
+    flood_init(&l->flood, l->node, l->sockets, &l->journal);
 }
 
 static void tell_listening(struct live *l, const struct endpoint *at)
@@ -390,6 +405,7 @@ bool live_run(const struct live_options *options, FILE *out, char error[static L
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is noticed by the write */
     raise_descriptor_limit();
+    keep_memory();
     if (sockets_new(&config, &l->sockets) != ERR_OK) {
         mem_free(l);
         return fail(error, "cannot set up", "epoll", strerror(errno));

@@ -4,6 +4,7 @@
 #define SIM_LIVE_LIVE_H
 
 #include "sim/live/address.h"
+#include "sim/live/flood.h"
 #include "sim/live/input.h"
 #include "sim/live/journal.h"
 #include "sim/live/metrics.h"
@@ -40,6 +41,7 @@ struct live {
     struct metrics metrics;
     struct pinger pinger;
     struct transfers transfers;
+    struct flood flood;
     struct input input;
     struct tap tap;
     struct pcap pcap;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 
 #define DEVICE "tun0"
 #define CONGESTION "cubic"
@@ -111,12 +112,38 @@ static bool raise_device(int fd, const char *name)
     return ioctl(fd, SIOCSIFFLAGS, &r) == 0;
 }
 
+/* By netlink, since the ioctl for it is not for the root of a user namespace. */
+static bool lengthen_queue(void)
+{
+    struct {
+        struct nlmsghdr header;
+        struct ifinfomsg link;
+        struct rtattr attribute;
+        uint32_t length;
+    } ask = {.header = {.nlmsg_len = sizeof ask, .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+             .link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(DEVICE)},
+             .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_TXQLEN},
+             .length = DEVICE_QUEUE};
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr result;
+    } answer = {.result.error = -EPROTO};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    bool told = fd >= 0 && send(fd, &ask, sizeof ask, 0) == (ssize_t)sizeof ask &&
+                recv(fd, &answer, sizeof answer, 0) >= (ssize_t)sizeof answer.header + (ssize_t)sizeof(int);
+
+    if (fd >= 0)
+        close(fd);
+    if (told)
+        errno = -answer.result.error;
+    return told && answer.result.error == 0;
+}
+
 static bool configure_device(uint32_t ip, char *error, size_t error_size)
 {
     struct ifreq mtu = {.ifr_name = DEVICE, .ifr_mtu = NAMESPACE_MTU};
-    struct ifreq queue = {.ifr_name = DEVICE, .ifr_qlen = DEVICE_QUEUE};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool done = fd >= 0 && ioctl(fd, SIOCSIFTXQLEN, &queue) == 0 && set_address(fd, SIOCSIFADDR, ip) &&
+    bool done = fd >= 0 && lengthen_queue() && set_address(fd, SIOCSIFADDR, ip) &&
                 set_address(fd, SIOCSIFNETMASK, 0xff000000u) && ioctl(fd, SIOCSIFMTU, &mtu) == 0 &&
                 raise_device(fd, DEVICE) && raise_device(fd, "lo");
 

@@ -35,6 +35,9 @@ static void add_messages(struct recorder *r, struct record_summary *out)
         const struct message *m = &r->messages[i];
         struct record_topic *t;
 
+        out->recorded_messages += r->writer != NULL;
+        out->with_hops += m->has_hops;
+        out->with_deliveries += m->has_deliveries;
         if (!m->measured)
             continue;
         t = summary_topic(r, out, places, m->topic);

@@ -102,6 +102,7 @@ struct recorder {
     struct message *messages;
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
     struct sampler hops, deliveries;
+    uint32_t peer_every; /* connection and mesh rows of every k-th node; RECORD_NONE */
     uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;
     uint64_t rejected, dropped, dials_failed;
     _Atomic uint64_t delivered; /* may be asked for while the feed is at work */

@@ -48,14 +48,18 @@ static void account(struct recorder *r, struct message *m)
     m->accounted = bytes;
 }
 
-/* Whether the next message is recorded in full. */
-static bool sampled(struct sampler *s, uint32_t index)
+/* Whether the next message is recorded in full. `rows` are those that it will have at least, counted now: many may be
+ * published before the first is through. */
+static bool sampled(struct sampler *s, uint32_t index, uint32_t rows)
 {
     uint64_t room = s->rows < s->rows_max ? s->rows_max - s->rows : 0;
 
     while (s->automatic && s->every < 1u << 30 && room < s->rows_max / s->every / 2)
         s->every *= 2;
-    return s->every != RECORD_HOPS_NONE && index % s->every == 0;
+    if (s->every == RECORD_NONE || index % s->every != 0)
+        return false;
+    s->rows += rows;
+    return true;
 }
 
 static void write_message(struct recorder *r, const struct message *m, struct slice id)
@@ -75,8 +79,9 @@ static void write_message(struct recorder *r, const struct message *m, struct sl
 
 static struct message *message_new(struct recorder *r, uint64_t now_ns, const struct trace_event *e)
 {
-    uint32_t index = r->message_count;
+    uint32_t index = r->message_count, rows;
     struct message *m;
+    struct topic *t;
 
     messages_sweep(r, now_ns);
     CHECK(index < UNKNOWN);
@@ -86,10 +91,12 @@ static struct message *message_new(struct recorder *r, uint64_t now_ns, const st
     }
     m = &r->messages[r->message_count++];
     *m = (struct message){.published_ns = TIME_NEVER, .touched_ns = now_ns, .publisher = UNKNOWN};
-    m->topic = topics_get(r, e->protocol, e->topic)->id;
+    t = topics_get(r, e->protocol, e->topic);
+    m->topic = t->id;
     m->size = e->size;
-    m->has_hops = r->writer && sampled(&r->hops, index);
-    m->has_deliveries = r->writer && sampled(&r->deliveries, index);
+    rows = t->protocol == TRACE_ALGORAND ? r->algorand_up : t->members;
+    m->has_hops = r->writer && sampled(&r->hops, index, rows);
+    m->has_deliveries = r->writer && sampled(&r->deliveries, index, rows);
     return m;
 }
 
@@ -229,7 +236,7 @@ static void note_copy(struct recorder *r, struct message *m, struct receipt *min
     mine->last_copy = m->copy_count;
     if (sent)
         table_remove(&m->sent, key);
-    r->hops.rows++;
+    r->hops.rows += c->previous != 0; /* first copies were counted before */
 }
 
 void messages_arrive(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
@@ -275,7 +282,6 @@ static void write_delivery(struct recorder *r, const struct message *m, const st
     row[5] = got->hops == HOPS_UNKNOWN ? ROW_NULL : got->hops;
     row[6] = duplicates;
     row[7] = (got->flags & RECEIPT_EXPECTED) != 0;
-    r->deliveries.rows++;
 }
 
 /* In order of arrival, numbered from 0: the list runs backwards, so count first. */
@@ -355,23 +361,50 @@ static int compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* p50, p90, p99 by nearest rank into row[0..2]. */
-static void percentiles(const struct message *m, uint64_t *row)
+/* How long the expected deliveries took, rising; the caller frees the array. */
+static uint64_t *times_of(const struct message *m, uint64_t *count)
 {
-    static const uint32_t percents[] = {50, 90, 99};
     uint64_t *times = mem_grow(NULL, m->receipts.count, sizeof *times);
-    uint64_t count = 0;
 
+    *count = 0;
     for (uint32_t i = 0; i < m->receipts.capacity; i++) {
         const struct receipt *got = &m->receipts.places[i];
 
         if (got->node != UNKNOWN && got->flags & RECEIPT_EXPECTED)
-            times[count++] = got->delivered_ns - m->published_ns;
+            times[(*count)++] = got->delivered_ns - m->published_ns;
     }
-    qsort(times, count, sizeof *times, compare_times);
+    qsort(times, *count, sizeof *times, compare_times);
+    return times;
+}
+
+/* p50, p90, p99 by nearest rank into row[0..2]. */
+static void percentiles(const uint64_t *times, uint64_t count, uint64_t *row)
+{
+    static const uint32_t percents[] = {50, 90, 99};
+
     for (int i = 0; i < 3; i++)
         row[i] = count ? times[(count * percents[i] + 99) / 100 - 1] : ROW_NULL;
-    mem_free(times);
+}
+
+/* The middle of a bucket: 64 of them a power of two. */
+static uint64_t bucket_of(uint64_t ns)
+{
+    int shift = ns < 128 ? 0 : 57 - __builtin_clzll(ns);
+
+    return (ns >> shift << shift) + (((uint64_t)1 << shift) >> 1);
+}
+
+static void write_histogram(struct recorder *r, const struct message *m, const uint64_t *times, uint64_t count)
+{
+    for (uint64_t from = 0, to; from < count; from = to) {
+        uint64_t *row = writer_row(r->writer, ROW_MESSAGE_PROPAGATION);
+
+        for (to = from + 1; to < count && bucket_of(times[to]) == bucket_of(times[from]); to++)
+            ;
+        row[0] = index_of(r, m);
+        row[1] = bucket_of(times[from]);
+        row[2] = to - from;
+    }
 }
 
 static void write_settled(struct recorder *r, const struct message *m, const uint64_t *percents)
@@ -404,14 +437,18 @@ static void write_receipt(struct recorder *r, const struct message *m, const str
 /* Writes what is known and forgets the receipts. */
 static void settle(struct recorder *r, struct message *m)
 {
-    uint64_t percents[3];
+    uint64_t percents[3], *times, count;
 
     CHECK(!m->settled);
     if (r->writer) {
         for (uint32_t i = 0; i < m->receipts.capacity; i++)
             write_receipt(r, m, &m->receipts.places[i]);
-        percentiles(m, percents);
+        times = times_of(m, &count);
+        percentiles(times, count, percents);
         write_settled(r, m, percents);
+        if (r->run.message_histograms)
+            write_histogram(r, m, times, count);
+        mem_free(times);
     }
     release(m);
     account(r, m);

@@ -31,12 +31,40 @@ static uint64_t interval_of(const struct record_run *run)
     return (1 + seconds * run->node_count / INTERVAL_CELLS) * SECOND_NS;
 }
 
+static void bind_every(sqlite3_stmt *s, int column, uint32_t every)
+{
+    if (every == RECORD_NONE)
+        sqlite3_bind_null(s, column);
+    else
+        sqlite3_bind_int64(s, column, every);
+}
+
+static struct sampler sampler_of(uint32_t every, uint64_t rows_max)
+{
+    bool automatic = every == RECORD_AUTOMATIC;
+
+    return (struct sampler){0, rows_max, automatic ? 1 : every, automatic};
+}
+
+/* Nodes are all alike to begin with: every k-th says what the others would. */
+static uint32_t peer_every(const struct record_run *run)
+{
+    if (run->peer_every != RECORD_AUTOMATIC)
+        return run->peer_every;
+    return (run->node_count + RECORD_PEER_NODES_MAX - 1) / RECORD_PEER_NODES_MAX;
+}
+
+static bool records_peers(const struct recorder *r, uint32_t node)
+{
+    return r->writer && r->peer_every != RECORD_NONE && node % r->peer_every == 0;
+}
+
 static int insert_run(struct recorder *r)
 {
     static const char sql[] =
         "INSERT INTO run(id,complete,scenario,scenario_text,question,backend,tcp_model,encryption,"
-        "replay,version,seed,threads,nodes,duration_ns,warmup_ns,measured_until_ns,interval_ns,hop_every)"
-        " VALUES(1,0,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)";
+        "replay,version,seed,threads,nodes,duration_ns,warmup_ns,measured_until_ns,interval_ns,hop_every,"
+        "delivery_every,peer_every) VALUES(1,0,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
     const struct record_run *run = &r->run;
     char seed[24];
     sqlite3_stmt *s;
@@ -58,7 +86,9 @@ static int insert_run(struct recorder *r)
     sqlite3_bind_int64(s, 13, (sqlite3_int64)run->warmup_ns);
     sqlite3_bind_int64(s, 14, (sqlite3_int64)(r->measured_until_ns < INT64_MAX ? r->measured_until_ns : INT64_MAX));
     sqlite3_bind_int64(s, 15, (sqlite3_int64)r->interval_ns);
-    sqlite3_bind_int64(s, 16, run->hop_every);
+    bind_every(s, 16, run->hop_every);
+    bind_every(s, 17, run->delivery_every);
+    bind_every(s, 18, r->peer_every);
     result = sqlite3_step(s);
     sqlite3_finalize(s);
     return result == SQLITE_DONE ? 0 : ERR_SYSTEM;
@@ -95,7 +125,6 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
                   char *error, size_t error_size)
 {
     struct recorder *r = mem_zalloc(sizeof *r);
-    bool automatic = run->hop_every == RECORD_HOPS_AUTOMATIC;
     int err;
 
     CHECK(run->node_count > 0 && run->node_count < UNKNOWN && run->warmup_ns <= INT64_MAX);
@@ -110,8 +139,9 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
     map_init(&r->regions, run->seed);
     map_init(&r->topic_names[0], run->seed);
     map_init(&r->topic_names[1], run->seed);
-    r->hops = (struct sampler){0, RECORD_HOP_ROWS_MAX, automatic ? 1 : run->hop_every, automatic};
-    r->deliveries = (struct sampler){0, RECORD_DELIVERY_ROWS_MAX, 1, true};
+    r->hops = sampler_of(run->hop_every, RECORD_HOP_ROWS_MAX);
+    r->deliveries = sampler_of(run->delivery_every, RECORD_DELIVERY_ROWS_MAX);
+    r->peer_every = peer_every(run);
     r->interval_ns = interval_of(run);
     r->measured_until_ns = run->cooldown_ns < run->duration_ns ? run->duration_ns - run->cooldown_ns : 0;
     err = db_path ? open_file(r, db_path, error, error_size) : 0;
@@ -268,7 +298,7 @@ static void write_mesh(struct recorder *r, uint32_t node, uint32_t remote, uint6
     uint64_t *row;
 
     topics_mesh(r, t, node, e->kind == TRACE_GRAFT);
-    if (!r->writer)
+    if (!records_peers(r, node))
         return;
     row = writer_row(r->writer, ROW_MESH);
     row[0] = now_ns;
@@ -283,7 +313,7 @@ static void write_connection(struct recorder *r, uint32_t node, uint32_t remote,
 {
     uint64_t *row;
 
-    if (!r->writer)
+    if (!records_peers(r, node))
         return;
     row = writer_row(r->writer, ROW_CONNECTION);
     row[0] = now_ns;

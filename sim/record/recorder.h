@@ -22,13 +22,14 @@
 /* Rows kept at most, roughly, when hop_every is automatic: as the room goes, only every 2nd, 4th,
  * ... new message is recorded in full. Statistics do not depend on it. */
 #define RECORD_HOP_ROWS_MAX 500000u
-#define RECORD_DELIVERY_ROWS_MAX 20000000u
+#define RECORD_DELIVERY_ROWS_MAX 3000000u
+#define RECORD_PEER_NODES_MAX 20000u /* nodes whose connections and grafts are rows, when that is automatic */
 #define RECORD_TOPICS_DETAILED                                                                     \
     64 /* further topics share one histogram and have no mesh samples                              \
         */
 
-#define RECORD_HOPS_AUTOMATIC 0u
-#define RECORD_HOPS_NONE UINT32_MAX
+#define RECORD_AUTOMATIC 0u
+#define RECORD_NONE UINT32_MAX
 
 /* All texts are copied; NULL is allowed. */
 struct record_run {
@@ -38,8 +39,10 @@ struct record_run {
     uint64_t seed;
     uint32_t threads, node_count; /* threads: that were asked for */
     uint64_t duration_ns, warmup_ns, cooldown_ns; /* measured: published after the one, before the other */
-    uint32_t
-        hop_every; /* hop rows of every k-th message; RECORD_HOPS_AUTOMATIC, RECORD_HOPS_NONE */
+    /* Rows of every k-th message, or node; RECORD_AUTOMATIC, RECORD_NONE. */
+    uint32_t hop_every, delivery_every;
+    uint32_t peer_every;     /* connection and mesh, by node */
+    bool message_histograms; /* message_propagation */
 };
 
 struct record_node {

@@ -1,7 +1,7 @@
 -- The database of one run. README.md beside this file explains it; version: PRAGMA user_version.
 -- Times are integer nanoseconds of simulated time; nodes, topics and messages are small integers.
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -15,7 +15,9 @@ CREATE TABLE run (
     duration_ns INTEGER,
     warmup_ns INTEGER, measured_until_ns INTEGER, -- messages published in [the one, the other) are measured
     interval_ns INTEGER,                -- width of an interval of control, loss
-    hop_every INTEGER,                  -- as asked for: 0 automatic, else hops of every k-th message
+    hop_every INTEGER,                  -- as asked for: 0 automatic, else hops of every k-th message; NULL: of none
+    delivery_every INTEGER,             -- the same of deliveries; message.has_hops, has_deliveries say what came of it
+    peer_every INTEGER,                 -- connection and mesh have rows of every k-th node; NULL: of none
     digest TEXT, sim_ns INTEGER, wall_s REAL, setup_wall_s REAL,
     peak_rss_bytes INTEGER, events INTEGER, connections INTEGER,
     failure TEXT                        -- why an incomplete run ended, where that is known
@@ -96,6 +98,11 @@ CREATE TABLE traffic (
 CREATE TABLE propagation (              -- histogram: publish to delivery, measured period; ns is right to 0.1 %
     topic INTEGER, region TEXT, ns INTEGER, count INTEGER,
     PRIMARY KEY (topic, region, ns)
+) WITHOUT ROWID;
+
+CREATE TABLE message_propagation (      -- where asked for: the same of one message, when it was settled; ns is right to 1 %
+    message INTEGER, ns INTEGER, count INTEGER,
+    PRIMARY KEY (message, ns)
 ) WITHOUT ROWID;
 
 -- Publish to delivery in the measured period: the histogram, or the rows of a run that did not end.

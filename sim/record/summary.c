@@ -286,6 +286,11 @@ static void print_head(const struct record_summary *s, FILE *out)
     }
     count_row(out, "events", s->events);
     row(out, "memory, peak", summary_bytes(s->peak_rss_bytes, number));
+    if (s->with_hops < s->recorded_messages || s->with_deliveries < s->recorded_messages) {
+        snprintf(line, sizeof line, "hops of %u, deliveries of %u of %u messages", s->with_hops, s->with_deliveries,
+                 s->recorded_messages);
+        row(out, "rows recorded", line);
+    }
 }
 
 void summary_print_text(const struct record_summary *s, FILE *out)

@@ -24,6 +24,7 @@ struct record_summary {
     uint64_t seed;
     uint8_t digest[DIGEST_SIZE];
     uint32_t nodes;
+    uint32_t recorded_messages, with_hops, with_deliveries; /* all; those with rows of that kind; 0: nothing is written */
     uint64_t connections, events, sim_ns, peak_rss_bytes;
     uint32_t threads;      /* that ran the nodes */
     uint64_t lookahead_ns; /* UINT64_MAX: one thread */

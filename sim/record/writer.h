@@ -38,7 +38,8 @@
     X(ROW_EVENT, "INSERT INTO event VALUES(?,?,?)", "itt")                                         \
     X(ROW_EXPECTATION, "INSERT INTO expectation VALUES(?,?,?,?)", "itti")                          \
     X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?)", "iiiiiiiiii")      \
-    X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")
+    X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")               \
+    X(ROW_MESSAGE_PROPAGATION, "INSERT OR REPLACE INTO message_propagation VALUES(?,?,?)", "iii")
 
 #define ROW_ENUM(name, sql, columns) name,
 enum row_kind { ROW_TABLE(ROW_ENUM) ROW_KIND_COUNT };

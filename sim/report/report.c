@@ -12,7 +12,7 @@
 #include "sim/report/sections.h"
 #include "stack/base/err.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define PATH_SIZE 4096
 
 static int integer(sqlite3 *db, const char *sql, int64_t *value)
@@ -84,8 +84,8 @@ static int print_run(sqlite3 *db, char *subtitle, size_t subtitle_size, FILE *ou
 {
     static const char sql[] =
         "SELECT scenario, question, backend, tcp_model, encryption, seed, nodes, sim_ns / 1e9,"
-        " wall_s, replay, digest, complete, failure, version, warmup_ns / 1e9, connections FROM "
-        "run";
+        " wall_s, replay, digest, complete, failure, version, warmup_ns / 1e9, connections,"
+        " threads FROM run";
     sqlite3_stmt *s;
     bool complete;
 
@@ -107,6 +107,8 @@ static int print_run(sqlite3 *db, char *subtitle, size_t subtitle_size, FILE *ou
             sqlite3_column_double(s, 7), sqlite3_column_double(s, 14));
     if (complete)
         fprintf(out, "; %.2f s of wall time", sqlite3_column_double(s, 8));
+    if (complete && sqlite3_column_int(s, 16) > 1)
+        fprintf(out, " in %d threads", sqlite3_column_int(s, 16));
     fputc('\n', out);
     line(out, "connections", text_or(s, 15, NULL));
     line(out, "version", text_or(s, 13, NULL));

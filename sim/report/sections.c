@@ -77,9 +77,16 @@ static const struct section sections[] = {
      "SELECT reason, printf('%,d', sum(messages)) AS messages, printf('%,d', sum(bytes)) AS bytes,"
      " count(DISTINCT node) AS nodes FROM loss GROUP BY reason ORDER BY sum(messages) DESC, "
      "reason"},
-    {"Connections", "SELECT event || coalesce(' (' || reason || ')', '') AS event, printf('%,d', "
+    {"Connections (of the nodes recorded)", "SELECT event || coalesce(' (' || reason || ')', '') AS event, printf('%,d', "
                     "count(*)) AS count"
                     " FROM connection GROUP BY 1 ORDER BY count(*) DESC, 1"},
+    {"Recorded",
+     "SELECT 'hops (every copy)' AS \"rows\", printf('%,d of %,d messages', sum(has_hops), count(*)) AS \"of\" FROM message"
+     " UNION ALL SELECT 'deliveries', printf('%,d of %,d messages', sum(has_deliveries), count(*)) FROM message"
+     " UNION ALL SELECT 'connections, grafts', CASE WHEN peer_every IS NULL THEN 'no nodes' ELSE"
+     " printf('%,d of %,d nodes', (nodes + peer_every - 1) / peer_every, nodes) END FROM run"
+     " UNION ALL SELECT 'histograms', 'all ' || CASE WHEN EXISTS (SELECT 1 FROM message_propagation)"
+     " THEN 'topics and messages' ELSE 'topics' END"},
     {"What happened",
      "SELECT printf('%.1f s', at_ns / 1e9) AS at, kind || coalesce(' ' || detail, '') AS action"
      " FROM event ORDER BY at_ns, rowid LIMIT 20"},

@@ -1,14 +1,37 @@
 /* The discrete-event simulator as a world. */
 #include "sim/des/des.h"
+#include "sim/run/demands.h"
 #include "sim/run/world.h"
 #include "sim/tcp/tcp.h"
+#include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/mem.h"
 
 #include <stdio.h>
+
+struct world {
+    struct des *des;
+    const struct timeline *timeline; /* its steps are applied at their times, one call after the other */
+    uint32_t next_step;
+    uint64_t horizon_ns; /* steps from here on are not scheduled yet */
+};
 
 static const enum des_tcp models[] = {[SCENARIO_TCP_IDEAL] = DES_TCP_IDEAL,
                                       [SCENARIO_TCP_FLIGHT] = DES_TCP_FLIGHT,
                                       [SCENARIO_TCP_PACKET] = DES_TCP_PACKET};
+
+/* What a TCP model may be unable to honour. */
+static const struct {
+    enum demand demand;
+    enum des_feature feature;
+    const char *why;
+} limits[] = {
+    {DEMAND_PATH_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_LINK_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_CHANGES_OF_LOSS, DES_LOSS, "loses nothing"},
+    {DEMAND_AQM, DES_AQM, "has drop-tail queues only"},
+    {DEMAND_BOTTLENECKS, DES_BOTTLENECKS, "has no links in the middle of paths"},
+};
 
 static const char *refuses(const struct scenario *s, char *out)
 {
@@ -16,6 +39,16 @@ static const char *refuses(const struct scenario *s, char *out)
         snprintf(out, 256, "network.%s_buffer: the \"ideal\" TCP has no windows (leave it out)",
                  s->network.send_buffer_size ? "send" : "receive");
         return out;
+    }
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char name[DEMAND_NAME_SIZE];
+        const char *setting = demand_of(s, limits[i].demand, name);
+
+        if (setting && !des_tcp_honours(models[s->network.tcp], limits[i].feature)) {
+            snprintf(out, 256, "%s: the \"%s\" TCP %s (%s)", setting, scenario_tcp_text(s->network.tcp), limits[i].why,
+                     des_tcp_honours(DES_TCP_FLIGHT, limits[i].feature) ? "flight, packet" : "packet");
+            return out;
+        }
     }
     return NULL;
 }
@@ -36,68 +69,170 @@ static struct tcp_config tcp_of(const struct scenario_network *n)
     return tcp;
 }
 
+static void apply(struct des *d, const struct timeline_step *step)
+{
+    switch (step->kind) {
+    case TIMELINE_LATENCY:
+        des_latency_set(d, step->from, step->to, step->latency_ns);
+        return;
+    case TIMELINE_LOSS:
+        des_loss_set(d, step->from, step->to, &step->loss);
+        return;
+    case TIMELINE_BANDWIDTH:
+        des_bandwidth_set(d, step->node, step->up_bps, step->down_bps);
+        return;
+    }
+    UNREACHABLE();
+}
+
+static void walk(void *arg, uint64_t now_ns);
+
+static void schedule_step(struct world *w)
+{
+    const struct timeline *t = w->timeline;
+
+    if (w->next_step < t->step_count && t->steps[w->next_step].at_ns < w->horizon_ns)
+        des_schedule_global(w->des, t->steps[w->next_step].at_ns, walk, w);
+}
+
+static void walk(void *arg, uint64_t now_ns)
+{
+    struct world *w = arg;
+    const struct timeline *t = w->timeline;
+
+    while (w->next_step < t->step_count && t->steps[w->next_step].at_ns <= now_ns)
+        apply(w->des, &t->steps[w->next_step++]);
+    schedule_step(w);
+}
+
+static void proceed(void *world, const struct timeline *timeline)
+{
+    struct world *w = world;
+
+    w->timeline = timeline;
+    w->horizon_ns = TIME_NEVER;
+    schedule_step(w);
+}
+
+static void add_host(struct des *d, const struct world_config *config, uint32_t i)
+{
+    const struct scenario *s = config->scenario;
+    const struct scenario_node *node = &config->nodes[i];
+    struct des_host_config host = {.address = config->addresses[i],
+                                   .region = node->region,
+                                   .up_bps = node->up_bps,
+                                   .down_bps = node->down_bps,
+                                   .cores = node->cores,
+                                   .speed_ppm = node->speed_ppm,
+                                   .aqm = s->network.aqm,
+                                   .unreachable = s->groups[node->group].reach == SCENARIO_UNREACHABLE};
+
+    if (node->class != SCENARIO_NONE) {
+        const struct scenario_class *c = &s->network.classes[node->class];
+
+        host.queue_size = c->queue_size;
+        host.queue_ns = c->queue_ns;
+        host.aqm = c->aqm;
+        host.loss_up = c->loss_up;
+        host.loss_down = c->loss_down;
+    }
+    des_host_add(d, &host);
+}
+
+static void add_bottlenecks(struct des *d, const struct scenario_network *n)
+{
+    for (uint32_t i = 0; i < n->bottleneck_count; i++) {
+        const struct scenario_bottleneck *b = &n->bottlenecks[i];
+        struct des_pair *pairs = mem_grow(NULL, b->pair_count, sizeof *pairs);
+        struct des_bottleneck config = {.pairs = pairs,
+                                        .pair_count = b->pair_count,
+                                        .bps = b->rate_bps,
+                                        .queue_size = b->queue_size,
+                                        .queue_ns = b->queue_ns,
+                                        .aqm = b->aqm};
+
+        for (uint32_t k = 0; k < b->pair_count; k++)
+            pairs[k] = (struct des_pair){b->pairs[k].from, b->pairs[k].to};
+        des_bottleneck_add(d, &config);
+        mem_free(pairs);
+    }
+}
+
 static void *open_world(const struct world_config *config, char *error, size_t error_size)
 {
     const struct scenario *s = config->scenario;
-    struct tcp_config tcp = tcp_of(&s->network);
+    const struct scenario_network *n = &s->network;
+    struct tcp_config tcp = tcp_of(n);
     struct des_config des = {.seed = s->seed,
-                             .region_count = s->network.region_count,
-                             .latency_ns = s->network.latency_ns,
-                             .jitter_ppm = s->network.jitter_ppm,
-                             .jitter_ns = s->network.jitter_ns,
-                             .queue_size = s->network.queue_size,
-                             .queue_ns = s->network.queue_ns,
-                             .tcp = models[s->network.tcp],
+                             .region_count = n->region_count,
+                             .latency_ns = n->latency_ns,
+                             .latency_least_ns = config->timeline->latency_least_ns,
+                             .jitter_ppm = n->jitter_ppm,
+                             .jitter_ns = n->jitter_ns,
+                             .jitter = n->jitter.kind == JITTER_UNIFORM ? NULL : &n->jitter,
+                             .jitter_pair_ns = n->jitter_pair_ns,
+                             .loss = n->loss,
+                             .queue_size = n->queue_size,
+                             .queue_ns = n->queue_ns,
+                             .tcp = models[n->tcp],
                              .tcp_config = &tcp,
                              .costs = s->cpu.present ? s->cpu.costs : NULL,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace,
                              .window = config->window,
                              .expect = config->expect};
+    struct world *w = mem_zalloc(sizeof *w);
     struct des *d = des_new(&des);
 
-    for (uint32_t i = 0; i < s->node_count; i++) {
-        struct des_host_config host = {.address = config->addresses[i],
-                                       .region = config->nodes[i].region,
-                                       .up_bps = config->nodes[i].up_bps,
-                                       .down_bps = config->nodes[i].down_bps,
-                                       .cores = config->nodes[i].cores,
-                                       .speed_ppm = config->nodes[i].speed_ppm};
-
-        des_host_add(d, &host);
-    }
+    _Static_assert(SCENARIO_JITTER_COMMON == DES_JITTER_COMMON, "one mark for both");
+    for (uint32_t i = 0; i < s->node_count; i++)
+        add_host(d, config, i);
+    add_bottlenecks(d, n);
+    for (uint32_t i = 0; i < n->node_latency_count; i++)
+        des_latency_pair(d, n->node_latencies[i].from, n->node_latencies[i].to, n->node_latencies[i].latency_ns);
     if (des_divide(d, config->threads, config->weights) != ERR_OK) {
         snprintf(error, error_size, "cannot start %u threads", config->threads);
         des_free(d);
+        mem_free(w);
         return NULL;
     }
-    return d;
+    *w = (struct world){d, config->timeline, 0, config->horizon_ns};
+    walk(w, 0);
+    return w;
+}
+
+static struct des *des_of(const void *world)
+{
+    return ((const struct world *)world)->des;
 }
 
 static void close_world(void *world)
 {
-    des_free(world);
+    struct world *w = world;
+
+    des_free(w->des);
+    mem_free(w);
 }
 
 static void *host(void *world, uint32_t node)
 {
-    return des_host(world, node);
+    return des_host(des_of(world), node);
 }
 
 static void place(void *world, uint32_t node, const struct backend_app *app, void *ctx)
 {
-    des_host_run(world, node, app, ctx);
+    des_host_run(des_of(world), node, app, ctx);
 }
 
 static void schedule(void *world, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns),
                      void *arg)
 {
-    des_schedule(world, node, at_ns, fn, arg);
+    des_schedule(des_of(world), node, at_ns, fn, arg);
 }
 
 static void schedule_global(void *world, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg)
 {
-    des_schedule_global(world, at_ns, fn, arg);
+    des_schedule_global(des_of(world), at_ns, fn, arg);
 }
 
 static int partition(void *world, const bool *member, enum scenario_direction direction)
@@ -105,28 +240,28 @@ static int partition(void *world, const bool *member, enum scenario_direction di
     static const enum des_cut cuts[] = {
         [SCENARIO_BOTH] = DES_CUT_BOTH, [SCENARIO_OUT] = DES_CUT_OUT, [SCENARIO_IN] = DES_CUT_IN};
 
-    return des_partition(world, member, cuts[direction]);
+    return des_partition(des_of(world), member, cuts[direction]);
 }
 
 static void heal(void *world, int slot)
 {
-    des_heal(world, slot);
+    des_heal(des_of(world), slot);
 }
 
 static int advance(void *world, uint64_t until_ns)
 {
-    des_run(world, until_ns);
+    des_run(des_of(world), until_ns);
     return ERR_OK;
 }
 
 static uint64_t now_ns(const void *world)
 {
-    return des_now_ns(world);
+    return des_now_ns(des_of(world));
 }
 
 static void counts(const void *world, uint64_t *events, uint64_t *connections)
 {
-    struct des_counts c = des_counts(world);
+    struct des_counts c = des_counts(des_of(world));
 
     *events = c.events;
     *connections = c.connections;
@@ -134,21 +269,21 @@ static void counts(const void *world, uint64_t *events, uint64_t *connections)
 
 static uint32_t lane_count(const void *world)
 {
-    return des_lane_count(world);
+    return des_lane_count(des_of(world));
 }
 
 static uint32_t lane_of(const void *world, uint32_t node)
 {
-    return des_lane(world, node);
+    return des_lane(des_of(world), node);
 }
 
 static uint64_t lookahead_ns(const void *world)
 {
-    return des_lookahead_ns(world);
+    return des_lookahead_ns(des_of(world));
 }
 
 static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
 
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts,    &lanes,  NULL};
+                                    proceed,  advance,         now_ns,    counts,  &lanes, NULL};

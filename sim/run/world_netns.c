@@ -3,6 +3,7 @@
 
 #include "sim/netns/netns.h"
 #include "sim/record/histogram.h"
+#include "sim/run/demands.h"
 #include "stack/base/int128.h"
 #include "stack/base/mem.h"
 
@@ -28,7 +29,10 @@ struct world {
 
 static const char *refuses(const struct scenario *s, char *out)
 {
+    static const uint32_t honoured = 1u << DEMAND_PATH_LOSS | 1u << DEMAND_AQM;
     const struct scenario_network *n = &s->network;
+    char name[DEMAND_NAME_SIZE];
+    const char *setting = demand_beyond(s, honoured, name);
 
     if (s->node_count > NETNS_HOSTS_MAX)
         snprintf(out, 256, "nodes: the netns backend has room for %u (%u wanted)", NETNS_HOSTS_MAX, s->node_count);
@@ -37,6 +41,8 @@ static const char *refuses(const struct scenario *s, char *out)
     else if (n->send_buffer_size || n->receive_buffer_size)
         snprintf(out, 256, "network.%s_buffer: the netns backend leaves buffers to the kernel (leave it out)",
                  n->send_buffer_size ? "send" : "receive");
+    else if (setting)
+        snprintf(out, 256, "%s: the netns backend's links cannot do this (des)", setting);
     else
         return NULL;
     return out;
@@ -49,21 +55,40 @@ static struct endpoint address(uint32_t node)
 
 /* ---- from the scenario to elements ---- */
 
-static struct carrier_access access_of(const struct scenario_network *n, uint64_t bps)
+static struct carrier_access access_of(const struct scenario_network *n, const struct scenario_node *node, uint64_t bps)
 {
-    uint64_t size = n->queue_ns ? mul_div(n->queue_ns, bps, 8ull * 1000000000u) : n->queue_size;
+    const struct scenario_class *c = node->class == SCENARIO_NONE ? NULL : &n->classes[node->class];
+    bool own = c && (c->queue_size || c->queue_ns);
+    uint64_t queue_ns = own ? c->queue_ns : n->queue_ns, size = own ? c->queue_size : n->queue_size;
+    struct carrier_access access = {bps, c ? c->aqm : n->aqm};
 
-    return (struct carrier_access){
-        bps, {.kind = QUEUE_DROP_TAIL, .size_max = size < QUEUE_SIZE_MIN ? QUEUE_SIZE_MIN : size}};
+    if (queue_ns)
+        size = mul_div(queue_ns, bps, 8ull * 1000000000u);
+    access.queue.size_max = size < QUEUE_SIZE_MIN ? QUEUE_SIZE_MIN : size;
+    return access;
 }
 
 static void path_of(void *ctx, uint32_t from, uint32_t to, struct carrier_path *out)
 {
     const struct world *w = ctx;
     const struct scenario_network *n = &w->scenario->network;
+    size_t pair = (size_t)w->nodes[from].region * n->region_count + w->nodes[to].region;
 
-    out->delay_ns = scenario_latency_ns(w->scenario, w->nodes[from].region, w->nodes[to].region);
+    out->delay_ns = scenario_node_latency_ns(w->scenario, &w->nodes[from], &w->nodes[to]);
     out->jitter_ns = mul_div(out->delay_ns, n->jitter_ppm, 1000000) + n->jitter_ns;
+    if (n->jitter_pair_ns && n->jitter_pair_ns[pair] != SCENARIO_JITTER_COMMON)
+        out->jitter_ns = n->jitter_pair_ns[pair];
+    if (n->loss && !gilbert_loses_nothing(&n->loss[pair])) {
+        const struct gilbert *g = &n->loss[pair];
+
+        out->lossy = true;
+        out->loss = (struct loss_config){.kind = LOSS_BURST,
+                                         .seed = rng_derive(rng_derive(w->scenario->seed, "loss", from), "to", to),
+                                         .good_to_bad_ppm = g->good_to_bad_ppm,
+                                         .bad_to_good_ppm = g->bad_to_good_ppm,
+                                         .good_loss_ppm = g->good_loss_ppm,
+                                         .bad_loss_ppm = g->bad_loss_ppm};
+    }
 }
 
 /* ---- the world ---- */
@@ -86,8 +111,8 @@ static bool build(struct world *w, char *error, size_t error_size)
     if (!w->netns)
         return false;
     for (uint32_t i = 0; i < s->node_count; i++) {
-        struct carrier_access up = access_of(&s->network, w->nodes[i].up_bps);
-        struct carrier_access down = access_of(&s->network, w->nodes[i].down_bps);
+        struct carrier_access up = access_of(&s->network, &w->nodes[i], w->nodes[i].up_bps);
+        struct carrier_access down = access_of(&s->network, &w->nodes[i], w->nodes[i].down_bps);
 
         if (!netns_host_add(w->netns, &up, &down, error, error_size))
             return false;
@@ -174,6 +199,7 @@ const struct world_ops world_netns = {"netns",
                                       world_sockets_schedule_global,
                                       partition,
                                       heal,
+                                      NULL,
                                       world_sockets_advance,
                                       world_sockets_now_ns,
                                       world_sockets_counts,

@@ -1,5 +1,7 @@
 /* Real TCP on loopback as a world: every node in this process, each with an address of its own in 127.0.0.0/8. */
 #include "sim/run/world_sockets.h"
+
+#include "sim/run/demands.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
@@ -9,6 +11,9 @@
 
 static const char *refuses(const struct scenario *s, char *out)
 {
+    char name[DEMAND_NAME_SIZE];
+    const char *setting;
+
     if (s->network.present) {
         snprintf(out, 256, "network: the sockets backend cannot shape loopback (leave the section out)");
         return out;
@@ -18,7 +23,10 @@ static const char *refuses(const struct scenario *s, char *out)
             snprintf(out, 256, "events.%u.partition: the sockets backend cannot part loopback (des)", i);
             return out;
         }
-    return NULL;
+    setting = demand_beyond(s, 0, name);
+    if (setting)
+        snprintf(out, 256, "%s: the sockets backend has no such links (des)", setting);
+    return setting ? out : NULL;
 }
 
 static struct endpoint address(uint32_t node)
@@ -148,6 +156,7 @@ const struct world_ops world_sockets = {"sockets",
                                         world_sockets_schedule_global,
                                         partition,
                                         heal,
+                                        NULL,
                                         world_sockets_advance,
                                         world_sockets_now_ns,
                                         world_sockets_counts,

@@ -1,4 +1,4 @@
-/* Tables of comma-separated values, cell by cell; each knows its place. No quoting. */
+/* Tables in CSV: cells without quotes, that know their places. */
 #ifndef SIM_SCENARIO_CSV_H
 #define SIM_SCENARIO_CSV_H
 
@@ -14,9 +14,14 @@ struct csv {
     bool line_end; /* the cell was the last of its line */
 };
 
-/* The file that `t` names; false on error. */
+/* Opens the file that `t` names, at its first line; false when the reader has failed. */
 bool csv_open(struct reader *r, const struct tree *t, struct csv *c);
-void csv_cell(struct reader *r, struct csv *c); /* the next cell without the blanks around it */
-void csv_line(struct csv *c);                   /* on to the next line; c->at == c->end: there is none */
+void csv_cell(struct reader *r, struct csv *c); /* the next one, without the blanks around it */
+void csv_line(struct csv *c);                   /* goes on to the next line */
+bool csv_over(const struct csv *c);             /* only blanks are left */
+/* The cells of a line must be exactly these; false when the reader has failed. */
+bool csv_cells(struct reader *r, struct csv *c, char (*cells)[CSV_CELL_SIZE], struct tree *places, uint32_t count);
+/* The cell as a latency: milliseconds, or with its unit. */
+uint64_t csv_latency(struct reader *r, const struct tree *at);
 
 #endif

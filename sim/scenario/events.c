@@ -7,12 +7,14 @@
 #include <string.h>
 
 #define EVENTS_MAX 10000u
+#define CHANGES_MAX 20000000u /* links and pairs of regions that all events together change */
 #define CHURN_SPAN_MAX_NS (366 * 86400 * NS_PER_S)
 
 static const char *const kind_names[SCENARIO_EVENT_KIND_COUNT] = {
     [SCENARIO_PARTITION] = "partition", [SCENARIO_HEAL] = "heal",       [SCENARIO_STOP] = "stop",
     [SCENARIO_CRASH] = "crash",         [SCENARIO_RESTART] = "restart", [SCENARIO_JOIN] = "join",
-    [SCENARIO_CHURN] = "churn",
+    [SCENARIO_CHURN] = "churn",         [SCENARIO_LATENCY] = "latency", [SCENARIO_LOSS] = "loss",
+    [SCENARIO_BANDWIDTH] = "bandwidth",
 };
 static const char *const direction_names[] = {"both", "out", "in", NULL};
 static const char *const memory_names[] = {"lost", "kept", NULL};
@@ -25,14 +27,14 @@ const char *scenario_event_text(enum scenario_event_kind kind)
 static const struct field selector_fields[] = {
     {"regions", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"groups", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"classes", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"nodes", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"share", FIELD_PPM, false, FIELD(scenario_selector, share_ppm), 1, 1000000, NULL},
     {"count", FIELD_U32, false, FIELD(scenario_selector, count), 1, SCENARIO_NODES_MAX, NULL},
 };
 
-/* What reader_fields has left of it. */
-static void finish_selector(struct reader *r, const struct tree *t, const struct scenario *s,
-                            struct scenario_selector *who)
+void selector_finish(struct reader *r, const struct tree *t, const struct scenario *s,
+                     struct scenario_selector *who)
 {
     const struct tree *at;
 
@@ -40,6 +42,8 @@ static void finish_selector(struct reader *r, const struct tree *t, const struct
         who->regions = region_list_read(r, s, at, &who->region_count);
     if ((at = tree_find(t, "groups")))
         who->groups = group_list_read(r, s, at, &who->group_count);
+    if ((at = tree_find(t, "classes")))
+        who->classes = class_list_read(r, s, at, &who->class_count);
     if ((at = tree_find(t, "nodes")))
         who->nodes = node_list_read(r, s, at, &who->node_count);
     if (who->share_ppm > 0 && who->count > 0)
@@ -53,9 +57,9 @@ static void read_selector(struct reader *r, const struct tree *t, const struct s
 {
     reader_fields(r, t, FIELDS(selector_fields), who);
     if (!r->failed)
-        finish_selector(r, t, s, who);
+        selector_finish(r, t, s, who);
     if (!r->failed && t->count == 0)
-        reader_fail(r, t, "selects nothing (regions, groups, nodes, share, count)");
+        reader_fail(r, t, "selects nothing (regions, groups, classes, nodes, share, count)");
 }
 
 /* {groups: peers, up: {exponential: {mean: 10m}}, down: 30s, leave: stop}, or {trace: churn.csv} */
@@ -65,7 +69,7 @@ static void read_churn(struct reader *r, const struct tree *t, const struct scen
     static const struct quantity span = {.kind = FIELD_DURATION, .min = NS_PER_US, .max = CHURN_SPAN_MAX_NS,
                                          .plural = "durations", .range = "[10s, 1m]"};
     static const struct field leave = {"leave", FIELD_CHOICE, false, 0, 0, 0, leaves};
-    struct field fields[9] = {{"up", FIELD_OTHER, false, 0, 0, 0, NULL}, {"down", FIELD_OTHER, false, 0, 0, 0, NULL},
+    struct field fields[10] = {{"up", FIELD_OTHER, false, 0, 0, 0, NULL}, {"down", FIELD_OTHER, false, 0, 0, 0, NULL},
                               {"leave", FIELD_OTHER, false, 0, 0, 0, NULL}, {"trace", FIELD_OTHER, false, 0, 0, 0, NULL}};
     const struct tree *up = tree_find(t, "up"), *down = tree_find(t, "down"), *trace = tree_find(t, "trace");
     enum { CRASH, STOP } how = CRASH;
@@ -90,7 +94,7 @@ static void read_churn(struct reader *r, const struct tree *t, const struct scen
     } else if (!up || !down) {
         reader_fail(r, t, "%s is missing (or trace)", up ? "down" : "up");
     } else {
-        finish_selector(r, t, s, &e->who);
+        selector_finish(r, t, s, &e->who);
         distribution_read(r, up, &span, &e->churn->up);
         distribution_read(r, down, &span, &e->churn->down);
     }
@@ -151,7 +155,7 @@ static const struct tree *find_action(struct reader *r, const struct tree *t,
         }
     }
     if (!action)
-        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join, churn)");
+        reader_fail(r, t, "has no action (partition, heal, stop, crash, restart, join, churn, latency, loss, bandwidth)");
     return action;
 }
 
@@ -161,7 +165,9 @@ static const struct extra {
     uint32_t kinds;
     const char *owners;
 } extras[] = {
-    {"for", 1u << SCENARIO_PARTITION | 1u << SCENARIO_CHURN, "partition and churn"},
+    {"for",
+     1u << SCENARIO_PARTITION | 1u << SCENARIO_CHURN | 1u << SCENARIO_LATENCY | 1u << SCENARIO_LOSS | 1u << SCENARIO_BANDWIDTH,
+     "partition, churn, latency, loss and bandwidth"},
     {"direction", 1u << SCENARIO_PARTITION, "partition"},
     {"after", 1u << SCENARIO_RESTART, "restart"},
     {"memory", 1u << SCENARIO_RESTART | 1u << SCENARIO_CHURN, "restart and churn"},
@@ -207,6 +213,11 @@ static void read_action(struct reader *r, const struct tree *t, const struct sce
     case SCENARIO_CHURN:
         read_churn(r, t, s, e);
         return;
+    case SCENARIO_LATENCY:
+    case SCENARIO_LOSS:
+    case SCENARIO_BANDWIDTH:
+        change_read(r, t, s, e);
+        return;
     case SCENARIO_EVENT_KIND_COUNT:
         break;
     }
@@ -224,6 +235,9 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
         {"restart", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"join", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"churn", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"latency", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"loss", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"bandwidth", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"direction", FIELD_CHOICE, false, FIELD(scenario_event, direction), 0, 0, direction_names},
         {"memory", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"over", FIELD_DURATION, false, FIELD(scenario_event, over_ns), 1, s->duration_ns, NULL},
@@ -258,12 +272,29 @@ static void sort(struct scenario *s)
     }
 }
 
+/* At the most. */
+static uint32_t change_count(const struct scenario *s, const struct scenario_event *e)
+{
+    bool some = e->who.node_count && !e->who.region_count && !e->who.group_count && !e->who.class_count;
+
+    if (e->kind == SCENARIO_BANDWIDTH)
+        return some ? e->who.node_count : s->node_count;
+    return e->pair_count;
+}
+
 void events_read(struct reader *r, const struct tree *t, struct scenario *s)
 {
+    uint64_t changes = 0;
+
     if (!t || !reader_is(r, t, TREE_LIST, EVENTS_MAX))
         return;
     s->events = arena_alloc(r->arena, t->count, sizeof *s->events);
-    for (const struct tree *c = t->first; c && !r->failed; c = c->next)
+    for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
         read_one(r, c, s);
+        if (!r->failed)
+            changes += change_count(s, &s->events[s->event_count - 1]);
+        if (changes > CHANGES_MAX)
+            reader_fail(r, c, "the events change more than %u links and pairs of regions", CHANGES_MAX);
+    }
     sort(s);
 }

@@ -245,6 +245,8 @@ static void read_custom(struct reader *r, const struct tree *t, struct scenario 
     g->algorand.validation_delay_ns = g->algorand_on ? g->validation_ns : 0;
 }
 
+static const char *const reach_names[] = {"yes", "no", NULL};
+
 static const struct field group_fields[] = {
     {"group", FIELD_NAME, true, FIELD(scenario_group, name), 0, 0, NULL},
     {"count", FIELD_U32, true, FIELD(scenario_group, count), 1, SCENARIO_NODES_MAX, NULL},
@@ -263,6 +265,7 @@ static const struct field group_fields[] = {
     {"dial_interval", FIELD_DURATION, false, FIELD(scenario_group, dial_interval_ns), 0,
      3600 * NS_PER_S, NULL},
     {"keepalive", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"reachable", FIELD_CHOICE, false, FIELD(scenario_group, reach), 0, 0, reach_names},
     {"clock", FIELD_OTHER, false, 0, 0, 0, NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include "sim/scenario/csv.h"
 #include "sim/scenario/gml.h"
+#include "sim/scenario/links.h"
 #include "sim/scenario/tables.h"
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
@@ -81,23 +82,6 @@ static uint32_t csv_header(struct reader *r, struct csv *c, char **names, bool *
     return count;
 }
 
-static uint64_t csv_latency(struct reader *r, struct csv *c)
-{
-    char text[CSV_CELL_SIZE + 2];
-    size_t size = strlen(c->cell);
-    const char *wrong;
-    uint64_t ns = 0;
-    bool bare = size > 0 && strspn(c->cell, "0123456789.") == size;
-
-    snprintf(text, sizeof text, "%s%s", c->cell, bare ? "ms" : "");
-    wrong = units_duration(text, &ns);
-    if (wrong)
-        reader_fail(r, &c->place, "\"%s\" %s", c->cell, wrong);
-    else if (ns == 0 || ns > LATENCY_NS_MAX)
-        reader_fail(r, &c->place, "\"%s\" is not a latency (more than 0, at most 1h)", c->cell);
-    return ns;
-}
-
 static void csv_row(struct reader *r, struct csv *c, struct scenario_network *n, uint32_t row,
                     bool weighted)
 {
@@ -116,7 +100,8 @@ static void csv_row(struct reader *r, struct csv *c, struct scenario_network *n,
         }
         csv_cell(r, c);
         if (i < n->region_count) {
-            n->latency_ns[(size_t)row * n->region_count + i] = csv_latency(r, c);
+            c->place.text = c->cell;
+            n->latency_ns[(size_t)row * n->region_count + i] = csv_latency(r, &c->place);
             continue;
         }
         wrong = units_count(c->cell, &n->regions[row].weight);
@@ -193,41 +178,65 @@ static void read_gml_region(struct reader *r, const struct gml_graph *g, struct 
         read_vertex_field(r, g->vertices[i].at, &fields[f], region);
 }
 
-/* Attributes that we would have to honour, and do not. */
-static void refuse_arc_attribute(struct reader *r, const struct tree *at, const char *key)
-{
-    const struct tree *t = gml_attribute(r, at, key);
+struct gml_edge {
+    uint64_t latency_ns, jitter_ns;
+    uint32_t loss_ppm;
+    bool jitter_given, loss_given;
+};
 
-    if (t && (*t->text != '0' || strpbrk(t->text, "123456789")))
-        reader_fail(r, t, "\"%.60s\" is not supported (only 0)", t->text);
+static struct gml_edge read_gml_edge(struct reader *r, const struct gml_arc *arc)
+{
+    static const struct field latency = {"latency", FIELD_DURATION, true, offsetof(struct gml_edge, latency_ns),
+                                         1,         LATENCY_NS_MAX, NULL};
+    static const struct field jitter = {"jitter", FIELD_DURATION, false, offsetof(struct gml_edge, jitter_ns),
+                                        0,        LATENCY_NS_MAX, NULL};
+    static const struct field loss = {"packet_loss", FIELD_PPM, false, offsetof(struct gml_edge, loss_ppm),
+                                      0,             1000000,   NULL};
+    struct gml_edge e = {0};
+    const struct tree *t = gml_attribute(r, arc->at, "latency");
+
+    if (!t)
+        reader_fail(r, arc->at, "latency is missing");
+    else
+        reader_value(r, t, &latency, &e);
+    if ((t = gml_attribute(r, arc->at, "jitter")) != NULL) {
+        e.jitter_given = true;
+        if (strspn(t->text, "0.") != strlen(t->text)) /* nothing needs no unit */
+            reader_value(r, t, &jitter, &e);
+    }
+    if ((t = gml_attribute(r, arc->at, "packet_loss")) != NULL) {
+        e.loss_given = true;
+        reader_value(r, t, &loss, &e);
+    }
+    return e;
+}
+
+static void set_gml_pair(struct reader *r, struct scenario_network *n, size_t pair, const struct gml_edge *e)
+{
+    n->latency_ns[pair] = e->latency_ns;
+    if (e->jitter_given)
+        links_jitters(r, n)[pair] = e->jitter_ns;
+    if (e->loss_given)
+        links_losses(r, n)[pair] = (struct gilbert){.good_loss_ppm = e->loss_ppm};
 }
 
 static void read_gml_arc(struct reader *r, const struct gml_graph *g, const struct gml_arc *arc,
                          struct scenario_network *n)
 {
-    static const struct field latency = {"latency", FIELD_DURATION, true, 0,
-                                         1,         LATENCY_NS_MAX, NULL};
-    const struct tree *t = gml_attribute(r, arc->at, "latency");
-    uint64_t *there = &n->latency_ns[(size_t)arc->source * n->region_count + arc->target];
-    uint64_t *back = &n->latency_ns[(size_t)arc->target * n->region_count + arc->source];
-    uint64_t ns = 0;
+    size_t there = (size_t)arc->source * n->region_count + arc->target;
+    size_t back = (size_t)arc->target * n->region_count + arc->source;
+    struct gml_edge e = read_gml_edge(r, arc);
 
-    refuse_arc_attribute(r, arc->at, "packet_loss");
-    refuse_arc_attribute(r, arc->at, "jitter");
-    if (!t)
-        reader_fail(r, arc->at, "latency is missing");
-    else
-        reader_value(r, t, &latency, &ns);
     if (r->failed)
         return;
-    if (*there || (!g->directed && *back)) {
+    if (n->latency_ns[there] || (!g->directed && n->latency_ns[back])) {
         reader_fail(r, arc->at, "%s to %s is given twice", n->regions[arc->source].name,
                     n->regions[arc->target].name);
         return;
     }
-    *there = ns;
+    set_gml_pair(r, n, there, &e);
     if (!g->directed)
-        *back = ns;
+        set_gml_pair(r, n, back, &e);
 }
 
 static void read_gml(struct reader *r, const struct tree *t, struct scenario_network *n)

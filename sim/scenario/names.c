@@ -36,7 +36,7 @@ uint32_t scenario_node_lookup(struct reader *r, const struct scenario *s, const 
     return index;
 }
 
-enum list_kind { LIST_GROUPS, LIST_NODES, LIST_REGIONS };
+enum list_kind { LIST_GROUPS, LIST_NODES, LIST_REGIONS, LIST_CLASSES };
 
 static uint32_t item_read(struct reader *r, const struct scenario *s, const struct tree *t,
                           enum list_kind kind)
@@ -50,6 +50,8 @@ static uint32_t item_read(struct reader *r, const struct scenario *s, const stru
         return scenario_node_lookup(r, s, t);
     case LIST_REGIONS:
         return reader_lookup(r, t, NAMES("region", n->regions, n->region_count));
+    case LIST_CLASSES:
+        return reader_lookup(r, t, NAMES("class", n->classes, n->class_count));
     }
     UNREACHABLE();
 }
@@ -94,4 +96,10 @@ uint32_t *region_list_read(struct reader *r, const struct scenario *s, const str
                            uint32_t *count)
 {
     return list_read(r, s, t, LIST_REGIONS, count);
+}
+
+uint32_t *class_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
+                          uint32_t *count)
+{
+    return list_read(r, s, t, LIST_CLASSES, count);
 }

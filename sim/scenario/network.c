@@ -1,5 +1,6 @@
 /* The `network` section: where hosts are, how far apart, what their access links carry. */
 #include "sim/scenario/latency.h"
+#include "sim/scenario/links.h"
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
@@ -10,7 +11,6 @@
 #define LOOPBACK_LATENCY_NS (25 * NS_PER_US)
 #define QUEUE_DEFAULT_NS (100 * NS_PER_MS)
 #define BUFFER_MAX (UINT64_C(1) << 30)
-#define BPS_MAX UINT64_C(1000000000000)
 
 static const char *const encryption_names[] = {"default", "modelled", "noise", NULL};
 
@@ -26,40 +26,26 @@ static void single_region(struct reader *r, struct scenario_network *n, const ch
     n->latency_ns[0] = latency_ns;
 }
 
-static void read_jitter(struct reader *r, const struct tree *t, struct scenario_network *n)
+/* The same both ways, or {up: ..., down: ...}. */
+static void read_class_loss(struct reader *r, const struct tree *t, struct scenario_class *c)
 {
-    static const struct field duration = {"jitter", FIELD_DURATION, false, 0,
-                                          0,        LATENCY_NS_MAX, NULL};
-    uint64_t parts = 0;
-    const char *wrong;
+    static const struct field fields[] = {
+        {"up", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"down", FIELD_OTHER, false, 0, 0, 0, NULL},
+    };
+    bool map = t->kind == TREE_MAP;
+    const struct tree *up = map ? tree_find(t, "up") : NULL, *down = map ? tree_find(t, "down") : NULL;
 
-    if (!reader_is(r, t, TREE_SCALAR, 0))
-        return;
-    if (!strchr(t->text, '%')) {
-        reader_value(r, t, &duration, &n->jitter_ns);
+    if (!up && !down) {
+        loss_read(r, t, &c->loss_up);
+        c->loss_down = c->loss_up;
         return;
     }
-    wrong = units_percent(t->text, 1000000, &parts);
-    if (wrong)
-        reader_fail(r, t, "\"%.60s\" %s", t->text, wrong);
-    else if (parts > 1000000)
-        reader_fail(r, t, "\"%.60s\" is out of range (0%% to 100%%)", t->text);
-    n->jitter_ppm = (uint32_t)parts;
-}
-
-static void read_queue(struct reader *r, const struct tree *t, struct scenario_network *n)
-{
-    static const struct field duration = {"queue",   FIELD_DURATION,  false, 0,
-                                          NS_PER_US, 3600 * NS_PER_S, NULL};
-    static const struct field size = {"queue", FIELD_SIZE, false, 0, 1500, UINT64_C(1) << 40, NULL};
-
-    if (!reader_is(r, t, TREE_SCALAR, 0))
-        return;
-    n->queue_ns = 0;
-    if (strchr(t->text, 'B'))
-        reader_value(r, t, &size, &n->queue_size);
-    else
-        reader_value(r, t, &duration, &n->queue_ns);
+    reader_fields(r, t, FIELDS(fields), c);
+    if (up && !r->failed)
+        loss_read(r, up, &c->loss_up);
+    if (down && !r->failed)
+        loss_read(r, down, &c->loss_down);
 }
 
 static void read_class(struct reader *r, const struct tree *t, struct scenario_network *n)
@@ -67,17 +53,28 @@ static void read_class(struct reader *r, const struct tree *t, struct scenario_n
     static const struct field fields[] = {
         {"name", FIELD_NAME, true, FIELD(scenario_class, name), 0, 0, NULL},
         {"share", FIELD_U64, false, FIELD(scenario_class, weight), 0, UINT32_MAX, NULL},
-        {"up", FIELD_BANDWIDTH, true, FIELD(scenario_class, up_bps), 1000, BPS_MAX, NULL},
-        {"down", FIELD_BANDWIDTH, true, FIELD(scenario_class, down_bps), 1000, BPS_MAX, NULL},
+        {"up", FIELD_BANDWIDTH, true, FIELD(scenario_class, up_bps), 1000, SCENARIO_BPS_MAX, NULL},
+        {"down", FIELD_BANDWIDTH, true, FIELD(scenario_class, down_bps), 1000, SCENARIO_BPS_MAX, NULL},
+        {"queue", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"aqm", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"loss", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"cores", FIELD_U32, false, FIELD(scenario_class, cores), 1, WORK_CORES_MAX, NULL},
         {"speed", FIELD_PPM, false, FIELD(scenario_class, speed_ppm), CPU_SPEED_MIN_PPM, CPU_SPEED_MAX_PPM, NULL},
     };
     struct scenario_class *c = &n->classes[n->class_count];
+    const struct tree *at;
 
     c->weight = 1;
+    c->aqm = n->aqm;
     reader_fields(r, t, FIELDS(fields), c);
     if (r->failed)
         return;
+    if ((at = tree_find(t, "queue")))
+        queue_read(r, at, &c->queue_size, &c->queue_ns);
+    if ((at = tree_find(t, "aqm")))
+        aqm_read(r, at, &c->aqm);
+    if ((at = tree_find(t, "loss")))
+        read_class_loss(r, at, c);
     reader_unique(r, t, c->name, NAMES("name", n->classes, n->class_count));
     n->class_count++;
 }
@@ -137,20 +134,45 @@ static void read_regions(struct reader *r, const struct tree *t, struct scenario
         measure_latencies(r, table ? table : single, n);
 }
 
-static void read_given(struct reader *r, const struct tree *t, struct scenario_network *n)
+static void read_links(struct reader *r, const struct tree *t, struct scenario_network *n)
 {
     const struct tree *at;
 
-    tcp_settings_read(r, tree_find(t, "tcp"), n);
-    read_regions(r, t, n);
     if ((at = tree_find(t, "jitter")))
-        read_jitter(r, at, n);
+        jitter_read(r, at, n);
     if ((at = tree_find(t, "queue")))
-        read_queue(r, at, n);
+        queue_read(r, at, &n->queue_size, &n->queue_ns);
+    if ((at = tree_find(t, "aqm")))
+        aqm_read(r, at, &n->aqm);
+    for (uint32_t i = 0; i < n->class_count; i++)
+        n->classes[i].aqm = n->aqm;
     if ((at = tree_find(t, "classes")))
         read_classes(r, at, n);
     if ((at = tree_find(t, "class_default")))
         n->class_default = reader_lookup(r, at, NAMES("class", n->classes, n->class_count));
+}
+
+static void read_given(struct reader *r, const struct tree *t, struct scenario *s)
+{
+    struct scenario_network *n = &s->network;
+    const struct tree *at;
+
+    tcp_settings_read(r, tree_find(t, "tcp"), n);
+    if (!r->failed && (at = tree_find(t, "loss"))) /* before the regions: a table may differ from it */
+        loss_read(r, at, &n->loss_common);
+    if (!r->failed)
+        read_regions(r, t, n);
+    if (!r->failed)
+        read_links(r, t, n);
+    if (!r->failed && !gilbert_loses_nothing(&n->loss_common))
+        links_losses(r, n);
+    if (!r->failed && (at = tree_find(t, "loss_between")))
+        losses_between_read(r, at, s);
+    links_prune(n);
+    if (!r->failed && (at = tree_find(t, "bottlenecks")))
+        bottlenecks_read(r, at, s);
+    if (!r->failed && (at = tree_find(t, "latency_over_time")))
+        latency_rows_read(r, at, s);
 }
 
 void network_read(struct reader *r, const struct tree *t, struct scenario *s)
@@ -169,6 +191,12 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
         {"receive_buffer", FIELD_SIZE, false, FIELD(scenario_network, receive_buffer_size), 4096,
          BUFFER_MAX, NULL},
         {"queue", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"aqm", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"loss", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"loss_between", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"bottlenecks", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"latency_pairs", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"latency_over_time", FIELD_OTHER, false, 0, 0, 0, NULL},
     };
     struct scenario_network *n = &s->network;
 
@@ -184,5 +212,5 @@ void network_read(struct reader *r, const struct tree *t, struct scenario *s)
     n->present = true;
     reader_fields(r, t, FIELDS(fields), n);
     if (!r->failed)
-        read_given(r, t, n);
+        read_given(r, t, s);
 }

@@ -56,6 +56,26 @@ struct scenario_node *scenario_expand(const struct scenario *s)
     return nodes;
 }
 
+uint64_t scenario_node_latency_ns(const struct scenario *s, const struct scenario_node *from,
+                                  const struct scenario_node *to)
+{
+    const struct scenario_node_latency *rows = s->network.node_latencies;
+    uint32_t low = 0, high = s->network.node_latency_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct scenario_node_latency *row = &rows[middle];
+
+        if (row->from == from->index && row->to == to->index)
+            return row->latency_ns;
+        if (row->from < from->index || (row->from == from->index && row->to < to->index))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return scenario_latency_ns(s, from->region, to->region);
+}
+
 const char *scenario_node_name(const struct scenario *s, uint32_t index,
                                char out[static SCENARIO_NODE_NAME_SIZE])
 {
@@ -80,10 +100,11 @@ static bool listed(const uint32_t *items, uint32_t count, uint32_t item)
 
 static bool matches(const struct scenario_selector *who, const struct scenario_node *node)
 {
-    if (who->region_count + who->group_count + who->node_count == 0)
+    if (who->region_count + who->group_count + who->class_count + who->node_count == 0)
         return true;
     return listed(who->regions, who->region_count, node->region) ||
            listed(who->groups, who->group_count, node->group) ||
+           listed(who->classes, who->class_count, node->class) ||
            listed(who->nodes, who->node_count, node->index);
 }
 
@@ -124,7 +145,8 @@ uint32_t scenario_select(const struct scenario *s, const struct scenario_node *n
 
     CHECK(event < s->event_count);
     *out = items;
-    if (s->events[event].kind == SCENARIO_HEAL)
+    if (s->events[event].kind == SCENARIO_HEAL || s->events[event].kind == SCENARIO_LATENCY ||
+        s->events[event].kind == SCENARIO_LOSS)
         return 0;
     if (s->events[event].kind == SCENARIO_JOIN)
         return select_join(s, event, items);

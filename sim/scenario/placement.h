@@ -18,6 +18,10 @@ struct scenario_node {
 /* An array of s->node_count nodes; the caller frees it with mem_free. */
 struct scenario_node *scenario_expand(const struct scenario *s);
 
+/* One way at the start of the run, without jitter: their own (`latency_pairs`), or that of their regions. */
+uint64_t scenario_node_latency_ns(const struct scenario *s, const struct scenario_node *from,
+                                  const struct scenario_node *to);
+
 /* "peers-17" */
 const char *scenario_node_name(const struct scenario *s, uint32_t index,
                                char out[static SCENARIO_NODE_NAME_SIZE]);
@@ -26,7 +30,7 @@ const char *scenario_node_name(const struct scenario *s, uint32_t index,
  * returns how many. A random part (share, count) is drawn from the sub-stream "selection" of the
  * seed and the event's number, so it is the same however often it is asked for. A share is rounded
  * to the nearest whole number. For a join event: the next nodes of the group that earlier join
- * events left out. */
+ * events left out. None for a heal, or where latency or loss change. */
 uint32_t scenario_select(const struct scenario *s, const struct scenario_node *nodes,
                          uint32_t event, uint32_t **out);
 

@@ -1,6 +1,7 @@
 /* Reads a scenario: text to tree, overrides, then section by section. */
 #include "sim/scenario/scenario.h"
 
+#include "sim/scenario/latency.h"
 #include "sim/scenario/override.h"
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOPS_SAMPLE_DEFAULT 100u
+#define SAMPLE_DEFAULT 100u
 #define OVERRIDES_MAX 1000u
 #define LONG_NS (366 * 86400 * NS_PER_S)
 
@@ -22,6 +23,7 @@ static void read_run(struct reader *r, const struct tree *t, struct scenario *s)
         {"scenario", FIELD_NAME, true, FIELD(scenario, name), 0, 0, NULL},
         {"question", FIELD_TEXT, false, FIELD(scenario, question), 0, 0, NULL},
         {"seed", FIELD_U64, false, FIELD(scenario, seed), 0, 0, NULL},
+        {"traffic_seed", FIELD_U64, false, FIELD(scenario, traffic_seed), 0, 0, NULL},
         {"duration", FIELD_DURATION, true, FIELD(scenario, duration_ns), NS_PER_MS, LONG_NS, NULL},
         {"warmup", FIELD_DURATION, false, FIELD(scenario, warmup_ns), 0, LONG_NS, NULL},
         {"cooldown", FIELD_DURATION, false, FIELD(scenario, cooldown_ns), 0, LONG_NS, NULL},
@@ -41,6 +43,8 @@ static void read_run(struct reader *r, const struct tree *t, struct scenario *s)
     reader_fields(r, t, FIELDS(fields), s);
     if (r->failed)
         return;
+    if (!tree_find(t, "traffic_seed"))
+        s->traffic_seed = s->seed;
     warmup = tree_find(t, s->warmup_ns ? "warmup" : "cooldown");
     if (s->warmup_ns + s->cooldown_ns >= s->duration_ns)
         reader_fail(r, warmup, "leaves nothing of the duration to measure");
@@ -58,18 +62,34 @@ static void read_limits(struct reader *r, const struct tree *t, struct scenario 
 
 static void read_record(struct reader *r, const struct tree *t, struct scenario *s)
 {
-    static const char *const hops[] = {"auto", "all", "sampled", "off", NULL};
+    static const char *const extents[] = {"auto", "all", "sampled", "off", NULL};
+    static const char *const peers[] = {"auto", "all", "off", NULL};
+    static const char *const histograms[] = {"topics", "messages", NULL};
     static const struct field fields[] = {
-        {"hops", FIELD_CHOICE, false, FIELD(scenario, hops), 0, 0, hops},
-        {"sample", FIELD_U32, false, FIELD(scenario, hops_sample), 1, 1000000000, NULL},
+        {"hops", FIELD_CHOICE, false, FIELD(scenario, hops), 0, 0, extents},
+        {"deliveries", FIELD_CHOICE, false, FIELD(scenario, deliveries), 0, 0, extents},
+        {"sample", FIELD_U32, false, FIELD(scenario, record_sample), 1, 1000000000, NULL},
+        {"peers", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"histograms", FIELD_OTHER, false, 0, 0, 0, NULL},
     };
+    static const struct field peers_field = {"peers", FIELD_CHOICE, false, 0, 0, 0, peers};
+    static const struct field histograms_field = {"histograms", FIELD_CHOICE, false, 0, 0, 0, histograms};
+    static const enum record_extent peer_extents[] = {RECORD_AUTO, RECORD_ALL, RECORD_OFF};
+    enum { FIRST, SECOND, THIRD } choice = FIRST;
 
-    s->hops_sample = HOPS_SAMPLE_DEFAULT;
+    s->record_sample = SAMPLE_DEFAULT;
     if (!t)
         return;
     reader_fields(r, t, FIELDS(fields), s);
-    if (!r->failed && tree_find(t, "sample") && s->hops != RECORD_HOPS_SAMPLED)
-        reader_fail_key(r, tree_find(t, "sample"), "belongs to hops: sampled");
+    if (!r->failed && tree_find(t, "sample") && s->hops != RECORD_SAMPLED && s->deliveries != RECORD_SAMPLED)
+        reader_fail_key(r, tree_find(t, "sample"), "belongs to hops: sampled or deliveries: sampled");
+    if (!r->failed && tree_find(t, "peers"))
+        reader_value(r, tree_find(t, "peers"), &peers_field, &choice);
+    s->peers = peer_extents[choice];
+    choice = FIRST;
+    if (!r->failed && tree_find(t, "histograms"))
+        reader_value(r, tree_find(t, "histograms"), &histograms_field, &choice);
+    s->message_histograms = choice == SECOND;
 }
 
 /* Nobody would receive a message whose topic no group subscribes to. */
@@ -91,14 +111,21 @@ static void check_audience(struct reader *r, const struct tree *traffic, const s
 
 static void read_sections(struct reader *r, const struct tree *root, struct scenario *s)
 {
+    const struct tree *network, *pairs = NULL;
+
     read_run(r, root, s);
     if (r->failed)
         return;
-    network_read(r, tree_find(root, "network"), s);
+    network = tree_find(root, "network");
+    network_read(r, network, s);
     if (!r->failed)
         cpu_read(r, tree_find(root, "cpu"), tree_find(root, "network"), s);
     if (!r->failed)
         groups_read(r, tree_find(root, "nodes"), s);
+    if (!r->failed && network)
+        pairs = tree_find(network, "latency_pairs"); /* after the nodes that it names */
+    if (!r->failed && pairs)
+        latency_pairs_read(r, pairs, s);
     if (!r->failed)
         topology_settings_read(r, tree_find(root, "topology"), s);
     if (!r->failed)

@@ -13,24 +13,16 @@
 
 #include "sim/scenario/arena.h"
 #include "sim/scenario/expect.h"
+#include "sim/scenario/network.h"
 #include "sim/scenario/sample.h"
 #include "sim/scenario/tree.h"
-#include "sim/tcp/tcp.h"
 #include "stack/algorand/algorand.h"
 #include "stack/gossipsub/gossipsub.h"
 
-#define SCENARIO_NONE UINT32_MAX
 #define SCENARIO_NODES_MAX 1000000u
 #define SCENARIO_DIALS_MAX 20000000u
-#define SCENARIO_REGIONS_MAX 1024u
 #define SCENARIO_NAME_MAX 64u /* characters of a name of a group, class, region, node group */
 #define SCENARIO_NODE_NAME_SIZE (SCENARIO_NAME_MAX + 12)
-
-struct scenario_region {
-    char *name;
-    uint64_t weight;
-    uint64_t up_bps, down_bps; /* of nodes there that have no class; 0: no limit */
-};
 
 /* What CPUs are like, and what work costs. */
 struct scenario_cpu {
@@ -41,41 +33,6 @@ struct scenario_cpu {
     struct work_cost costs[WORK_KINDS];
 };
 
-struct scenario_class {
-    char *name;
-    uint64_t weight;
-    uint64_t up_bps, down_bps; /* 0: no limit */
-    uint32_t cores, speed_ppm; /* of the CPU; 0: those of the `cpu` section */
-};
-
-enum scenario_tcp { SCENARIO_TCP_IDEAL, SCENARIO_TCP_FLIGHT, SCENARIO_TCP_PACKET };
-enum scenario_encryption {
-    SCENARIO_ENCRYPTION_DEFAULT,
-    SCENARIO_ENCRYPTION_MODELLED,
-    SCENARIO_ENCRYPTION_NOISE
-};
-
-struct scenario_network {
-    bool present; /* false: no `network` section; one region, 25 us, no limits: as on one machine */
-    char *table;  /* name of the built-in table or file; NULL: a single latency */
-    struct scenario_region *regions;
-    uint32_t region_count; /* at least 1 */
-    uint64_t *latency_ns;  /* one way; [from * region_count + to]; all above 0 */
-    uint64_t latency_min_ns, latency_max_ns;
-    /* Added to each latency, uniform between 0 and this (only one of them is not 0). */
-    uint32_t jitter_ppm;
-    uint64_t jitter_ns;
-    struct scenario_class *classes;
-    uint32_t class_count;
-    uint32_t class_default; /* of groups that name none; SCENARIO_NONE: drawn by weight */
-    enum scenario_tcp tcp;
-    struct tcp_config tcp_settings; /* but for the sizes of buffers, which follow */
-    bool tcp_set;                   /* some of them were given */
-    enum scenario_encryption encryption;
-    uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
-    uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
-};
-
 enum scenario_message_id {
     SCENARIO_ID_DEFAULT,
     SCENARIO_ID_SHA256,
@@ -83,10 +40,14 @@ enum scenario_message_id {
     SCENARIO_ID_FIRST8
 };
 
+/* Unreachable nodes dial, but dials to them get no answer, as behind a NAT. */
+enum scenario_reach { SCENARIO_REACHABLE, SCENARIO_UNREACHABLE };
+
 struct scenario_group {
     char *name;
     uint32_t count, node_first; /* its nodes are node_first .. node_first + count - 1 */
     uint32_t region, class;     /* fixed, or SCENARIO_NONE: drawn */
+    enum scenario_reach reach;
     uint64_t *region_weights;   /* region_count of them */
     uint64_t *class_weights;    /* class_count of them; NULL when there are no classes */
     bool gossipsub_on;
@@ -169,16 +130,19 @@ enum scenario_event_kind {
     SCENARIO_RESTART,   /* a crash, and a start `after_ns` later */
     SCENARIO_JOIN,      /* the next `count` nodes of a group that starts never */
     SCENARIO_CHURN,     /* each selected node goes and comes back, again and again */
+    SCENARIO_LATENCY,   /* these three act on the network for a time: timeline.h */
+    SCENARIO_LOSS,
+    SCENARIO_BANDWIDTH,
     SCENARIO_EVENT_KIND_COUNT
 };
 
 enum scenario_direction { SCENARIO_BOTH, SCENARIO_OUT /* what the selected send is lost */, SCENARIO_IN };
 
-/* The union of regions, groups and nodes (all nodes when none is named), then a random part of it.
- */
+/* The union of regions, groups, classes and nodes (all nodes when none is named), then a random part
+ * of it. */
 struct scenario_selector {
-    uint32_t *regions, *groups, *nodes;
-    uint32_t region_count, group_count, node_count;
+    uint32_t *regions, *groups, *classes, *nodes;
+    uint32_t region_count, group_count, class_count, node_count;
     uint32_t share_ppm; /* 0: not given */
     uint32_t count;     /* 0: not given */
 };
@@ -201,14 +165,21 @@ struct scenario_event {
     enum scenario_event_kind kind;
     struct scenario_selector who;      /* join: one group and a count */
     enum scenario_direction direction; /* partition */
-    uint64_t for_ns;   /* partition: heals after this; churn: nobody leaves any more; 0: lasts */
+    uint64_t for_ns;   /* partition: heals after this; churn: nobody leaves any more; latency, loss, bandwidth: over; 0: lasts */
     uint64_t after_ns; /* restart */
     uint64_t over_ns;  /* stop, crash, restart, join: each node at a time of its own below this; 0: all at once */
     bool keeps_memory; /* restart, churn: the process lives on, see README.md */
     struct scenario_churn *churn;
+    struct scenario_pair *pairs;  /* latency, loss: between these regions */
+    uint32_t pair_count;
+    uint32_t factor_ppm;          /* latency, bandwidth: 0: what follows is set */
+    uint64_t latency_ns;
+    struct gilbert loss;
+    uint64_t up_bps, down_bps;    /* 0: stays */
 };
 
-enum record_hops { RECORD_HOPS_AUTO, RECORD_HOPS_ALL, RECORD_HOPS_SAMPLED, RECORD_HOPS_OFF };
+/* How much of a kind of rows is recorded. */
+enum record_extent { RECORD_AUTO, RECORD_ALL, RECORD_SAMPLED, RECORD_OFF };
 
 struct scenario {
     struct arena arena;
@@ -216,6 +187,7 @@ struct scenario {
     char *text;            /* the file as it was read, NUL at the end */
     size_t text_size;
     uint64_t seed; /* below 2^62 */
+    uint64_t traffic_seed; /* of what is drawn for the traffic; the seed unless given */
     uint64_t duration_ns;
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */
@@ -235,8 +207,10 @@ struct scenario {
     struct expectation *expectations;
     uint32_t expectation_count;
     uint64_t wall_limit_ns; /* 0: none */
-    enum record_hops hops;
-    uint32_t hops_sample; /* sampled: the hops of every n-th message are recorded */
+    enum record_extent hops, deliveries;
+    enum record_extent peers;  /* connections and grafts, by node; never RECORD_SAMPLED */
+    uint32_t record_sample;    /* sampled: of every n-th message */
+    bool message_histograms;   /* of each message, too */
 };
 
 /* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",

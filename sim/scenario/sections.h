@@ -48,12 +48,20 @@ uint32_t scenario_node_lookup(struct reader *r, const struct scenario *s, const 
 uint32_t scenario_node_find(const struct scenario *s, const char *name);
 /* The rows of a churn's CSV file, as turns of the event. */
 void churn_trace_read(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e);
-/* A list of names, or a single one, of groups, regions or nodes, as indexes without repeats. */
+/* A list of names, or a single one, of groups, regions, classes or nodes, as indexes without repeats. */
 uint32_t *group_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
                           uint32_t *count);
 uint32_t *node_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
                          uint32_t *count);
 uint32_t *region_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
                            uint32_t *count);
+uint32_t *class_list_read(struct reader *r, const struct scenario *s, const struct tree *t,
+                          uint32_t *count);
+
+/* Events that act on the network (changes.c): the value of `latency`, `loss` or `bandwidth`. */
+void change_read(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e);
+/* The lists of a selector, whose other keys are read. */
+void selector_finish(struct reader *r, const struct tree *t, const struct scenario *s,
+                     struct scenario_selector *who);
 
 #endif

@@ -21,6 +21,8 @@ struct builder {
     uint32_t dial_count, dial_room;
     uint64_t *pairs; /* open addressing; lower node << 32 | higher node, plus 1; 0: empty */
     uint32_t pair_room, short_count;
+    bool *unreachable; /* by node */
+    uint32_t left_out_count, dead_count; /* links between unreachable nodes; dials to them */
 };
 
 static uint64_t pair_key(uint32_t a, uint32_t b)
@@ -77,12 +79,18 @@ static bool dial(struct builder *b, uint32_t from, uint32_t to)
     return true;
 }
 
-/* A link of which either end may dial. */
+/* A link of which either end may dial, if it can: not one that is unreachable. */
 static void join(struct builder *b, uint32_t x, uint32_t y)
 {
     bool turned = rng_chance(&b->rng, 1, 2);
+    uint32_t from = turned ? y : x, to = turned ? x : y;
 
-    dial(b, turned ? y : x, turned ? x : y);
+    if (b->unreachable[x] && b->unreachable[y])
+        b->left_out_count++;
+    else if (b->unreachable[to])
+        dial(b, to, from);
+    else
+        dial(b, from, to);
 }
 
 static void list_nodes(struct builder *b)
@@ -150,7 +158,7 @@ static uint32_t dial_random(struct builder *b, uint32_t from, uint32_t wanted)
 
         b->nodes[at] = b->nodes[left - 1];
         b->nodes[left - 1] = to;
-        if (to != from && !linked(b, from, to))
+        if (to != from && !b->unreachable[to] && !linked(b, from, to))
             made += dial(b, from, to);
     }
     return made;
@@ -274,16 +282,18 @@ static uint32_t root_of(uint32_t *parents, uint32_t i)
     return i;
 }
 
-/* Counts the parts of the graph; returns the size of the largest. */
-static uint32_t measure_parts(const struct scenario *s, struct topology *t)
+/* Counts the parts of the graph, without the dials that must fail; returns the size of the largest. */
+static uint32_t measure_parts(const struct builder *b, struct topology *t)
 {
+    const struct scenario *s = b->s;
     uint32_t *parents = mem_grow(NULL, s->node_count, sizeof *parents);
     uint32_t *sizes = mem_zalloc(s->node_count * sizeof *sizes), largest = 0;
 
     for (uint32_t i = 0; i < s->node_count; i++)
         parents[i] = i;
     for (uint32_t i = 0; i < t->dial_count; i++)
-        parents[root_of(parents, t->dials[i].from)] = root_of(parents, t->dials[i].to);
+        if (!b->unreachable[t->dials[i].to])
+            parents[root_of(parents, t->dials[i].from)] = root_of(parents, t->dials[i].to);
     for (uint32_t i = 0; i < s->node_count; i++)
         sizes[root_of(parents, i)]++;
     t->part_count = t->isolated_count = 0;
@@ -300,11 +310,11 @@ static uint32_t measure_parts(const struct scenario *s, struct topology *t)
 static void describe(const struct builder *b, struct topology *t)
 {
     const struct scenario *s = b->s;
-    uint32_t largest = measure_parts(s, t);
+    uint32_t largest = measure_parts(b, t);
     char text[1024];
     int used;
 
-    if (t->part_count == 1 && b->short_count == 0)
+    if (t->part_count == 1 && b->short_count + b->left_out_count + b->dead_count == 0)
         return;
     used = snprintf(text, sizeof text,
                     "%.700s:", s->topology_count ? s->topologies[0].place : s->name);
@@ -312,6 +322,12 @@ static void describe(const struct builder *b, struct topology *t)
         used += snprintf(text + used, sizeof text - (size_t)used,
                          " %" PRIu32 " nodes find fewer nodes to dial than their degree;",
                          b->short_count);
+    if (b->left_out_count > 0)
+        used += snprintf(text + used, sizeof text - (size_t)used,
+                         " %" PRIu32 " links between unreachable nodes are left out;", b->left_out_count);
+    if (b->dead_count > 0)
+        used += snprintf(text + used, sizeof text - (size_t)used,
+                         " %" PRIu32 " dials go to unreachable nodes, and will fail;", b->dead_count);
     if (t->part_count > 1)
         used += snprintf(text + used, sizeof text - (size_t)used,
                          " the graph has %" PRIu32 " parts, the largest of %" PRIu32 " of %" PRIu32
@@ -328,6 +344,10 @@ int topology_build(const struct scenario *s, struct topology *out, struct scenar
 
     memset(out, 0, sizeof *out);
     b.nodes = mem_grow(NULL, s->node_count, sizeof *b.nodes);
+    b.unreachable = mem_zalloc(s->node_count * sizeof *b.unreachable);
+    for (uint32_t i = 0; i < s->group_count; i++)
+        for (uint32_t k = 0; k < s->groups[i].count; k++)
+            b.unreachable[s->groups[i].node_first + k] = s->groups[i].reach == SCENARIO_UNREACHABLE;
     for (uint32_t i = 0; i < s->topology_count && !wrong; i++) {
         b.p = &s->topologies[i];
         b.graph_seed = rng_derive(s->seed, "graph", i);
@@ -339,9 +359,12 @@ int topology_build(const struct scenario *s, struct topology *out, struct scenar
     }
     if (!wrong) {
         sort_dials(&b, out);
+        for (uint32_t i = 0; i < out->dial_count; i++)
+            b.dead_count += b.unreachable[out->dials[i].to];
         describe(&b, out);
     }
     mem_free(b.nodes);
+    mem_free(b.unreachable);
     mem_free(b.pairs);
     mem_free(b.dials);
     return wrong ? ERR_INVALID : 0;

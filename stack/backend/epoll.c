@@ -1,10 +1,14 @@
 /* Real TCP behind the seam: non-blocking sockets, level-triggered epoll.
  *
- * Nothing is buffered here: send takes what the kernel takes, so back-pressure is the kernel's own. Work that would be an
- * upcall inside a downcall (a dial that fails at once) is put off to the next loop turn. */
+ * Nothing is buffered here: send takes what the kernel takes, so back-pressure is the kernel's own. In a turn of several
+ * events the kernel is asked to wait for more (MSG_MORE) and told to go on at its end, so that what many of them cause for one
+ * peer leaves in few packets. Work that would be an upcall inside a downcall (a dial that fails at once) is put off to the
+ * next loop turn. */
 #include "stack/backend/epoll.h"
 
 #include "stack/backend/epoll_address.h"
+#include "stack/backend/epoll_block.h"
+#include "stack/backend/epoll_socket.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/heap.h"
@@ -23,9 +27,8 @@
 
 #define EVENTS_A_TURN 256
 #define IOVECS_A_SEND 64
-#define READ_SIZE (64 * 1024)
+#define READS_A_TURN 4 /* of one connection, before others have their turn */
 #define ACCEPTS_A_TURN 64
-#define LISTEN_BACKLOG 1024
 #define ACCEPT_REST_NS 100000000ull
 #define WAIT_MAX_NS (60ull * 1000000000u)
 
@@ -44,7 +47,7 @@ struct socket_conn {
     struct source *source; /* NULL: the slot is free */
     uint32_t generation;
     int failed; /* a dial that failed at once: the err to report */
-    bool dialling, paused, wants_write;
+    bool dialling, paused, wants_write, corked;
 };
 
 struct sockets_host {
@@ -58,6 +61,12 @@ struct sockets_host {
     struct timer wake, rest; /* rest: accepts nothing until it fires */
     struct rng random;
     bool failed_dials;
+};
+
+/* A connection with bytes in the kernel that wait for the end of the turn. */
+struct corked {
+    struct sockets_host *host;
+    struct backend_conn conn;
 };
 
 struct call {
@@ -80,7 +89,10 @@ struct sockets {
     void (*watch_ready)(void *arg, uint64_t now_ns);
     void *watch_arg;
     bool stopping, failed_dials;
-    uint8_t *scratch;
+    struct epoll_block block;
+    bool corking; /* more may be sent in this turn: what is sent waits for its end */
+    struct corked *corked;
+    uint32_t corked_count, corked_capacity;
 };
 
 static uint64_t clock_ns(void)
@@ -102,7 +114,7 @@ int sockets_new(const struct sockets_config *config, struct sockets **out)
     s->config = *config;
     s->epoll_fd = fd;
     s->start_ns = clock_ns();
-    s->scratch = mem_alloc(READ_SIZE);
+    epoll_block_init(&s->block);
     timers_init(&s->timers);
     *out = s;
     return ERR_OK;
@@ -201,29 +213,6 @@ static bool conn_attach(struct sockets_host *h, struct socket_conn *c, int fd, u
     return true;
 }
 
-static int err_of_errno(int number)
-{
-    switch (number) {
-    case ECONNREFUSED:
-        return ERR_REFUSED;
-    case ECONNRESET:
-    case EPIPE:
-        return ERR_RESET;
-    case ETIMEDOUT:
-        return ERR_TIMEOUT;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-        return ERR_UNREACHABLE;
-    case EADDRINUSE:
-        return ERR_IN_USE;
-    case EMFILE:
-    case ENFILE:
-        return ERR_LIMIT;
-    default:
-        return ERR_SYSTEM;
-    }
-}
-
 /* ---- downcalls ---- */
 
 static int open_socket(const struct sockets_host *h, int family)
@@ -234,25 +223,6 @@ static int open_socket(const struct sockets_host *h, int family)
                      : socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static int open_listener(const struct sockets_host *h, const struct endpoint *at)
-{
-    struct sockaddr_storage sa;
-    socklen_t size = epoll_to_sockaddr(at, &sa);
-    int on = 1;
-    int fd = open_socket(h, sa.ss_family);
-
-    if (fd < 0)
-        return err_of_errno(errno);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&sa, size) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-        int err = err_of_errno(errno);
-
-        close(fd);
-        return err;
-    }
-    return fd;
-}
-
 static int ops_listen(void *host, const struct endpoint *at)
 {
     struct sockets_host *h = host;
@@ -260,7 +230,7 @@ static int ops_listen(void *host, const struct endpoint *at)
 
     if (h->listener)
         return ERR_IN_USE;
-    fd = open_listener(h, at);
+    fd = epoll_listener(open_socket(h, at->is_ip6 ? AF_INET6 : AF_INET), at);
     if (fd < 0)
         return fd;
     h->listener = source_new(h->world, SOURCE_LISTENER, fd, EPOLLIN);
@@ -272,38 +242,11 @@ static int ops_listen(void *host, const struct endpoint *at)
     return ERR_OK;
 }
 
-/* A socket whose connection is under way, or a negative err. */
-static int start_connect(const struct sockets_host *h, const struct endpoint *to)
-{
-    struct sockaddr_storage sa;
-    int fd = open_socket(h, to->is_ip6 ? AF_INET6 : AF_INET);
-    int on = 1;
-
-    if (fd < 0)
-        return err_of_errno(errno);
-    if (!endpoint_unspecified(&h->address) && h->address.is_ip6 == to->is_ip6) {
-        struct endpoint from = h->address;
-        socklen_t size;
-
-        from.port = 0;
-        size = epoll_to_sockaddr(&from, &sa);
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        if (bind(fd, (struct sockaddr *)&sa, size) < 0)
-            goto fail;
-    }
-    if (connect(fd, (struct sockaddr *)&sa, epoll_to_sockaddr(to, &sa)) == 0 || errno == EINPROGRESS)
-        return fd;
-fail:
-    on = err_of_errno(errno);
-    close(fd);
-    return on;
-}
-
 static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *conn)
 {
     struct sockets_host *h = host;
     struct socket_conn *c = conn_new(h);
-    int fd = start_connect(h, to);
+    int fd = epoll_connect(open_socket(h, to->is_ip6 ? AF_INET6 : AF_INET), &h->address, to);
 
     c->dialling = true;
     *conn = handle_of(h, c);
@@ -316,6 +259,35 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
         h->failed_dials = h->world->failed_dials = true;
     }
     return ERR_OK;
+}
+
+static void cork(struct sockets_host *h, struct socket_conn *c)
+{
+    struct sockets *s = h->world;
+
+    if (s->corked_count == s->corked_capacity) {
+        s->corked_capacity = s->corked_capacity ? s->corked_capacity * 2 : 16;
+        s->corked = mem_grow(s->corked, s->corked_capacity, sizeof *s->corked);
+    }
+    s->corked[s->corked_count++] = (struct corked){h, handle_of(h, c)};
+    c->corked = true;
+}
+
+/* Lets everything go that was sent in this turn: setting TCP_NODELAY, set or not, pushes what waits. */
+static void uncork_all(struct sockets *s)
+{
+    int on = 1;
+
+    s->corking = false;
+    for (uint32_t i = 0; i < s->corked_count; i++) {
+        struct socket_conn *c = conn_get(s->corked[i].host, s->corked[i].conn);
+
+        if (!c || !c->source)
+            continue;
+        c->corked = false;
+        setsockopt(c->source->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    s->corked_count = 0;
 }
 
 static size_t ops_send(void *host, struct backend_conn handle, struct chain *bytes)
@@ -339,7 +311,7 @@ static size_t ops_send(void *host, struct backend_conn handle, struct chain *byt
             iov[msg.msg_iovlen].iov_len = s.size;
             offered += s.size;
         }
-        n = sendmsg(c->source->fd, &msg, MSG_NOSIGNAL);
+        n = sendmsg(c->source->fd, &msg, MSG_NOSIGNAL | (h->world->corking ? MSG_MORE : 0));
         if (n > 0) {
             chain_drop(bytes, (size_t)n);
             sent += (size_t)n;
@@ -347,6 +319,8 @@ static size_t ops_send(void *host, struct backend_conn handle, struct chain *byt
         if (n < (ssize_t)offered)
             break; /* full, or broken: then the read side reports it */
     }
+    if (sent > 0 && h->world->corking && !c->corked)
+        cork(h, c);
     if (bytes->size > 0 && !c->wants_write) {
         c->wants_write = true;
         watch_events(h, c);
@@ -488,7 +462,7 @@ static void finish_dial(struct sockets_host *h, struct backend_conn handle)
     getsockopt(c->source->fd, SOL_SOCKET, SO_ERROR, &number, &size);
     if (number) {
         conn_free(h, c);
-        h->app->dialled(h->app_ctx, h->world->now_ns, handle, err_of_errno(number));
+        h->app->dialled(h->app_ctx, h->world->now_ns, handle, epoll_err_of_errno(number));
         return;
     }
     c->dialling = false;
@@ -496,24 +470,37 @@ static void finish_dial(struct sockets_host *h, struct backend_conn handle)
     h->app->dialled(h->app_ctx, h->world->now_ns, handle, ERR_OK);
 }
 
-static void read_conn(struct sockets_host *h, struct backend_conn handle)
+/* True when there may be more. */
+static bool read_some(struct sockets_host *h, struct socket_conn *c)
 {
-    struct socket_conn *c = conn_get(h, handle);
-    ssize_t n = recv(c->source->fd, h->world->scratch, READ_SIZE, 0);
+    struct sockets *s = h->world;
+    struct backend_conn handle = handle_of(h, c);
+    ssize_t n = recv(c->source->fd, epoll_block_room(&s->block), EPOLL_READ_SIZE, 0);
     struct chain bytes;
     int number = errno;
 
     if (n < 0 && (number == EAGAIN || number == EINTR))
-        return;
+        return false;
     if (n <= 0) {
         conn_free(h, c);
-        h->app->closed(h->app_ctx, h->world->now_ns, handle, n == 0 ? ERR_CLOSED : err_of_errno(number));
-        return;
+        h->app->closed(h->app_ctx, s->now_ns, handle, n == 0 ? ERR_CLOSED : epoll_err_of_errno(number));
+        return false;
     }
     chain_init(&bytes);
-    chain_append(&bytes, slice_of(h->world->scratch, (size_t)n));
-    h->app->data(h->app_ctx, h->world->now_ns, handle, &bytes);
+    chain_give(&bytes, epoll_block_take(&s->block, (size_t)n));
+    h->app->data(h->app_ctx, s->now_ns, handle, &bytes);
     CHECK(bytes.size == 0);
+    return n == EPOLL_READ_SIZE;
+}
+
+static void read_conn(struct sockets_host *h, struct backend_conn handle)
+{
+    for (int i = 0; i < READS_A_TURN; i++) {
+        struct socket_conn *c = conn_get(h, handle);
+
+        if (!c || c->paused || !read_some(h, c))
+            return;
+    }
 }
 
 static void serve_conn(struct source *src, uint32_t events)
@@ -722,12 +709,15 @@ int sockets_run(struct sockets *s, uint64_t until_ns)
         if (n < 0 && errno != EINTR)
             return ERR_SYSTEM;
         s->now_ns = clock_ns() - s->start_ns;
+        s->corking = n > 1; /* one event's answer goes at once */
         for (int i = 0; i < n; i++)
             serve(s, events[i].data.ptr, events[i].events);
         s->turns += n > 0 ? (uint64_t)n : 0;
         if (s->failed_dials)
             report_failed_dials(s);
+        s->corking = true;
         timers_run(&s->timers, s->now_ns);
+        uncork_all(s);
         bury(s);
     }
     return ERR_OK;
@@ -771,6 +761,7 @@ void sockets_free(struct sockets *s)
     }
     close(s->epoll_fd);
     mem_free(s->hosts);
-    mem_free(s->scratch);
+    epoll_block_deinit(&s->block);
+    mem_free(s->corked);
     mem_free(s);
 }

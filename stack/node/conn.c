@@ -76,10 +76,13 @@ void conn_free(struct conn *c)
     mem_free(c);
 }
 
+/* For all connections of all nodes: it has neither keys nor counters, so nobody writes to it. */
+static struct noise_session modelled = {.mode = NOISE_MODELLED};
+
 static void session_keep(struct conn *c, struct noise_session *session)
 {
     if (session->mode == NOISE_MODELLED) {
-        c->session = &c->node->modelled;
+        c->session = &modelled;
         return;
     }
     c->session = mem_alloc(sizeof *c->session);
@@ -348,6 +351,8 @@ void conn_received(struct conn *c, struct chain *bytes)
         err = step(c);
     while (err > 0);
     chain_pack(&c->wire_in); /* what is incomplete may have come byte by byte */
+    if (c->state != CONN_READY || c->session->mode == NOISE_REAL)
+        chain_unpin(&c->wire_in);
     chain_pack(&c->plain_in);
     if (err < 0)
         conn_doom(c, err); /* what is queued (a GO_AWAY, a last `na`) is tried once more before the end */

@@ -36,7 +36,7 @@ void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *
         return;
     n->heard_count += !target;
     if (n->dial_count == n->dial_capacity) {
-        n->dial_capacity = n->dial_capacity ? n->dial_capacity * 2 : 8;
+        n->dial_capacity = n->dial_capacity ? n->dial_capacity + n->dial_capacity / 2 : 4;
         n->dials = mem_grow(n->dials, n->dial_capacity, sizeof *n->dials);
     }
     d = &n->dials[n->dial_count++];

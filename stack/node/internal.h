@@ -30,7 +30,7 @@ struct conn { /* the first cache line is for sending; that and the second for re
     struct conn *next;         /* in the list of dirty or of buried ones */
     struct chain wire_out;
     struct chain wire_in, plain_in;
-    struct noise_session *session; /* once the handshake is done; the node's own where modelled */
+    struct noise_session *session; /* once the handshake is done; shared by all where modelled */
     struct stream *gossip_in, *algorand;
     struct upgrade *upgrade;   /* NULL once ready */
     struct timer timer;
@@ -111,7 +111,6 @@ struct node { /* what every event needs comes first */
     struct node_events events;
     struct identity identity;
     struct drbg keys; /* Noise */
-    struct noise_session modelled; /* shared by all connections: it has neither keys nor counters */
     struct buf record;   /* our signed peer record; empty when there is no address to tell */
     uint64_t record_seq; /* of the last one */
     struct rng dial_rng;

@@ -63,7 +63,6 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     n->own_clock = !clock_is_true(&config->clock);
     n->charges_work = config->charges_work;
     CHECK(!n->charges_work || ops->charge);
-    n->modelled.mode = NOISE_MODELLED;
     n->wake_ns = TIME_NEVER;
     n->dirty_end = &n->dirty;
     if (config->listens && config->listen.port && !endpoint_unspecified(&config->listen))

@@ -49,3 +49,9 @@ void chain_pack_move(struct chain *to, struct chain *from, size_t size)
         }
     }
 }
+
+void chain_unpin(struct chain *c)
+{
+    if (c->count == 1 && is_greedy(chain_span(c, 0)))
+        chain_pack_now(c);
+}

@@ -21,6 +21,9 @@ void chain_pack_now(struct chain *c);
  * not copied. */
 void chain_pack_move(struct chain *to, struct chain *from, size_t size);
 
+/* A chain that is no more than a small piece of a large blob gets a blob of its own. */
+void chain_unpin(struct chain *c);
+
 static inline void chain_pack(struct chain *c)
 {
     if (c->count >= CHAIN_PACK_SPANS && c->size / c->count < CHAIN_PACK_MEAN)

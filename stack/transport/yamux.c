@@ -311,10 +311,10 @@ int yamux_tick(struct yamux *y, uint64_t now_ns)
 
 void yamux_expect(const struct yamux *y, bool deep)
 {
-    const char *lines = deep ? (const char *)y->current : (const char *)y;
+    uintptr_t lines = deep ? (uintptr_t)y->current : (uintptr_t)y; /* may be 0, to which C lets nobody add */
 
-    __builtin_prefetch(lines);
-    __builtin_prefetch(lines + 64);
+    __builtin_prefetch((const void *)lines);
+    __builtin_prefetch((const void *)(lines + 64));
 }
 
 uint64_t yamux_rtt_ns(const struct yamux *y)

@@ -52,9 +52,9 @@ int main(int argc, char **argv)
     printf("%u nodes, %u messages, %u events\n", nodes, messages, f.count);
     if (close(mkstemp(path)) != 0)
         return 1;
-    measure(&f, "digest and summary", NULL, RECORD_HOPS_NONE);
-    measure(&f, "file, no hops", path, RECORD_HOPS_NONE);
-    measure(&f, "file, hops automatic", path, RECORD_HOPS_AUTOMATIC);
+    measure(&f, "digest and summary", NULL, RECORD_NONE);
+    measure(&f, "file, no hops", path, RECORD_NONE);
+    measure(&f, "file, hops automatic", path, RECORD_AUTOMATIC);
     measure(&f, "file, every hop", path, 1);
     unlink(path);
     flood_deinit(&f);

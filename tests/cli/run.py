@@ -112,7 +112,11 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
         (["run", SMALL, "--seed", "x"], "is not a seed"),
         (["run", SMALL, "--progress", "loud"], "is not a way to show progress (auto, off)"),
-        (["run", SMALL, "--threads", "0"], "--threads"),
+        (["run", SMALL, "--threads", "0"], "--threads 0 is not a number of threads (1 to 256, or auto: one a processor)"),
+        (["run", SMALL, "--threads", "257"], "is not a number of threads"),
+        (["run", SMALL, "--threads", "2x"], "is not a number of threads"),
+        (["check", SMALL, "--threads", "-1"], "is not a number of threads"),
+        (["verify", SMALL, "--threads", "1"], "--threads 1 would compare one thread with one (2 to 256)"),
         (["run", SMALL, "--set", "nodes.0.count=zero"], "--set nodes.0.count=zero: nodes.0.count"),
         (["run", SMALL, "--set", "nodse.0.count=1"], "nodse"),
         (["report"], "give the folder of a run"),
@@ -270,6 +274,27 @@ def the_same_seed_gives_the_same_digest_and_another_seed_another(tmp):
     expect(len(digests) >= 4 and len(set(digests[:-1])) == 1 and digests[-1] != digests[0], out)
 
 
+def threads_change_nothing_but_are_told(tmp):
+    digests = set()
+    for threads, ran in (("1", 1), ("3", 3), ("200", 21)):
+        folder = f"{tmp}/{threads}"
+        status, out, err = run("run", "scenarios/smoke/star.yaml", "--threads", threads, "--json", "--progress", "off", "--out", folder)
+        result = json.loads(out)
+        same(result["threads"], ran)
+        digests.add(result["digest"])
+        told, lookahead_ns, replay = query(folder, "SELECT threads, lookahead_ns, replay FROM run")[0]
+        same(told, ran)
+        same(lookahead_ns is None, ran == 1, "the lookahead of several threads")
+        same("--threads" in replay, threads != "1", replay)
+    same(len(digests), 1)
+    out = run("report", f"{tmp}/3")[1]
+    expect(re.search(r"s of wall time in 3 threads$", out, re.M), out[:600])
+    status, out, err = run("run", "scenarios/smoke/star.yaml", "--threads", "auto", "--progress", "off", "--out", f"{tmp}/auto")
+    expect(re.search("[0-9a-f]{64}", out), out)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--threads", "2", "--out", f"{tmp}/sockets")
+    same((status, err), (2, "hearsay run: --threads: the sockets backend runs on one thread (1)\n"))
+
+
 def the_simulator_and_real_sockets_deliver_the_same_messages_to_the_same_nodes(tmp):
     deliveries = {}
     tables = {}
@@ -296,6 +321,59 @@ def a_setting_that_a_backend_cannot_honour_is_named(tmp):
     status, _, err = run("run", "scenarios/smoke/partition.yaml", "--backend", "sockets", "--out", f"{tmp}/r")
     same(status, 2, err)
     expect("partition" in err or "network" in err, err)
+
+
+LINKS = """scenario: links
+duration: 10s
+network: {latency: 20ms, tcp: ideal}
+nodes: [{group: a, count: 4}]
+topology: {kind: full}
+traffic: [{from: a, topic: t, size: 1 KiB, every: 1s}]
+"""
+
+
+def links_that_a_backend_or_a_tcp_model_does_not_have_are_named(tmp):
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(LINKS)
+    bottleneck = "network.bottlenecks=[{from: everywhere, to: everywhere, rate: 1 Gbit}]"
+    loss = "network.classes=[{name: c, up: 1 Mbit, down: 1 Mbit, loss: 1%}]"
+    for backend, override, text in (
+            ("des", "network.loss=1%", 'network.loss: the "ideal" TCP loses nothing (flight, packet)'),
+            ("des", loss, 'network.classes.0.loss: the "ideal" TCP loses nothing (flight, packet)'),
+            ("des", "events=[{at: 1s, loss: 1%}]", 'events: loss: the "ideal" TCP loses nothing (flight, packet)'),
+            ("des", "network.aqm=codel", 'network.aqm: the "ideal" TCP has drop-tail queues only (packet)'),
+            ("des", bottleneck, 'network.bottlenecks: the "ideal" TCP has no links in the middle of paths (flight, packet)'),
+            ("netns", loss, "network.classes.0.loss: the netns backend's links cannot do this (des)"),
+            ("netns", bottleneck, "network.bottlenecks: the netns backend's links cannot do this (des)"),
+            ("netns", "nodes.0.reachable=no", "nodes.0.reachable: the netns backend's links cannot do this (des)"),
+            ("netns", "network.jitter={distribution: gamma, mean: 1ms, shape: 2}",
+             "network.jitter.distribution: the netns backend's links cannot do this (des)"),
+            ("netns", "events=[{at: 1s, latency: {factor: 2}}]",
+             "events: latency: the netns backend's links cannot do this (des)"),
+            ("netns", "events=[{at: 1s, bandwidth: {factor: 2}}]",
+             "events: bandwidth: the netns backend's links cannot do this (des)")):
+        status, _, err = run("run", f"{tmp}/s.yaml", "--backend", backend, "--set", override, "--out", f"{tmp}/r")
+        same(status, 2, err)
+        expect(text in err, f"{override}: {err!r}")
+        same(run("run", f"{tmp}/s.yaml", "--set", "network.tcp=packet", "--set", override, "--progress", "off", "--out",
+                 f"{tmp}/r")[0], 0, override)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--set", "nodes.0.reachable=no", "--out",
+                         f"{tmp}/r")
+    same(status, 2, err)
+    expect("nodes.0.reachable: the sockets backend has no such links (des)" in err, err)
+
+
+def a_row_of_the_record_tells_when_the_network_changes(tmp):
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(LINKS)
+    status, _, err = run("run", f"{tmp}/s.yaml", "--set", "events=[{at: 2s, latency: {factor: 3}, for: 3s}]", "--progress", "off",
+                         "--out", f"{tmp}/r")
+    same(status, 0, err)
+    same([tuple(r) for r in query(f"{tmp}/r", "SELECT * FROM event WHERE kind LIKE 'latency%'")],
+         [(2000000000, "latency", "1 pair of regions"), (5000000000, "latency-over", "1 pair of regions")])
+    # one hop each; the first message comes before there is a mesh
+    same([slowest_ns for slowest_ns, in query(f"{tmp}/r", "SELECT max_ns FROM message WHERE published_ns >= 2e9")],
+         [60000000] * 3 + [20000000] * 5)
 
 
 def the_netns_backend_refuses_by_name_what_it_cannot_honour(tmp):
@@ -325,6 +403,16 @@ def the_netns_backend_runs_a_scenario_or_says_what_it_lacks(tmp):
     same(query(f"{tmp}/r", "SELECT tcp_model FROM run"), [("kernel",)])
     said = query(f"{tmp}/r", "SELECT detail FROM event WHERE kind = 'netns'")
     expect(len(said) == 1 and "the carrier took" in said[0][0], said)
+
+
+def the_root_of_a_user_namespace_may_use_the_netns_backend(tmp):
+    if subprocess.run(["unshare", "-rn", "test", "-r", "/dev/net/tun"], capture_output=True).returncode:
+        return  # user namespaces or the device are not for us here
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    done = subprocess.run(["unshare", "-rn", PROGRAM, "run", f"{tmp}/s.yaml", "--backend", "netns", "--progress", "off",
+                           "--out", f"{tmp}/r"], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    same(done.returncode, 0, done.stdout + done.stderr)
 
 
 def without_privilege_the_netns_backend_says_so_and_exits_1(tmp):

@@ -2,7 +2,10 @@
 
 #include "stack/base/int128.h"
 
+#include <math.h>
 #include <stdio.h>
+
+#define MSS 1448
 
 uint32_t cell_host_count(const struct cell *c)
 {
@@ -46,4 +49,16 @@ void cell_text(const struct cell *c, enum phase phase, char *out, uint32_t out_s
 uint64_t cell_queue_size(const struct cell *c)
 {
     return mul_div(c->queue_ns, c->rate_bps, 8ull * 1000000000u);
+}
+
+uint64_t cell_duration_ns(const struct cell *c)
+{
+    double rtt_s = (double)c->rtt_ns / 1e9, bps = (double)c->rate_bps;
+
+    if (c->loss_ppm) {
+        double most_bps = 1.22 * MSS * 8 / rtt_s / sqrt(c->loss_ppm / 1e6);
+
+        bps = most_bps < bps ? most_bps : bps;
+    }
+    return (uint64_t)(((double)c->size * 8 * cell_flow_count(c) / bps + rtt_s) * 1e9);
 }

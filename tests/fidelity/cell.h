@@ -41,5 +41,7 @@ const char *phase_text(enum phase phase);
 /* "5 MB, 10 ms, 100 Mbit/s, loss 0.1%, cold"; phase PHASE_COUNT: none. */
 void cell_text(const struct cell *c, enum phase phase, char *out, uint32_t out_size);
 uint64_t cell_queue_size(const struct cell *c);
+/* A guess at how long one flow takes, for planning: with losses by the formula of Mathis et al. */
+uint64_t cell_duration_ns(const struct cell *c);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define EXCHANGE_STEP_NS 1000000u
 #define EXCHANGE_PAUSE_NS 1500000000ull
-#define EXCHANGE_PATIENCE_NS 90000000000ull /* of a phase */
+#define EXCHANGE_PATIENCE_NS 300000000000ull /* of a phase */
 #define EXCHANGE_PORT 4001
 
 /* The world, as far as an exchange needs it; `host` numbers are the cell's. */

@@ -12,21 +12,20 @@
 #include <string.h>
 #include <time.h>
 
-/* A run whose packets were later than this and a share of the round trip is done again. */
-#define LATE_NS 250000ull
-#define LATE_SHARE 50
 #define ATTEMPTS 4
 #define PRIORITY 10
 
 struct options {
     bool full;
     const char *models, *tsv, *gossip;
+    const char *kernel; /* times measured earlier; NULL: now */
     uint32_t repeats, loss_repeats;
 };
 
 /* One repetition of a row that the kernel still owes. */
 struct debt {
     uint32_t row, repeat;
+    uint64_t duration_ns; /* about */
 };
 
 static double clock_s(void)
@@ -37,30 +36,7 @@ static double clock_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static struct cell repeated(const struct table_row *row, uint32_t repeat)
-{
-    struct cell c = row->cell;
-
-    c.seed = rng_derive(row->cell.seed, "repeat", repeat);
-    return c;
-}
-
-static void plan(struct table *t, const struct options *o)
-{
-    struct cell c;
-
-    for (uint32_t i = 0; grid_cell(i, o->full, &c); i++) {
-        t->rows = mem_grow(t->rows, t->row_count + 1, sizeof *t->rows);
-        t->rows[t->row_count++] = (struct table_row){.cell = c, .repeats = c.loss_ppm ? o->loss_repeats : o->repeats};
-    }
-}
-
 /* ---- kernel ---- */
-
-static bool is_bad(const struct cell *c, const struct cell_result *r)
-{
-    return r->done < PHASE_COUNT || r->phases[PHASE_IDLE].late_ns > LATE_NS + c->rtt_ns / LATE_SHARE;
-}
 
 static void keep_better(struct cell_result *old, const struct cell_result *fresh)
 {
@@ -78,7 +54,7 @@ static bool run_batch(struct table *t, const struct debt *debts, uint32_t count,
     bool done;
 
     for (uint32_t i = 0; i < count; i++)
-        cells[i] = repeated(&t->rows[debts[i].row], debts[i].repeat);
+        cells[i] = table_cell(&t->rows[debts[i].row], debts[i].repeat);
     done = kernel_run(cells, results, count, error, error_size);
     for (uint32_t i = 0; i < count && done; i++)
         keep_better(&t->rows[debts[i].row].kernel[debts[i].repeat], &results[i]);
@@ -87,14 +63,27 @@ static bool run_batch(struct table *t, const struct debt *debts, uint32_t count,
     return done;
 }
 
+static int by_duration(const void *a, const void *b)
+{
+    const struct debt *x = a, *y = b;
+
+    if (x->duration_ns != y->duration_ns)
+        return x->duration_ns > y->duration_ns ? -1 : 1;
+    if (x->repeat != y->repeat)
+        return x->repeat < y->repeat ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* The longest first: those that run together take about as long as each other. */
 static uint32_t list_debts(const struct table *t, struct debt *out)
 {
     uint32_t count = 0;
 
-    for (uint32_t r = 0; r < TABLE_REPEATS_MAX; r++) /* a repetition of each before the next of any */
-        for (uint32_t i = 0; i < t->row_count; i++)
-            if (r < t->rows[i].repeats && is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
-                out[count++] = (struct debt){i, r};
+    for (uint32_t i = 0; i < t->row_count; i++)
+        for (uint32_t r = 0; r < t->rows[i].repeats; r++)
+            if (!table_valid(&t->rows[i], r, PHASE_IDLE))
+                out[count++] = (struct debt){i, r, cell_duration_ns(&t->rows[i].cell)};
+    qsort(out, count, sizeof *out, by_duration);
     return count;
 }
 
@@ -119,34 +108,19 @@ static bool run_kernel(struct table *t, char *error, size_t error_size)
     return able;
 }
 
-/* ---- models ---- */
-
-static void run_models(struct table *t)
-{
-    for (uint32_t m = 0; m < t->model_count; m++)
-        for (uint32_t i = 0; i < t->row_count; i++) {
-            struct table_row *row = &t->rows[i];
-
-            for (uint32_t r = 0; r < row->repeats; r++) {
-                struct cell c = repeated(row, r);
-
-                if (!c.loss_ppm || des_tcp_honours(t->models[m]->tcp, DES_LOSS))
-                    row->models[m][r] = r && !c.loss_ppm ? row->models[m][0] : model_run(t->models[m], &c);
-            }
-        }
-}
+/* ---- all ---- */
 
 static bool choose_models(struct table *t, const char *names)
 {
     for (uint32_t i = 0; i < model_count && t->model_count < TABLE_MODELS_MAX; i++)
-        if (!names || strstr(names, models[i].name))
+        if (strstr(names, models[i].name))
             t->models[t->model_count++] = &models[i];
     return t->model_count > 0;
 }
 
 static bool read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.repeats = 3, .loss_repeats = 9};
+    *o = (struct options){.models = "flight,packet", .repeats = 3, .loss_repeats = 9};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
@@ -162,6 +136,8 @@ static bool read_options(struct options *o, int argc, char **argv)
             o->tsv = value;
         else if (strcmp(argv[i], "--gossip") == 0)
             o->gossip = value;
+        else if (strcmp(argv[i], "--kernel") == 0)
+            o->kernel = value;
         else if (strcmp(argv[i], "--repeats") == 0)
             o->repeats = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--loss-repeats") == 0)
@@ -181,13 +157,17 @@ static void go_first(void)
     sched_setscheduler(0, SCHED_FIFO, &priority);
 }
 
+static bool measure(struct table *t, char *error, size_t error_size)
+{
+    go_first();
+    return honesty_check(stdout, error, error_size) && run_kernel(t, error, error_size);
+}
+
 /* False: `error` says why. */
 static bool compare(struct table *t, const struct options *o, char *error, size_t error_size)
 {
-    if (!honesty_check(stdout, error, error_size))
-        return false;
-    run_models(t);
-    if (!run_kernel(t, error, error_size))
+    table_run_models(t);
+    if (!(o->kernel ? table_read(t, o->kernel, error, error_size) : measure(t, error, error_size)))
         return false;
     printf("\n");
     table_print(t, stdout);
@@ -210,19 +190,18 @@ int main(int argc, char **argv)
 
     if (!read_options(&o, argc, argv) || !choose_models(&t, o.models)) {
         fprintf(stderr, "usage: fidelity [--full] [--models NAME,...] [--repeats 1..25] [--loss-repeats 1..25] "
-                        "[--gossip SCENARIO.yaml] [--tsv FILE]\n");
+                        "[--gossip SCENARIO.yaml] [--tsv FILE] [--kernel FILE.tsv]\n");
         return 2;
     }
-    if (!kernel_available(error, sizeof error)) {
+    if (!o.kernel && !kernel_available(error, sizeof error)) {
         printf("fidelity: skipped: %s\n", error);
         return 0;
     }
-    go_first();
-    plan(&t, &o);
+    table_plan(&t, o.full, o.repeats, o.loss_repeats);
     able = compare(&t, &o, error, sizeof error);
     if (!able)
         fprintf(stderr, "fidelity: %s\n", error);
     fprintf(stderr, "fidelity: %.0f s\n", clock_s() - start_s);
-    mem_free(t.rows);
+    table_free(&t);
     return able ? 0 : 1;
 }

@@ -3,6 +3,8 @@
 #include "tests/fidelity/exchange.h"
 
 const struct model models[] = {
+    {"ideal", DES_TCP_IDEAL},
+    {"flight", DES_TCP_FLIGHT},
     {"packet", DES_TCP_PACKET},
 };
 const uint32_t model_count = sizeof models / sizeof models[0];

@@ -1,10 +1,15 @@
 #include "tests/fidelity/table.h"
 
 #include "stack/base/mem.h"
+#include "tests/fidelity/grid.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WORST 12
+#define LATE_NS 250000ull
+#define LATE_SHARE 50
 
 /* The difference of one model in one cell and phase. */
 struct difference {
@@ -27,6 +32,13 @@ static const struct cell_result *results_of(const struct table_row *row, int mod
     return model < 0 ? row->kernel : row->models[model];
 }
 
+bool table_valid(const struct table_row *row, uint32_t repeat, enum phase phase)
+{
+    const struct cell_result *r = &row->kernel[repeat];
+
+    return r->done > (uint32_t)phase && r->phases[phase].late_ns <= LATE_NS + row->cell.rtt_ns / LATE_SHARE;
+}
+
 /* The last bytes in order, in `out`; how many. */
 static uint32_t sorted(const struct table_row *row, int model, enum phase phase, bool first, uint64_t *out)
 {
@@ -34,7 +46,7 @@ static uint32_t sorted(const struct table_row *row, int model, enum phase phase,
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < row->repeats; i++)
-        if (results[i].done > (uint32_t)phase)
+        if (results[i].done > (uint32_t)phase && table_valid(row, i, phase))
             out[count++] = first ? results[i].phases[phase].first_ns : results[i].phases[phase].last_ns;
     qsort(out, count, sizeof *out, by_value);
     return count;
@@ -87,7 +99,7 @@ static void print_row(const struct table *t, const struct table_row *row, enum p
     cell_text(&row->cell, phase, text, sizeof text);
     fprintf(out, "%-44s", text);
     if (!table_median(row, -1, phase, &kernel)) {
-        fprintf(out, " did not end on the kernel\n");
+        fprintf(out, " did not end on the kernel, or the carrier was late\n");
         return;
     }
     fprintf(out, " %9.2f %9.2f", ms(kernel.first_ns), ms(kernel.last_ns));
@@ -132,17 +144,30 @@ static const struct difference *quantile(const struct difference *d, uint32_t co
     return &d[count - (rank ? rank : 1)];
 }
 
-static void print_errors(const char *what, struct difference *d, uint32_t count, FILE *out)
+static struct table_errors summarize(struct difference *d, uint32_t count)
 {
+    struct table_errors e = {.count = count};
+
     if (count == 0)
-        return;
+        return e;
     qsort(d, count, sizeof *d, by_first);
-    fprintf(out, "  %-22s %4u cells   first byte: median %5.2f%%, 95%% below %6.2f%%", what, count,
-            magnitude(quantile(d, count, 50)->first) * 100, magnitude(quantile(d, count, 95)->first) * 100);
+    e.first_median = magnitude(quantile(d, count, 50)->first);
+    e.first_p95 = magnitude(quantile(d, count, 95)->first);
     qsort(d, count, sizeof *d, by_last);
-    fprintf(out, "   last byte: median %5.2f%%, 95%% below %6.2f%%, worst %6.2f%%\n",
-            magnitude(quantile(d, count, 50)->last) * 100, magnitude(quantile(d, count, 95)->last) * 100,
-            magnitude(d[0].last) * 100);
+    e.last_median = magnitude(quantile(d, count, 50)->last);
+    e.last_p95 = magnitude(quantile(d, count, 95)->last);
+    e.last_worst = magnitude(d[0].last);
+    return e;
+}
+
+static void print_errors(const char *what, const struct table_errors *e, FILE *out)
+{
+    if (e->count == 0)
+        return;
+    fprintf(out, "  %-22s %4u cells   first byte: median %5.2f%%, 95%% below %6.2f%%", what, e->count,
+            e->first_median * 100, e->first_p95 * 100);
+    fprintf(out, "   last byte: median %5.2f%%, 95%% below %6.2f%%, worst %6.2f%%\n", e->last_median * 100,
+            e->last_p95 * 100, e->last_worst * 100);
 }
 
 struct section {
@@ -182,8 +207,11 @@ static void print_summary(const struct table *t, uint32_t model, FILE *out)
 
     fprintf(out, "\n%s against the kernel\n", t->models[model]->name);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        struct table_errors e;
+
         count = collect(t, (int)model, &sections[i], d);
-        print_errors(sections[i].name, d, count, out);
+        e = summarize(d, count);
+        print_errors(sections[i].name, &e, out);
     }
     fprintf(out, "  worst:\n");
     for (uint32_t i = 0; i < count && i < WORST; i++) {
@@ -209,11 +237,66 @@ void table_print(const struct table *t, FILE *out)
         print_summary(t, m, out);
 }
 
+struct table_errors table_errors(const struct table *t, uint32_t model, bool lossless, bool lossy)
+{
+    struct section all = {"", {true, true, true}, true, true, lossless, lossy};
+    struct difference *d = mem_grow(NULL, t->row_count * PHASE_COUNT, sizeof *d);
+    uint32_t count = collect(t, (int)model, &all, d);
+    struct table_errors e = summarize(d, count);
+
+    mem_free(d);
+    return e;
+}
+
+/* ---- planning, models ---- */
+
+void table_plan(struct table *t, bool full, uint32_t repeats, uint32_t loss_repeats)
+{
+    struct cell c;
+
+    for (uint32_t i = 0; grid_cell(i, full, &c); i++) {
+        t->rows = mem_grow(t->rows, t->row_count + 1, sizeof *t->rows);
+        t->rows[t->row_count++] = (struct table_row){.cell = c, .repeats = c.loss_ppm ? loss_repeats : repeats};
+    }
+}
+
+void table_free(struct table *t)
+{
+    mem_free(t->rows);
+}
+
+struct cell table_cell(const struct table_row *row, uint32_t repeat)
+{
+    struct cell c = row->cell;
+
+    c.seed = rng_derive(row->cell.seed, "repeat", repeat);
+    return c;
+}
+
+/* Without losses one repetition is like another. */
+static void run_row(struct table_row *row, const struct model *model, struct cell_result *results)
+{
+    for (uint32_t r = 0; r < row->repeats; r++) {
+        struct cell c = table_cell(row, r);
+
+        if (!c.loss_ppm || des_tcp_honours(model->tcp, DES_LOSS))
+            results[r] = r && !c.loss_ppm ? results[0] : model_run(model, &c);
+    }
+}
+
+void table_run_models(struct table *t)
+{
+    for (uint32_t m = 0; m < t->model_count; m++)
+        for (uint32_t i = 0; i < t->row_count; i++)
+            run_row(&t->rows[i], t->models[m], t->rows[i].models[m]);
+}
+
 /* ---- for programs ---- */
+
+static const char *const patterns[] = {"pair", "incast", "fanout"};
 
 static void write_row(const struct table *t, const struct table_row *row, enum phase phase, FILE *f)
 {
-    static const char *const patterns[] = {"pair", "incast", "fanout"};
     const struct cell *c = &row->cell;
 
     for (uint32_t i = 0; i < row->repeats; i++)
@@ -240,4 +323,74 @@ bool table_write(const struct table *t, const char *path)
         for (enum phase p = 0; p < PHASE_COUNT; p++)
             write_row(t, &t->rows[i], p, f);
     return fclose(f) == 0;
+}
+
+static struct table_row *find_row(struct table *t, const struct cell *c)
+{
+    for (uint32_t i = 0; i < t->row_count; i++) {
+        const struct cell *has = &t->rows[i].cell;
+
+        if (has->pattern == c->pattern && has->size == c->size && has->rtt_ns == c->rtt_ns &&
+            has->rate_bps == c->rate_bps && has->loss_ppm == c->loss_ppm)
+            return &t->rows[i];
+    }
+    return NULL;
+}
+
+/* The number of a name; `count` when there is none. */
+static uint32_t find_name(const char *name, const char *const *names, uint32_t count)
+{
+    uint32_t i = 0;
+
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+/* False: not a line that table_write writes. Lines of models, and of cells that are not in the table, are passed over. */
+static bool read_line(struct table *t, const char *line)
+{
+    static const char *const phases[] = {"cold", "warm", "idle"};
+    unsigned long long size, rtt_ns, rate_bps, first_ns, last_ns, late_ns;
+    char pattern[16], phase[16], tcp[16];
+    struct table_row *row;
+    uint32_t repeat, p;
+    struct cell c = {0};
+
+    if (sscanf(line, "%15s %llu %llu %llu %u %15s %u %15s %llu %llu %llu", pattern, &size, &rtt_ns, &rate_bps, &c.loss_ppm,
+               phase, &repeat, tcp, &first_ns, &last_ns, &late_ns) != 11)
+        return false;
+    c.pattern = (enum pattern)find_name(pattern, patterns, 3);
+    p = find_name(phase, phases, PHASE_COUNT);
+    if ((uint32_t)c.pattern == 3 || p == PHASE_COUNT)
+        return false;
+    c.size = size;
+    c.rtt_ns = rtt_ns;
+    c.rate_bps = rate_bps;
+    row = find_row(t, &c);
+    if (strcmp(tcp, "kernel") != 0 || !row || repeat >= row->repeats)
+        return true;
+    row->kernel[repeat].phases[p] = (struct phase_times){first_ns, last_ns, late_ns};
+    row->kernel[repeat].done = p + 1 > row->kernel[repeat].done ? p + 1 : row->kernel[repeat].done;
+    return true;
+}
+
+bool table_read(struct table *t, const char *path, char *error, size_t error_size)
+{
+    FILE *f = fopen(path, "r");
+    uint32_t number = 0;
+    char line[256];
+
+    if (!f) {
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    while (fgets(line, sizeof line, f))
+        if (number++ && !read_line(t, line)) {
+            snprintf(error, error_size, "%s:%u: not a measurement", path, number);
+            fclose(f);
+            return false;
+        }
+    fclose(f);
+    return true;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The matrix itself under test: what it says where a peer's tools are missing, too old or broken, and when a cell fails.
+"""The matrix and the benchmark under test: what they say where a peer's tools are missing, too old or broken, and when a
+cell fails or a ratio is missed.
 
 usage: check.py PROGRAM      the program is `hearsay`; ends with "N passed, N failed"
 """
@@ -92,8 +93,45 @@ def a_peer_that_cannot_start_fails_its_cells(folder):
     assert any(line.startswith("FAIL  identify / js dials us: ") for line in lines), lines
 
 
+def benchmark(folder, sealing, *options):
+    """Runs speed.py with our node alone, where libsodium is said to be so fast: (status, lines)."""
+    bin_folder = folder / "bin"
+    bin_folder.mkdir()
+    tool(bin_folder, "crypto", f"seal 64 KiB    1.00 us {sealing} MB/s")
+    done = subprocess.run([sys.executable, str(HERE / "speed.py"), "--hearsay", PROGRAM, "--build", str(folder / "build"),
+                           "--crypto", str(bin_folder / "crypto"), "--repeat", "1", "--size", "1", "--seconds", "0.1",
+                           *options], capture_output=True, text=True, timeout=120, check=False,
+                          env={"PATH": "/nowhere", "HOME": os.environ.get("HOME", "/")})
+    return done.returncode, done.stdout.splitlines() + done.stderr.splitlines()
+
+
+def a_benchmark_without_tools_meets_nothing(folder):
+    status, lines = benchmark(folder, 1)
+    assert status == 0, lines
+    assert reason(lines, "go") == "go: not run: go is not installed"
+    for what in ("one stream: us -> us / js -> js: not run, wanted 3", "one stream: us -> us / go -> go: not run, wanted 1.5",
+                 "gossip unsigned: us -> us / js -> js: not run, wanted 10"):
+        assert "  " + what in lines, lines
+    judged = [line for line in lines if line.endswith((": ok", ": missed"))]
+    assert len(judged) == 1 and "libsodium sealing alone" in judged[0] and judged[0].endswith(": ok"), judged
+
+
+def a_benchmark_that_misses_a_ratio_fails(folder):
+    status, lines = benchmark(folder, 99999999, "--only", "one stream")
+    assert status == 1, lines
+    assert any("libsodium sealing alone: 0.00, wanted 0.5: missed" in line for line in lines), lines
+
+
+def a_benchmark_with_a_broken_program_fails(folder):
+    status, lines = benchmark(folder, 1, "--only", "one stream", "--hearsay", "/bin/true")
+    assert status == 1, lines
+    assert any(line.startswith("FAILED  one stream, us -> us: ") for line in lines), lines
+
+
 TESTS = [without_tools_nothing_passes, old_tools_are_named_with_what_is_needed, node_without_npm_is_not_enough,
-         tools_that_fail_are_quoted, without_our_program_nothing_passes, a_peer_that_cannot_start_fails_its_cells]
+         tools_that_fail_are_quoted, without_our_program_nothing_passes, a_peer_that_cannot_start_fails_its_cells,
+         a_benchmark_without_tools_meets_nothing, a_benchmark_that_misses_a_ratio_fails,
+         a_benchmark_with_a_broken_program_fails]
 
 
 def main():

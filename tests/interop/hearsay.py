@@ -16,6 +16,9 @@ from peer import BULK_TIMEOUT_S, Failure, Peer
 SIGNING = {"strict": "strict-sign", "nosign": "strict-no-sign", "anonymous": "no-author"}
 PKCS8_HEAD = bytes.fromhex("302e020100300506032b657004220420")  # RFC 8410: Ed25519, then the seed
 PING_TIMEOUT_S = 30
+# What a measured node tells: no line a message.
+QUIET = "listening,connected,disconnected,identified,subscribed,graft,transfer,flooded,error,stopped"
+QUEUE = 4096  # messages; as the other peers when they are quiet
 
 
 def key_file(folder, number):
@@ -49,9 +52,11 @@ class HearsayPeer(Peer):
         self.versions = {"hearsay": version_of(self.program)}
 
     def flags(self, settings):
-        flags = ["--events", "all", "--show-data"]
+        flags = ["--events", QUIET] if settings.get("quiet") else ["--events", "all", "--show-data"]
         for name, value in settings.items():
-            if name == "seed":
+            if name == "quiet":
+                flags += ["--set", f"outbound_queue={QUEUE}", "--set", f"validation_queue={QUEUE}"]
+            elif name == "seed":
                 flags += ["--key", str(self.key)]
             elif name == "sign":
                 flags += ["--signing", SIGNING[value]]
@@ -187,6 +192,14 @@ class HearsayPeer(Peer):
 
     def publish(self, topic, data):
         self.command("publish", {"topic": topic, "hex": data.hex()})
+
+    def acknowledge(self, topic):
+        self.command("acknowledge", topic)
+
+    def flood(self, topic, size, seconds, window):
+        mark = self.mark()
+        self.command("flood", {"topic": topic, "size": size, "duration": f"{seconds}s", "window": window})
+        return self.await_many("flooded", 1, BULK_TIMEOUT_S, mark, lambda item: item["result"] != "ok")[0]["messages_per_s"]
 
     def broadcast(self, tag, payload):
         self.command("broadcast", {"tag": tag, "hex": payload.hex()})

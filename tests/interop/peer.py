@@ -231,6 +231,18 @@ class Peer:
     def publish(self, topic, data):
         self.request("publish", topic=topic, hex=data.hex())
 
+    def join(self, topic):
+        """To hear who subscribes to it, and to publish; go needs to be told."""
+
+    def acknowledge(self, topic):
+        """From now on it counts the topic's messages, and publishes its count."""
+        self.request("acknowledge", topic=topic)
+
+    def flood(self, topic, size, seconds, window):
+        """Publishes for so long, `window` messages ahead of the other's count at most. Messages a second; none is lost."""
+        answer = self.request("flood", BULK_TIMEOUT_S, topic=topic, size=size, ms=int(seconds * 1000), window=window)
+        return answer["messages_per_s"]
+
     def broadcast(self, tag, payload):
         self.request("broadcast", tag=tag, hex=payload.hex())
 
@@ -287,6 +299,9 @@ class LibraryPeer(Peer):
 class GoPeer(LibraryPeer):
     kind = "go"
     dash = "-"
+
+    def join(self, topic):
+        self.request("join", topic=topic)
 
 
 class JsPeer(LibraryPeer):

@@ -320,6 +320,35 @@ def a_reset_ends_its_stream_only():
     assert not a.has("disconnected") and not b.has("disconnected")
 
 
+def pair_for_floods():
+    a = Node("--set", "outbound_queue=1024")
+    b = Node("--set", "outbound_queue=1024", "--dial", a.address)
+    a.do(acknowledge="t")
+    b.wait("subscribed", peer=a.peer, topic="t")
+    return a, b
+
+
+def floods_are_counted_to_the_last_message():
+    a, b = pair_for_floods()
+    for size in (16, 1000):
+        b.do(flood={"topic": "t", "size": size, "duration": "300ms", "window": 512})
+        got = b.wait("flooded", topic="t")
+        equal((got["result"], got["size"], got["acknowledged"]), ("ok", size, got["messages"]))
+        assert got["messages"] >= 512 and got["messages"] % 64 == 0, got
+        assert got["duration_us"] >= 300000, got
+    a.do(acknowledge="u")
+    equal(a.wait("error")["message"], "one topic is acknowledged already")
+
+
+def a_flood_that_nobody_acknowledges_gives_up():
+    a, b = pair_for_floods()
+    b.do(flood={"topic": "u", "duration": "100ms", "window": 64})
+    b.do(flood={"topic": "t"})
+    equal(b.wait("error")["message"], "one is under way")
+    got = b.wait("flooded", topic="u")
+    equal((got["result"], got["messages"], got["acknowledged"]), ("no acknowledgement", 64, 0))
+
+
 def peak_memory(node):
     """Bytes of memory that the process had at its largest."""
     with open(f"/proc/{node.process.pid}/status", encoding="ascii") as status:
@@ -414,6 +443,15 @@ COMMANDS = [
     ('{"announce": ["/ip4/1.2.3.4/tcp/1/p2p/PEER"]}', "announce",
      "/ip4/1.2.3.4/tcp/1/p2p/PEER: leave out /p2p/ID"),
     ('{"subscribe": ""}', "subscribe", "invalid argument"),
+    ('{"flood": {"size": 16}}', "flood", 'needs "topic", a string'),
+    ('{"flood": {"topic": ""}}', "flood", "invalid argument"),
+    ('{"flood": {"topic": "t", "size": 15}}', "flood", '"size" is 16 to 1048576 bytes'),
+    ('{"flood": {"topic": "t", "size": "2 MiB"}}', "flood", '"size" is 16 to 1048576 bytes'),
+    ('{"flood": {"topic": "t", "window": 100}}', "flood", '"window" is a multiple of 64, up to 16384'),
+    ('{"flood": {"topic": "t", "duration": 5}}', "flood", '"duration" is not allowed here'),
+    ('{"flood": {"topic": "t", "count": 5}}', "flood", 'does not know "count"'),
+    ('{"acknowledge": 1}', "acknowledge", "needs a topic"),
+    ('{"acknowledge": ""}', "acknowledge", "invalid argument"),
     ('{"quit": false}', "quit", "takes true"),
 ]
 
@@ -817,7 +855,7 @@ def main():
     for name, test in list(globals().items()):
         if not callable(test) or getattr(test, "__code__", None) is None or test.__code__.co_argcount:
             continue
-        if test.__module__ != "__main__" or name in ("main", "stop_all", "run", "pair", "tshark"):
+        if test.__module__ != "__main__" or name in ("main", "stop_all", "run", "pair", "pair_for_floods", "tshark"):
             continue
         if words and not any(word in name for word in words):
             continue

@@ -262,6 +262,163 @@ static void the_echo_node_works_on_real_sockets(void **state)
     sockets_free(s);
 }
 
+/* ---- reading and sending on real sockets ---- */
+
+#define WRITERS 3
+#define KEPT_SIZE 1500000
+
+/* Keeps every span that it is given, as long as it lives. */
+struct keeper {
+    struct backend_conn conns[WRITERS];
+    struct chain kept[WRITERS]; /* of conns */
+    int count;
+    size_t received;
+};
+
+static void keeper_accepted(void *app, uint64_t now_ns, struct backend_conn conn, const struct endpoint *from)
+{
+    struct keeper *k = app;
+
+    (void)now_ns;
+    (void)from;
+    assert_in_range(k->count, 0, WRITERS - 1);
+    k->conns[k->count++] = conn;
+}
+
+static void keeper_data(void *app, uint64_t now_ns, struct backend_conn conn, struct chain *bytes)
+{
+    struct keeper *k = app;
+    int i = 0;
+
+    (void)now_ns;
+    while (!backend_conn_equal(k->conns[i], conn))
+        i++;
+    k->received += bytes->size;
+    chain_move(&k->kept[i], bytes, bytes->size);
+}
+
+static const struct backend_app keeper_app = {
+    .accepted = keeper_accepted, .data = keeper_data, .writable = on_writable, .closed = on_closed, .wake = on_wake};
+
+static void dialled_only(void *app, uint64_t now_ns, struct backend_conn conn, int err)
+{
+    (void)now_ns;
+    (void)conn;
+    ((struct echo *)app)->open = err == 0;
+}
+
+/* Each stream tells its number in its first byte, and goes on as no other does. */
+static uint8_t byte_of(int writer, size_t at)
+{
+    return at == 0 ? (uint8_t)writer : (uint8_t)((at ^ at >> 8 ^ at >> 16) * 31 + (size_t)writer);
+}
+
+static void write_some(struct echo *e, int writer, size_t *at, struct rng *r)
+{
+    size_t size = rng_below(r, 8) ? rng_below(r, 3000) : rng_below(r, 200000);
+    struct blob *b = blob_new(size < KEPT_SIZE - *at ? size : KEPT_SIZE - *at);
+
+    for (size_t i = 0; i < b->size; i++)
+        b->data[i] = byte_of(writer, (*at)++);
+    chain_give(&e->out, span_give(b));
+    flush(e);
+}
+
+static void what_was_received_and_kept_is_never_written_over(void **state)
+{
+    static const struct backend_app writer_app = {.dialled = dialled_only, .writable = on_writable, .closed = on_closed};
+    struct sockets_config config = {.seed = 5, .seeded = true};
+    struct endpoint any = {0}, to = address(2);
+    struct keeper k = {0};
+    struct echo writers[WRITERS];
+    size_t written[WRITERS] = {0};
+    struct sockets_host *host;
+    struct sockets *s;
+    struct rng r;
+
+    (void)state;
+    rng_init(&r, 9, "sizes");
+    assert_int_equal(sockets_new(&config, &s), 0);
+    host = sockets_host_add(s, &to);
+    sockets_host_run(host, &keeper_app, &k);
+    assert_int_equal(sockets_ops.listen(host, &to), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = echo_new(&sockets_ops, sockets_host_add(s, &any), true);
+        sockets_host_run(writers[i].host, &writer_app, &writers[i]);
+        assert_int_equal(sockets_ops.dial(writers[i].host, &to, &writers[i].conn), 0);
+    }
+    for (int i = 0; i < PATIENCE && !(k.count == WRITERS && writers[0].open && writers[1].open && writers[2].open); i++)
+        run_sockets(s);
+    for (int turn = 0; k.received < WRITERS * KEPT_SIZE && turn < 100000; turn++) {
+        for (int i = 0; i < WRITERS; i++)
+            if (written[i] < KEPT_SIZE && rng_below(&r, 2))
+                write_some(&writers[i], i, &written[i], &r);
+        sockets_run(s, sockets_now_ns(s) + 1);
+    }
+    assert_int_equal(k.received, WRITERS * KEPT_SIZE);
+    for (int i = 0; i < WRITERS; i++) {
+        uint8_t writer = chain_front(&k.kept[i]).data[0];
+        size_t at = 0;
+
+        for (uint32_t j = 0; j < k.kept[i].count; j++) {
+            struct slice piece = chain_at(&k.kept[i], j);
+
+            for (size_t n = 0; n < piece.size; n++, at++)
+                if (piece.data[n] != byte_of(writer, at))
+                    fail_msg("byte %zu of stream %d is wrong", at, writer);
+        }
+        assert_int_equal(at, KEPT_SIZE);
+        chain_deinit(&k.kept[i]);
+        chain_deinit(&writers[i].out);
+    }
+    sockets_free(s);
+}
+
+static void serve_ball(void *app, uint64_t now_ns, struct backend_conn conn, int err)
+{
+    struct echo *e = app;
+
+    dialled_only(app, now_ns, conn, err);
+    chain_append(&e->out, slice_text("o"));
+    flush(e);
+}
+
+/* Sends one byte, and sends it back for ever. */
+static const struct backend_app ball_app = {
+    .dialled = serve_ball, .data = on_data, .writable = on_writable, .closed = on_closed, .wake = on_wake};
+
+/* The kernel waits 200 ms for more when it is asked to: two connections in step would take 10 s for 50 rounds. */
+static void answers_to_several_events_of_a_turn_leave_at_its_end(void **state)
+{
+    struct sockets_config config = {.seed = 5, .seeded = true};
+    struct echo servers[2], clients[2];
+    struct endpoint any = {0};
+    uint64_t start_ns;
+    struct sockets *s;
+
+    (void)state;
+    assert_int_equal(sockets_new(&config, &s), 0);
+    for (int i = 0; i < 2; i++) {
+        struct endpoint at = address(i + 2);
+
+        servers[i] = echo_new(&sockets_ops, sockets_host_add(s, &at), false);
+        clients[i] = echo_new(&sockets_ops, sockets_host_add(s, &any), false); /* it echoes too: the byte goes on and on */
+        sockets_host_run(servers[i].host, &echo_app, &servers[i]);
+        sockets_host_run(clients[i].host, &ball_app, &clients[i]);
+        assert_int_equal(sockets_ops.listen(servers[i].host, &at), 0);
+        assert_int_equal(sockets_ops.dial(clients[i].host, &at, &clients[i].conn), 0);
+    }
+    start_ns = sockets_now_ns(s);
+    while (sockets_now_ns(s) - start_ns < 5 * SECOND && (servers[0].received < 50 || servers[1].received < 50))
+        sockets_run(s, sockets_now_ns(s) + SECOND / 100);
+    assert_true(servers[0].received >= 50 && servers[1].received >= 50);
+    sockets_free(s);
+    for (int i = 0; i < 2; i++) {
+        chain_deinit(&servers[i].out);
+        chain_deinit(&clients[i].out);
+    }
+}
+
 static void count_call(void *arg, uint64_t now_ns)
 {
     (void)now_ns;
@@ -527,6 +684,8 @@ int main(void)
         cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
         cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),
         cmocka_unit_test(the_echo_node_works_on_real_sockets),
+        cmocka_unit_test(what_was_received_and_kept_is_never_written_over),
+        cmocka_unit_test(answers_to_several_events_of_a_turn_leave_at_its_end),
         cmocka_unit_test(running_out_of_descriptors_neither_spins_nor_loses_who_waits),
         cmocka_unit_test(a_partition_holds_bytes_back_until_it_heals),
         cmocka_unit_test(packets_push_back_when_a_reader_pauses),

@@ -238,6 +238,33 @@ static void algorand_messages_are_validated_on_the_cores_too(void **state)
     forget(&done);
 }
 
+static void what_is_recorded_is_what_was_asked_for(void **state)
+{
+    struct recorded done = run_text(
+        "scenario: e\nduration: 30s\nnetwork: {regions: interop8}\nnodes: [{group: a, count: 60}]\n"
+        "topology: {kind: random-regular, degree: 8}\n"
+        "traffic: [{from: a, topic: t, size: 1 KiB, every: 500ms, start: 5s, count: 20}]\n"
+        "record: {hops: off, deliveries: sampled, sample: 4, peers: off, histograms: messages}\n");
+
+    (void)state;
+    assert_true(ask(&done, "SELECT hop_every IS NULL AND delivery_every = 4 AND peer_every IS NULL FROM run"));
+    assert_true(ask(&done, "SELECT count(*) FROM hop") == 0);
+    assert_true(ask(&done, "SELECT count(*) FROM connection") == 0);
+    assert_true(ask(&done, "SELECT count(*) FROM mesh") == 0);
+    assert_true(ask(&done, "SELECT count(DISTINCT message) FROM delivery") == 5);
+    assert_true(ask(&done, "SELECT sum(has_deliveries) = 5 AND sum(has_hops) = 0 FROM message"));
+    assert_true(ask(&done, "SELECT count(*) FROM message WHERE p99_ns > p50_ns AND deliveries = 59") == 20);
+    /* Each message's histogram holds all its deliveries, and has its median and maximum within 1 %. */
+    assert_true(ask(&done, "SELECT count(*) FROM message m WHERE deliveries = "
+                           "(SELECT sum(count) FROM message_propagation WHERE message = m.id)") == 20);
+    assert_true(ask(&done, "SELECT count(*) FROM message m WHERE abs(max_ns - (SELECT max(ns) FROM message_propagation "
+                           "WHERE message = m.id)) <= 0.01 * max_ns") == 20);
+    assert_true(ask(&done, "SELECT count(*) FROM message m WHERE abs(p50_ns - (SELECT min(ns) FROM (SELECT ns, sum(count) "
+                           "OVER (ORDER BY ns) AS upto FROM message_propagation WHERE message = m.id) WHERE upto >= 30)) "
+                           "<= 0.01 * p50_ns") == 20);
+    forget(&done);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +275,7 @@ int main(void)
         cmocka_unit_test(the_digest_sees_who_churns_and_only_the_seed_moves_it),
         cmocka_unit_test(validation_takes_its_time_on_the_cores_there_are),
         cmocka_unit_test(algorand_messages_are_validated_on_the_cores_too),
+        cmocka_unit_test(what_is_recorded_is_what_was_asked_for),
         cmocka_unit_test(a_restart_that_keeps_its_memory_does_not_ask_for_what_it_has),
     };
 

@@ -428,6 +428,7 @@ static void complicate(struct des *d, const struct des_config *config, uint32_t 
 
 static void chatter(uint64_t seed, uint32_t lanes, struct outcome *out)
 {
+    static const enum des_tcp models[] = {DES_TCP_IDEAL, DES_TCP_FLIGHT, DES_TCP_PACKET};
     struct world *w = mem_zalloc(sizeof *w);
     uint64_t latency[36];
     uint32_t weights[HOSTS_MAX];
@@ -437,7 +438,7 @@ static void chatter(uint64_t seed, uint32_t lanes, struct outcome *out)
 
     rng_init(&r, seed, "world");
     config.region_count = 1 + (uint32_t)rng_below(&r, 6);
-    config.tcp = rng_chance(&r, 1, 2) ? DES_TCP_PACKET : DES_TCP_IDEAL;
+    config.tcp = models[seed % 3];
     config.jitter_ppm = rng_chance(&r, 1, 2) ? 200000 : 0;
     for (uint32_t i = 0; i < 36; i++)
         latency[i] = 50000 + rng_below(&r, rng_chance(&r, 1, 3) ? MS / 2 : 8 * MS);

@@ -4,11 +4,13 @@
 #include "sim/netns/netns.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,6 +94,7 @@ static void the_kernel_sees_the_configured_round_trip(void **state)
     struct carrier_path path = {.delay_ns = 15 * MS};
     struct netns *n = two_hosts(&path, 0);
     struct tcp_info info = {0};
+    struct ifreq device = {.ifr_name = "tun0"};
     socklen_t size = sizeof info;
     int ends[2];
 
@@ -103,6 +106,10 @@ static void the_kernel_sees_the_configured_round_trip(void **state)
     assert_true(info.tcpi_rtt >= 30000 && info.tcpi_rtt < 45000);
     assert_int_equal(info.tcpi_snd_mss, 1448);
     assert_int_equal(info.tcpi_snd_cwnd, 10);
+    assert_int_equal(ioctl(ends[0], SIOCGIFTXQLEN, &device), 0);
+    assert_int_equal(device.ifr_qlen, 20000); /* no window overflows it */
+    assert_int_equal(ioctl(ends[0], SIOCGIFMTU, &device), 0);
+    assert_int_equal(device.ifr_mtu, 1500);
     close(ends[0]);
     close(ends[1]);
     netns_free(n);

@@ -94,6 +94,26 @@ static void finish(struct recorder *r, struct record_summary *out)
     recorder_free(r);
 }
 
+/* By default no more than 20,000 nodes have rows of their connections and grafts. */
+static void of_many_nodes_every_kth_has_rows_of_its_peers(void **state)
+{
+    struct flood f;
+    struct recorder *r;
+
+    (void)state;
+    flood_init(&f, 40001, 4, 1);
+    r = open_for(&f, file);
+    flood_feed_all(&f, r);
+    finish(r, NULL);
+    assert_int_equal(query("SELECT peer_every FROM run"), 3);
+    assert_int_equal(query("SELECT count(DISTINCT node) FROM connection"), 13334);
+    assert_int_equal(query("SELECT count(*) FROM connection WHERE node % 3 <> 0"), 0);
+    assert_int_equal(query("SELECT count(DISTINCT node) FROM mesh"), 13334);
+    assert_int_equal(query("SELECT sum(nodes) FROM mesh_degree WHERE at_ns = (SELECT max(at_ns) FROM mesh_degree)"), 40001);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 40000);
+    flood_deinit(&f);
+}
+
 static void a_flood_is_found_in_the_tables(void **state)
 {
     struct flood f;
@@ -109,7 +129,7 @@ static void a_flood_is_found_in_the_tables(void **state)
     recorder_expectation(r, "delivery_ratio >= 1", "1.0", true);
     finish(r, NULL);
 
-    assert_int_equal(query("PRAGMA user_version"), 1);
+    assert_int_equal(query("PRAGMA user_version"), 2);
     assert_int_equal(query("SELECT complete FROM run"), 1);
     assert_int_equal(query("SELECT seed FROM run"), 7);
     assert_int_equal(query("SELECT length(digest) FROM run"), 64);
@@ -579,6 +599,7 @@ int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
+        WITH_FOLDER(of_many_nodes_every_kth_has_rows_of_its_peers),
         WITH_FOLDER(a_flood_is_found_in_the_tables),
         WITH_FOLDER(a_delivery_tells_when_from_whom_and_over_how_many_hops),
         WITH_FOLDER(the_views_agree_with_the_rows),

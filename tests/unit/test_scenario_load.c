@@ -60,8 +60,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(s.traffic[0].start_ns, 0);
     assert_int_equal(s.traffic[0].stop_ns, 10 * NS_PER_S);
     assert_int_equal(s.traffic[0].publishers, TRAFFIC_ONE);
-    assert_int_equal(s.hops, RECORD_HOPS_AUTO);
-    assert_int_equal(s.hops_sample, 100);
+    assert_int_equal(s.hops, RECORD_AUTO);
+    assert_int_equal(s.record_sample, 100);
     scenario_free(&s);
 }
 
@@ -170,7 +170,10 @@ static void every_key_lands_where_it_belongs(void **state)
     assert_int_equal(s.expectation_count, 14);
     assert_string_equal(s.expectations[1].name, "fast enough");
     assert_int_equal(s.wall_limit_ns, 600 * NS_PER_S);
-    assert_int_equal(s.hops_sample, 10);
+    assert_int_equal(s.record_sample, 10);
+    assert_int_equal(s.deliveries, RECORD_ALL);
+    assert_int_equal(s.peers, RECORD_OFF);
+    assert_true(s.message_histograms);
     scenario_free(&s);
 }
 
@@ -224,6 +227,7 @@ static void overrides_change_what_the_file_says(void **state)
     (void)state;
     load_text(MINIMAL TRAFFIC, sets, sizeof sets / sizeof *sets, &s);
     assert_int_equal(s.seed, 7);
+    assert_int_equal(s.traffic_seed, 7); /* unless it says otherwise */
     assert_int_equal(s.node_count, 50);
     assert_int_equal(s.network.tcp, SCENARIO_TCP_IDEAL);
     assert_int_equal(scenario_latency_ns(&s, 0, 0), 3 * NS_PER_MS);
@@ -397,7 +401,8 @@ static void the_manual_names_only_keys_that_are_read(void **state)
     char *manual = read_file("sim/scenario/README.md"),
          *full = read_file("tests/scenarios/valid/full.yaml");
     char *files = read_file("tests/scenarios/valid/files.yaml"),
-         *single = read_file("tests/scenarios/valid/single.yaml");
+         *single = read_file("tests/scenarios/valid/single.yaml"),
+         *links = read_file("tests/scenarios/valid/links.yaml");
     char *line, *rest = manual, key[64], wanted[70];
     int keys = 0;
     bool table_of_keys = false;
@@ -416,7 +421,8 @@ static void the_manual_names_only_keys_that_are_read(void **state)
 
             snprintf(key, sizeof key, "%.*s", (int)(end - quote - 1), quote + 1);
             snprintf(wanted, sizeof wanted, "%s:", key);
-            if (!strstr(full, wanted) && !strstr(files, wanted) && !strstr(single, wanted))
+            if (!strstr(full, wanted) && !strstr(files, wanted) && !strstr(single, wanted) &&
+                !strstr(links, wanted))
                 fail_msg("%s is in the manual and in no scenario", key);
             keys++;
             quote = end;
@@ -427,6 +433,7 @@ static void the_manual_names_only_keys_that_are_read(void **state)
     mem_free(full);
     mem_free(files);
     mem_free(single);
+    mem_free(links);
 }
 
 static void load_folder(const char *folder)

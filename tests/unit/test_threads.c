@@ -26,7 +26,7 @@ static const char *const scenarios[] = {
     "topology: {kind: random-at-least, degree: 5}\n"
     "traffic: [{from: p, topic: t, size: 20 KiB, every: 100ms}]\n",
     /* regions all over the world */
-    "network: {regions: interop8, jitter: 10%, tcp: ideal}\n"
+    "network: {regions: interop8, jitter: 10%, tcp: flight}\n"
     "nodes: [{group: p, count: 24, " GOSSIP "}]\n"
     "topology: {kind: random-regular, degree: 6}\n"
     "traffic: [{from: p, topic: t, size: 16 KiB, every: 60ms}]\n",
@@ -35,7 +35,7 @@ static const char *const scenarios[] = {
     "topology: {kind: random-regular, degree: 5}\n"
     "traffic: [{from: p, topic: t, size: 8 KiB, every: 80ms}]\n",
     /* a partition, and another one in it */
-    "network: {regions: interop8, tcp: ideal}\n"
+    "network: {regions: interop8, tcp: flight}\n"
     "nodes: [{group: p, count: 20, " GOSSIP "}]\n"
     "topology: {kind: random-regular, degree: 6}\n"
     "traffic: [{from: p, topic: t, size: 2 KiB, every: 50ms}]\n"
@@ -59,6 +59,14 @@ static const char *const scenarios[] = {
     "topology: {kind: random-regular, degree: 5}\n"
     "traffic: [{from: p, topic: t, size: 1 KiB, poisson: 10/s}, {from: p, topic: u, size: 300 B, poisson: 10/s}]\n"
     "events: [{at: 1200ms, restart: {groups: p, share: 40%}, after: 700ms}]\n",
+    /* comings and goings of single nodes, with and without a memory; messages one way only */
+    "network: {regions: algorand5, jitter: 10%, tcp: flight}\n"
+    "nodes: [{group: p, count: 18, " GOSSIP "}]\n"
+    "topology: {kind: random-regular, degree: 6}\n"
+    "traffic: [{from: p, topic: t, size: 1 KiB, poisson: 20/s}]\n"
+    "events: [{at: 900ms, churn: {groups: p, share: 30%, up: {exponential: {mean: 400ms}}, down: 200ms}},"
+    " {at: 1s, restart: {groups: p, count: 4}, after: 300ms, memory: kept, over: 500ms},"
+    " {at: 2s, partition: {share: 30%}, direction: out, for: 400ms}]\n",
     /* Algorand: relays, votes of all at about the same time, proposals */
     "network: {regions: algorand5, jitter: 10%, tcp: ideal}\n"
     "nodes: [{group: r, count: 4, gossipsub: {preset: algorand}, algorand: {role: relay}},"
@@ -74,6 +82,8 @@ static const char *const scenarios[] = {
     "topology: {kind: star}\n"
     "traffic: [{from: p, topic: t, size: 500 B, every: 100ms, publishers: each, spread: 50ms}]\n",
 };
+
+#define COUNT (sizeof scenarios / sizeof *scenarios)
 
 static char folder[] = "/tmp/hearsay-threads-XXXXXX", file[64];
 
@@ -168,7 +178,7 @@ static void all_that_is_recorded_is_the_same_for_any_number_of_threads(void **st
     uint32_t skipped = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+    for (size_t i = 0; i < COUNT; i++) {
         struct outcome one, many;
 
         run(scenarios[i], 1, &one);
@@ -196,8 +206,8 @@ static void there_are_no_more_threads_than_nodes(void **state)
     struct outcome one, many;
 
     (void)state;
-    run(scenarios[9], 1, &one);
-    run(scenarios[9], 200, &many);
+    run(scenarios[COUNT - 1], 1, &one);
+    run(scenarios[COUNT - 1], 200, &many);
     assert_int_equal(many.threads, 12);
     assert_memory_equal(one.digest, many.digest, DIGEST_SIZE);
 }

@@ -28,6 +28,8 @@ type command struct {
 	Size     int64  `json:"size"`
 	Count    int    `json:"count"`
 	PauseMs  int    `json:"pause_ms"`
+	Ms       int    `json:"ms"`
+	Window   uint64 `json:"window"`
 	Mesh     bool   `json:"mesh"`
 	Tamper   bool   `json:"tamper"`
 	Signed   bool   `json:"signed"`
@@ -91,6 +93,13 @@ func (n *node) perform(c command) (object, error) {
 		return nil, n.gossip.unsubscribe(c.Topic)
 	case "publish":
 		return n.gossip.publish(c)
+	case "join":
+		_, err := n.gossip.topic(c.Topic)
+		return nil, err
+	case "acknowledge":
+		return nil, n.gossip.acknowledge(c.Topic)
+	case "flood":
+		return n.gossip.flood(c)
 	case "forge":
 		return nil, n.forge(c)
 	case "counts":

@@ -110,8 +110,14 @@ func newGossip(n *node) (*gossip, error) {
 		return nil, err
 	}
 	options = append(options, pubsub.WithMessageIdFn(id), pubsub.WithGossipSubParams(p),
-		pubsub.WithFloodPublish(n.settings.flood), pubsub.WithRawTracer(g),
-		pubsub.WithValidateQueueSize(256), pubsub.WithValidateWorkers(20))
+		pubsub.WithFloodPublish(n.settings.flood))
+	if n.settings.quiet {
+		options = append(options, pubsub.WithPeerOutboundQueueSize(quietQueue),
+			pubsub.WithValidateQueueSize(quietQueue))
+	} else {
+		options = append(options, pubsub.WithRawTracer(g), pubsub.WithValidateQueueSize(256),
+			pubsub.WithValidateWorkers(20))
+	}
 	if n.settings.versions != "" {
 		ids := []protocol.ID{}
 		for _, v := range strings.Split(n.settings.versions, ",") {

@@ -16,7 +16,7 @@ import (
 type settings struct {
 	seed, listen, idOrder     string
 	sign, messageID, versions string
-	flood, earlyMuxer         bool
+	flood, earlyMuxer, quiet  bool
 	params                    listFlag
 	genesis, algorandVersions string
 	gossipService             bool
@@ -62,6 +62,7 @@ func parseFlags() *settings {
 	flag.StringVar(&s.messageID, "msgid", "default", "default, sha256, blake2b256, first8")
 	flag.StringVar(&s.versions, "versions", "", "GossipSub versions: 1.3,1.2,1.1,1.0; empty: all")
 	flag.BoolVar(&s.flood, "flood", false, "flood publish")
+	flag.BoolVar(&s.quiet, "quiet", false, "for measuring: nothing is traced, queues are large")
 	flag.BoolVar(&s.earlyMuxer, "early-muxer", true, "name the muxer inside the Noise handshake")
 	flag.Var(&s.params, "set", "NAME=VALUE of a GossipSub parameter")
 	flag.StringVar(&s.genesis, "algorand", "", "genesis id; empty: no /algorand-ws")

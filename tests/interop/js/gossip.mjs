@@ -48,8 +48,8 @@ export function gossipService (settings) {
   }
 }
 
-export function watchGossip (gossip, say) {
-  gossip.addEventListener('gossipsub:message', ({ detail }) => say({
+export function watchGossip (gossip, say, quiet) {
+  if (!quiet) gossip.addEventListener('gossipsub:message', ({ detail }) => say({
     ev: 'message',
     topic: detail.msg.topic,
     size: detail.msg.data.length,

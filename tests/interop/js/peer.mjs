@@ -15,6 +15,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { floodCommands } from './flood.mjs'
 import { countGossip, forgedRpc, gossipCommands, gossipService, watchGossip } from './gossip.mjs'
 import { serveStreams, streamCommands } from './streams.mjs'
 
@@ -33,6 +34,8 @@ function parseFlags () {
       set: { type: 'string', multiple: true, default: [] },
       // Own messages travel by gossip only: with D = 0 the library sends them to everyone.
       'publish-nowhere': { type: 'string', default: 'false' },
+      // For measuring: no line a message, nothing counted.
+      quiet: { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
       'keepalive-ms': { type: 'string', default: '30000' },
     },
@@ -47,6 +50,7 @@ function parseFlags () {
     publishNowhere: values['publish-nowhere'] === 'true',
     earlyMuxer: values['early-muxer'] === 'true',
     params: Object.fromEntries(values.set.map(s => s.split('=')).map(([k, v]) => [k, Number(v)])),
+    quiet: values.quiet === 'true',
     sinkPauseMs: Number(values['sink-pause-ms']),
     keepaliveMs: Number(values['keepalive-ms']),
   }
@@ -181,13 +185,14 @@ async function main () {
   const node = await makeNode(settings, key)
   watch(node)
   const { gossip } = node.services
-  watchGossip(gossip, say)
-  const counts = countGossip(gossip)
+  watchGossip(gossip, say, settings.quiet)
+  const counts = settings.quiet ? {} : countGossip(gossip)
   await serveStreams(node, settings, say)
   await node.start()
   const commands = {
     ...peerCommands(node),
     ...gossipCommands(gossip, counts),
+    ...floodCommands(gossip),
     forge: async command => {
       const stream = await node.dialProtocol(peerIdFromString(command.peer), command.protocol)
       stream.send(await forgedRpc(key, node.peerId, command))

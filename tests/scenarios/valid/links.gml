@@ -1,0 +1,15 @@
+graph [
+  directed 1
+  node [ id 0 label "north" ]
+  node [ id 1 label "south" ]
+  node [ id 2 label "west" ]
+  edge [ source 0 target 0 latency "1 ms" packet_loss 0 jitter 0 ]
+  edge [ source 0 target 1 latency "30 ms" packet_loss 0.002 jitter "3 ms" ]
+  edge [ source 0 target 2 latency "40 ms" ]
+  edge [ source 1 target 0 latency "35 ms" ]
+  edge [ source 1 target 1 latency "2 ms" ]
+  edge [ source 1 target 2 latency "50 ms" ]
+  edge [ source 2 target 0 latency "40 ms" ]
+  edge [ source 2 target 1 latency "50 ms" ]
+  edge [ source 2 target 2 latency "3 ms" ]
+]
