@@ -457,7 +457,7 @@ static void sweep(struct host *h)
         if (c->state == CONN_FREE || !c->sender.box)
             continue;
         out = out_of(&e);
-        busy |= c->state < CONN_OPEN || !sender_rest(&c->sender, &out);
+        busy |= c->state < CONN_OPEN || c->retry || !sender_rest(&c->sender, &out);
     }
     fh->sweeping = busy;
     if (busy)
@@ -487,6 +487,8 @@ static void retry_handshake(struct host *h, struct conn *c)
         struct backend_conn handle = handle_of(c);
         uint8_t state = c->state;
 
+        if (state == CONN_OPEN)
+            return; /* the far side gives up by itself */
         conn_free(h, c);
         if (state == CONN_DIALLING)
             h->app->dialled(h->app_ctx, h->lane->now_ns, handle, ERR_TIMEOUT);

@@ -5,6 +5,7 @@
 
 #include "stack/base/err.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MBIT 1000000ull
@@ -482,7 +483,11 @@ static void everything_arrives_in_random_networks(void **state)
 
     (void)state;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
-        uint64_t events = run_chaos(seed);
+        uint64_t events;
+
+        if (getenv("FLIGHT_SEEDS"))
+            fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
+        events = run_chaos(seed);
 
         if (seed % 16 == 0)
             assert_int_equal(run_chaos(seed), events);
