@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -225,6 +225,10 @@ fidelity: $(BUILD)/fidelity
 ## make bench-sockets our node beside go-libp2p and js-libp2p on real sockets: throughput, ratios (BENCH="--repeat 5")
 bench-sockets: $(BUILD)/hearsay $(BUILD)/bench/bench_crypto
 	$(Q)python3 tests/interop/speed.py --hearsay $(BUILD)/hearsay --crypto $(BUILD)/bench/bench_crypto --build $(BUILD)/interop $(BENCH)
+
+## make flight      the flight model of TCP against the packet model: errors over a grid of transfers
+flight: $(BUILD)/bench/bench_flight
+	$(Q)$<
 
 ## make clean       remove the build folder
 clean:

@@ -13,11 +13,13 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
-#define GROWTH 4                                 /* connections that are allocated together, at least */
+#define CHUNK 8                                  /* connections that are allocated together */
+#define CHUNKS_FEW 5
 #define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slowest link ... */
 #define TRAIN_SEGMENTS_MIN 2                     /* ... unless it is as short as this */
+#define NONE UINT32_MAX
 #define SWEEP_NS (10ull * NS_PER_S)
-#define ACK_CARRIED_NS (40ull * NS_PER_MS)       /* an ACK travels with bytes that go back within this */
+#define ACK_CARRIED_NS (20ull * NS_PER_MS)       /* bytes go back, where the last ones arrived no longer ago than this */
 
 enum flight_event {
     EVENT_TRAIN = EVENT_TRANSPORT, /* object: struct train that is through the far end's downlink if nothing was before it */
@@ -35,21 +37,25 @@ enum conn_state {
     CONN_CLOSING /* given up by its node: sends what is left */
 };
 
-struct conn { /* what receiving needs comes first */
+struct conn { /* what receiving needs comes first: three cache lines, of which it touches the first only */
     uint32_t generation, index;
     struct receiver receiver;
     uint8_t state; /* enum conn_state */
     bool paused : 1, retry : 1 /* our word of the handshake was lost */;
-    uint32_t peer_host;
+    uint32_t peer_host; /* of a free one: the next free one, or NONE */
     struct backend_conn peer;
     uint64_t last_arrival_ns; /* of what we sent: later trains never overtake */
     struct sender sender;
+    uint64_t spare; /* to a multiple of a cache line */
 };
 
+_Static_assert(sizeof(struct conn) == 192, "what an end of a connection costs");
+
 struct flight_host {
-    struct conn *conns; /* which conn_new may move */
-    uint32_t conn_count, conn_capacity;
-    uint32_t free_count, *free_conns;
+    struct conn **chunks; /* of CHUNK connections each: `few`, or an array */
+    uint32_t conn_count;
+    uint32_t first_free; /* of a list; NONE */
+    struct conn *few[CHUNKS_FEW];
     bool sweeping;
 };
 
@@ -77,7 +83,7 @@ static uint32_t header_size(const struct host *h)
 
 static struct conn *conn_at(const struct flight_host *fh, uint32_t index)
 {
-    return &fh->conns[index];
+    return &fh->chunks[index / CHUNK][index % CHUNK];
 }
 
 static struct conn *conn_get(struct host *h, struct backend_conn handle)
@@ -96,16 +102,27 @@ static struct backend_conn handle_of(const struct conn *c)
     return (struct backend_conn){c->index, c->generation};
 }
 
+static void add_chunk(struct flight_host *fh, uint32_t index)
+{
+    if (index == CHUNKS_FEW) {
+        fh->chunks = mem_grow(NULL, 2 * CHUNKS_FEW, sizeof(struct conn *));
+        memcpy(fh->chunks, fh->few, sizeof fh->few);
+    } else if (index > CHUNKS_FEW && index % CHUNKS_FEW == 0) {
+        fh->chunks = mem_grow(fh->chunks, index + CHUNKS_FEW, sizeof(struct conn *));
+    }
+    fh->chunks[index] = mem_zalloc(CHUNK * sizeof(struct conn));
+}
+
 static uint32_t take_number(struct flight_host *fh)
 {
-    if (fh->free_count)
-        return fh->free_conns[--fh->free_count];
-    if (fh->conn_count == fh->conn_capacity) {
-        fh->conn_capacity += fh->conn_capacity / 4 + GROWTH;
-        fh->conns = mem_grow(fh->conns, fh->conn_capacity, sizeof *fh->conns);
-        fh->free_conns = mem_grow(fh->free_conns, fh->conn_capacity, sizeof *fh->free_conns);
+    uint32_t index = fh->first_free;
+
+    if (index != NONE) {
+        fh->first_free = conn_at(fh, index)->peer_host;
+        return index;
     }
-    fh->conns[fh->conn_count].generation = 0;
+    if (fh->conn_count % CHUNK == 0)
+        add_chunk(fh, fh->conn_count / CHUNK);
     return fh->conn_count++;
 }
 
@@ -152,7 +169,8 @@ static void conn_free(struct host *h, struct conn *c)
     sender_deinit(&c->sender);
     receiver_deinit(&c->receiver);
     c->state = CONN_FREE;
-    fh->free_conns[fh->free_count++] = c->index;
+    c->peer_host = fh->first_free;
+    fh->first_free = c->index;
 }
 
 /* ---- what leaves ---- */
@@ -439,7 +457,7 @@ static void sweep(struct host *h)
         if (c->state == CONN_FREE || !c->sender.box)
             continue;
         out = out_of(&e);
-        busy |= c->state < CONN_OPEN || !sender_rest(&c->sender, &out);
+        busy |= c->state < CONN_OPEN || c->retry || !sender_rest(&c->sender, &out);
     }
     fh->sweeping = busy;
     if (busy)
@@ -465,12 +483,12 @@ static void retry_handshake(struct host *h, struct conn *c)
     struct sender *s = &c->sender;
 
     c->retry = false;
-    if (c->state == CONN_OPEN && s->w.next > 1)
-        return; /* bytes say as much */
     if (s->retries >= config_of(h)->syn_retries) {
         struct backend_conn handle = handle_of(c);
         uint8_t state = c->state;
 
+        if (state == CONN_OPEN)
+            return; /* the far side gives up by itself */
         conn_free(h, c);
         if (state == CONN_DIALLING)
             h->app->dialled(h->app_ctx, h->lane->now_ns, handle, ERR_TIMEOUT);
@@ -652,10 +670,11 @@ static void tell_data(struct host *h, struct conn *c, struct chain *bytes)
     h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_CLOSED);
 }
 
-/* An ACK that no event stands for takes its room on the uplink, unless bytes that go back carry it. */
+/* An ACK that no event stands for takes its room on the uplink, unless bytes that go back carry it: they probably do where
+ * some went a moment ago. */
 static void charge_ack(struct host *h, const struct conn *c)
 {
-    if (h->lane->now_ns - c->sender.w.sent_ns > ACK_CARRIED_NS)
+    if (h->lane->now_ns > c->last_arrival_ns + ACK_CARRIED_NS)
         link_enqueue(&h->up, h->lane->now_ns, header_size(h));
 }
 
@@ -713,6 +732,7 @@ static void receive_ack(struct host *h, struct conn *c, const struct train *t)
                              .delivered = t->delivered,
                              .packets = t->segments,
                              .at_ns = t->at_ns,
+                             .said_ns = t->sent_ns,
                              .sent_ns = t->echo_ns,
                              .spread_ns = t->spread_ns,
                              .resent = t->resent};
@@ -807,7 +827,7 @@ static void handle_notice(struct host *h, struct train *t)
         return;
     }
     if (t->refused == TRAIN_ACK || t->probe)
-        sender_ack_lost(&c->sender);
+        sender_ack_lost(&c->sender, t->sent_ns);
     else if (t->refused == TRAIN_DATA)
         data_lost(h, c, t);
     else if (control_of(c) == t->refused)
@@ -828,10 +848,11 @@ static void alarm_rings(struct host *h, struct conn *c, uint64_t at_ns)
     if (at_ns != *posted_ns)
         return; /* overtaken by an earlier one */
     *posted_ns = TIME_NEVER;
-    if (c->retry) {
+    if (c->retry && c->sender.w.next == 1) { /* else bytes say as much as the handshake's last word */
         retry_handshake(h, c);
         return;
     }
+    c->retry = false;
     out = out_of(&e);
     if (sender_deadline_ns(&c->sender, out.config) <= at_ns)
         sender_timeout(&c->sender, &out);
@@ -853,6 +874,12 @@ static void resume(struct host *h, struct conn *c)
 
 /* ---- the model ---- */
 
+static void flight_host_start(struct host *h)
+{
+    flight_host(h)->first_free = NONE;
+    flight_host(h)->chunks = flight_host(h)->few;
+}
+
 static void flight_host_stop(struct host *h)
 {
     struct flight_host *fh = flight_host(h);
@@ -860,8 +887,10 @@ static void flight_host_stop(struct host *h)
     for (uint32_t i = 0; i < fh->conn_count; i++)
         if (conn_at(fh, i)->state != CONN_FREE)
             conn_free(h, conn_at(fh, i));
-    mem_free(fh->conns);
-    mem_free(fh->free_conns);
+    for (uint32_t i = 0; i < fh->conn_count; i += CHUNK)
+        mem_free(fh->chunks[i / CHUNK]);
+    if (fh->chunks != fh->few)
+        mem_free(fh->chunks);
 }
 
 static void flight_event(struct host *h, const struct event *e)
@@ -918,7 +947,6 @@ static void fetch_conn(const struct host *h, const struct train *t)
         return;
     c = (const char *)conn_at(fh, t->to.index);
     __builtin_prefetch(c, 1);
-    __builtin_prefetch(c + 64, 1);
 }
 
 static void fetch_inbox(const struct host *h, const struct train *t)
@@ -953,6 +981,7 @@ const struct des_transport transport_flight = {
     .host_size = sizeof(struct flight_host),
     .start = tcp_world_start,
     .stop = tcp_world_stop,
+    .host_start = flight_host_start,
     .host_stop = flight_host_stop,
     .dial = flight_dial,
     .send = flight_send,

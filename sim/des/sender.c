@@ -6,7 +6,7 @@
 
 #define PROBE_SLACK_NS (2 * NS_PER_MS) /* as sim/tcp: least time of a probe or reordering timer */
 #define ASKING_SEGMENTS 4u             /* a burst of so many asks for an ACK */
-#define RECORDS_FEW 8u                   /* a power of two */
+#define RECORDS_FEW 2u                   /* a power of two */
 #define RAMP_SEGMENTS 2u               /* the first burst of several */
 #define BULK_SEGMENTS 4u               /* so many acknowledged at once: congestion control gets a memory */
 
@@ -42,7 +42,7 @@ struct recovery {
     uint64_t probe_end;              /* 0: no tail probe is out */
     uint64_t timer_ns;               /* the timeout counts from here */
     uint64_t reorder_ns;             /* look for losses again then */
-    bool ack_lost;
+    uint64_t ack_lost_ns; /* an ACK or a probe of that time was lost; 0: none since the last one that came */
 };
 
 struct outbox { /* the hot part comes first, and with it the records of few bursts */
@@ -56,12 +56,14 @@ struct outbox { /* the hot part comes first, and with it the records of few burs
     struct record few[RECORDS_FEW];
     struct recovery *recovery; /* NULL: nothing was lost lately */
     struct chain unsent;
-    uint32_t open_size, open_segments; /* of the last record: decided, still in `unsent` */
-    uint64_t open_first_ns;
+    uint32_t open_size;        /* of the last record: decided, still in `unsent` */
+    uint16_t open_segments;
     bool open_fin;
-    uint64_t alarm_ns;         /* the owner's */
-    uint64_t resent, timeouts; /* counters */
+    uint64_t open_first_ns;
+    uint64_t alarm_ns; /* the owner's */
 };
+
+_Static_assert(sizeof(struct outbox) <= 192, "what a sender costs while it is busy");
 
 /* ---- memory ---- */
 
@@ -459,7 +461,7 @@ static void recovery_release(struct sender *s)
 {
     const struct recovery *r = s->box->recovery;
 
-    if (r && r->count == 0 && !r->ack_lost && s->w.phase == TCP_PHASE_OPEN && r->probe_end == 0)
+    if (r && r->count == 0 && !r->ack_lost_ns && s->w.phase == TCP_PHASE_OPEN && r->probe_end == 0)
         recovery_free(s->box);
 }
 
@@ -536,10 +538,15 @@ void sender_lost(struct sender *s, const struct tcp_config *config, uint64_t seq
     chain_move_all(&hole->bytes, bytes);
 }
 
-void sender_ack_lost(struct sender *s)
+void sender_ack_lost(struct sender *s, uint64_t said_ns)
 {
-    if (s->box && (s->box->count || s->box->unsent.size))
-        recovery_get(s)->ack_lost = true;
+    struct recovery *r;
+
+    if (!s->box || (s->box->count == 0 && s->box->unsent.size == 0))
+        return;
+    r = recovery_get(s);
+    if (said_ns > r->ack_lost_ns)
+        r->ack_lost_ns = said_ns;
 }
 
 static bool sent_after(uint64_t a_ns, uint64_t a_end, uint64_t b_ns, uint64_t b_end)
@@ -643,7 +650,6 @@ static void resend(struct sender *s, const struct sender_out *out, bool force)
             record->resent++;
             hole_remove(r, at);
         }
-        o->resent += b.segments;
         r->reduction.out += b.segments;
         s->w.sent_ns = b.sent_ns;
         if (b.seq == s->w.una)
@@ -725,7 +731,8 @@ static void recover(struct sender *s, const struct sender_out *out, const struct
     uint64_t now_ns = time_of(s->box, out);
     uint32_t lost;
 
-    r->ack_lost = false;
+    if (a->said_ns > r->ack_lost_ns)
+        r->ack_lost_ns = 0;
     if (advanced)
         r->timer_ns = now_ns;
     leave_recovery(s, now_ns);
@@ -915,7 +922,7 @@ uint64_t sender_deadline_ns(const struct sender *s, const struct tcp_config *con
 
     if (!o || s->failed)
         return TIME_NEVER;
-    if (o->recovery && (o->recovery->count || o->recovery->ack_lost))
+    if (o->recovery && (o->recovery->count || o->recovery->ack_lost_ns))
         return recovery_deadline_ns(s, config);
     return o->count && waits(s) ? record_at(o, 0)->due_ns : TIME_NEVER;
 }
@@ -988,7 +995,6 @@ static void time_out(struct sender *s, const struct sender_out *out)
     s->retries++;
     if (s->w.backoff < 31)
         s->w.backoff++;
-    o->timeouts++;
     if (r->lost)
         resend(s, out, true);
     else
@@ -1005,8 +1011,8 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
     settle(s, out);
     r = o->recovery;
     if (r && o->count == 0 && o->unsent.size == 0)
-        r->ack_lost = false; /* it does not matter any more */
-    if (!r || (r->count == 0 && !r->ack_lost)) {
+        r->ack_lost_ns = 0; /* it does not matter any more */
+    if (!r || (r->count == 0 && !r->ack_lost_ns)) {
         send_new(s, out);
     } else if (r->reorder_ns <= out->now_ns) {
         if (detect(s, out->now_ns) && s->w.phase < TCP_PHASE_RECOVERY) {
@@ -1021,6 +1027,7 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
     }
     close_burst(s, out);
     offer_room(s, out);
+    recovery_release(s);
 }
 
 /* ---- asking ---- */
@@ -1057,7 +1064,14 @@ bool sender_rest(struct sender *s, const struct sender_out *out)
     if (!o)
         return true;
     settle(s, out);
-    if (o->count || o->unsent.size || o->recovery || waits(s))
+    if (o->count || o->unsent.size || waits(s))
+        return false;
+    if (o->recovery) {
+        o->recovery->ack_lost_ns = 0;
+        leave_recovery(s, out->now_ns);
+        recovery_release(s);
+    }
+    if (o->recovery)
         return false;
     box_free(s);
     return true;
@@ -1070,9 +1084,6 @@ void sender_expect(const struct sender *s)
     __builtin_prefetch(s->box, 1);
     __builtin_prefetch((const char *)s->box + 64, 1);
     __builtin_prefetch((const char *)s->box + 128, 1);
-    __builtin_prefetch((const char *)s->box + 192, 1);
-    __builtin_prefetch((const char *)s->box + 256, 1);
-    __builtin_prefetch((const char *)s->box + 320, 1);
 }
 
 struct sender_info sender_info(const struct sender *s)
@@ -1085,9 +1096,7 @@ struct sender_info sender_info(const struct sender *s)
                                 .pipe = o->pipe,
                                 .sacked = o->sacked,
                                 .lost = o->recovery ? o->recovery->lost : 0,
-                                .unsent = o->unsent.size,
-                                .resent = o->resent,
-                                .timeouts = o->timeouts};
+                                .unsent = o->unsent.size};
 }
 
 size_t sender_memory(const struct sender *s)

@@ -54,6 +54,7 @@ struct sender_ack {
     uint32_t packets;   /* as so many ACKs say, which came ... */
     uint64_t spread_ns; /* ... during the last spread_ns */
     uint64_t at_ns;     /* the last of them; not later than now, somewhat earlier where several came as one event */
+    uint64_t said_ns;   /* they were sent then */
     uint64_t sent_ns;   /* of the burst */
     bool resent;
     /* the machine's, while it goes through them */
@@ -73,7 +74,7 @@ bool sender_ack_next(struct sender *s, const struct sender_out *out, struct send
 /* A segment was lost on its way; takes its bytes. */
 void sender_lost(struct sender *s, const struct tcp_config *config, uint64_t seq, uint32_t size, bool fin, bool resent,
                  uint64_t sent_ns, struct chain *bytes);
-void sender_ack_lost(struct sender *s); /* an answer was lost on its way */
+void sender_ack_lost(struct sender *s, uint64_t said_ns); /* an ACK, or a probe, that was sent then did not arrive */
 void sender_timeout(struct sender *s, const struct sender_out *out);
 uint64_t sender_deadline_ns(const struct sender *s, const struct tcp_config *config); /* TIME_NEVER: none */
 uint64_t *sender_alarm_ns(struct sender *s); /* the owner's to remember when it will look at the deadline; at first TIME_NEVER */
@@ -95,7 +96,7 @@ void sender_expect(const struct sender *s); /* a hint: it will send */
 /* For tests. */
 struct sender_info {
     uint32_t out, pipe, sacked, lost; /* segments: not acknowledged; on their way; beyond a hole; waiting to be sent again */
-    uint64_t unsent, resent, timeouts;
+    uint64_t unsent;
 };
 struct sender_info sender_info(const struct sender *s);
 size_t sender_memory(const struct sender *s); /* allocated, without message bytes */
