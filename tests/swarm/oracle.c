@@ -428,10 +428,8 @@ static void judge_links(struct oracle *o, uint64_t now_ns, struct guard_counts *
             up_ns = o->cut_ns;
         if (o->linked_ns[(size_t)a * o->count + b] > up_ns)
             up_ns = o->linked_ns[(size_t)a * o->count + b]; /* lost since then, as slow and lossy links are by impatient nodes */
-        if (!o->nodes[a].node || !o->nodes[b].node || now_ns - up_ns < REDIAL_NS)
-            continue;
-        counts->links++;
-        if (!link_of(o, &o->now, a, b))
+        counts->links += link_of(o, &o->now, a, b) != NULL;
+        if (o->nodes[a].node && o->nodes[b].node && now_ns - up_ns >= REDIAL_NS)
             verdict_broken(o->verdict, "links", "%s and %s are not connected, %" PRIu64 " ns after nothing more was in the way",
                            scenario_node_name(o->scenario, a, name), scenario_node_name(o->scenario, b, far), now_ns - up_ns);
     }
