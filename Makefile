@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -208,6 +208,10 @@ bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
 SCALE ?= 1000 3000 10000 30000 100000
 scale: $(BUILD)/hearsay
 	$(Q)python3 scripts/scale.py $(BUILD)/hearsay results/scale $(SCALE)
+
+## make realtime    how fast large networks run on two threads, beside the clock
+realtime: $(BUILD)/hearsay
+	$(Q)python3 scripts/realtime.py $(BUILD)/hearsay
 
 # The comparison of the simulator's TCP with the kernel's.
 $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a

@@ -1,5 +1,5 @@
 /* Sets of buffers, one a lane, go round between the lanes and the feeding thread. */
-#include "sim/record/feed.h"
+#include "sim/record/item.h"
 
 #include "stack/base/check.h"
 #include "stack/base/mem.h"
@@ -9,19 +9,6 @@
 
 #define SETS 3u
 #define FULL_SIZE ((size_t)512 << 10) /* bytes in all buffers of a set that make it worth the other thread's while */
-
-/* A report as it lies in a buffer, its id and topic behind it. */
-struct item {
-    uint64_t now_ns;
-    struct digest_hash id_hash;
-    uint32_t node, size; /* size: of the item with what follows, in bytes */
-    uint32_t remote, trace_size, trace_count, id_size, topic_size;
-    int32_t code;
-    uint8_t kind, trace_kind, protocol, up;
-    uint8_t bytes[];
-};
-
-#define ITEM_ALIGN sizeof(uint64_t)
 
 struct buffer {
     uint8_t *bytes;
@@ -51,11 +38,6 @@ struct feed {
     bool started, ending;
 };
 
-static size_t padded(size_t size)
-{
-    return (size + ITEM_ALIGN - 1) & ~(ITEM_ALIGN - 1);
-}
-
 /* ---- merging ---- */
 
 static const struct item *item_at(const struct buffer *b, size_t at)
@@ -68,32 +50,13 @@ static bool before(const struct item *a, const struct item *b)
     return a->now_ns != b->now_ns ? a->now_ns < b->now_ns : a->node < b->node;
 }
 
-static void give(const struct feed *f, const struct item *i)
-{
-    struct feed_report r = {.now_ns = i->now_ns,
-                            .node = i->node,
-                            .kind = (enum feed_kind)i->kind,
-                            .remote = i->remote,
-                            .id_hash = i->id_hash,
-                            .up = i->up};
-
-    r.trace = (struct trace_event){.kind = (enum trace_kind)i->trace_kind,
-                                   .protocol = (enum trace_protocol)i->protocol,
-                                   .peer = TRACE_NO_PEER,
-                                   .size = i->trace_size,
-                                   .count = i->trace_count,
-                                   .code = i->code,
-                                   .id = slice_of(i->bytes, i->id_size),
-                                   .topic = slice_of(i->bytes + i->id_size, i->topic_size)};
-    f->take(f->ctx, &r);
-}
-
 /* Takes all reports of a set in order and leaves it empty. A node is of one lane, so no two heads are equal. */
 static void merge(struct feed *f, struct set *s)
 {
     memset(f->at, 0, f->lane_count * sizeof *f->at);
     for (;;) {
         const struct item *best = NULL;
+        struct feed_report report;
         uint32_t lane = 0;
 
         for (uint32_t i = 0; i < f->lane_count; i++) {
@@ -106,7 +69,8 @@ static void merge(struct feed *f, struct set *s)
         }
         if (!best)
             break;
-        give(f, best);
+        report = item_read(best);
+        f->take(f->ctx, &report);
         f->at[lane] += best->size;
     }
     for (uint32_t i = 0; i < f->lane_count; i++)
@@ -228,9 +192,7 @@ bool feed_is_open(const struct feed *f)
 void feed_put(struct feed *f, const struct feed_report *r)
 {
     struct buffer *b = &f->filling->buffers[f->lane_of[r->node]];
-    const struct trace_event *e = &r->trace;
-    size_t size = padded(sizeof(struct item) + e->id.size + e->topic.size);
-    struct item *i;
+    size_t size = item_size(r);
 
     CHECK(b->size == 0 || r->now_ns > b->last_ns || (r->now_ns == b->last_ns && r->node >= b->last_node));
     b->last_ns = r->now_ns;
@@ -239,24 +201,6 @@ void feed_put(struct feed *f, const struct feed_report *r)
         b->capacity = (b->capacity + size) * 2;
         b->bytes = mem_realloc(b->bytes, b->capacity);
     }
-    i = (void *)(b->bytes + b->size);
-    *i = (struct item){.now_ns = r->now_ns,
-                       .id_hash = r->id_hash,
-                       .node = r->node,
-                       .size = (uint32_t)size,
-                       .remote = r->remote,
-                       .trace_size = e->size,
-                       .trace_count = e->count,
-                       .id_size = (uint32_t)e->id.size,
-                       .topic_size = (uint32_t)e->topic.size,
-                       .code = e->code,
-                       .kind = (uint8_t)r->kind,
-                       .trace_kind = (uint8_t)e->kind,
-                       .protocol = (uint8_t)e->protocol,
-                       .up = r->up};
-    if (e->id.size)
-        memcpy(i->bytes, e->id.data, e->id.size);
-    if (e->topic.size)
-        memcpy(i->bytes + e->id.size, e->topic.data, e->topic.size);
+    item_write((void *)(b->bytes + b->size), r, size);
     b->size += size;
 }

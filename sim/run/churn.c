@@ -48,10 +48,9 @@ static void turn_churner(void *arg, uint64_t now_ns);
 
 static void schedule_turn(struct churner *w, uint64_t at_ns)
 {
-    struct run *run = w->churn->run;
+    const struct run *run = w->churn->run;
 
-    if (at_ns <= run->scenario->duration_ns)
-        run->ops->schedule(run->world, w->resident->index, at_ns, turn_churner, w);
+    run->ops->schedule(run->world, w->resident->index, at_ns, turn_churner, w);
 }
 
 static void schedule_leave(struct churner *w, uint64_t now_ns)

@@ -24,7 +24,7 @@ static void tell(struct run *run, uint64_t now_ns, uint32_t event, uint32_t node
     char detail[64];
 
     snprintf(detail, sizeof detail, "%u node%s", nodes, nodes == 1 ? "" : "s");
-    recorder_event(run->recorder, now_ns, scenario_event_text(run->scenario->events[event].kind), detail);
+    report_event(run, now_ns, scenario_event_text(run->scenario->events[event].kind), detail);
 }
 
 static void end_partition(struct fault *f, uint64_t now_ns)
@@ -33,7 +33,7 @@ static void end_partition(struct fault *f, uint64_t now_ns)
         return;
     f->run->ops->heal(f->run->world, f->slot);
     f->slot = -1;
-    recorder_event(f->run->recorder, now_ns, scenario_event_text(SCENARIO_HEAL), "");
+    report_event(f->run, now_ns, scenario_event_text(SCENARIO_HEAL), "");
 }
 
 static void heal_one(void *arg, uint64_t now_ns)
@@ -52,7 +52,7 @@ static void begin_partition(struct fault *f, uint64_t now_ns)
     f->slot = run->ops->partition(run->world, member, e->direction);
     mem_free(member);
     if (f->slot < 0) {
-        recorder_event(run->recorder, now_ns, "partition-failed", "too many at the same time");
+        report_event(run, now_ns, "partition-failed", "too many at the same time");
         return;
     }
     tell(run, now_ns, f->event, f->hit_count);
@@ -117,7 +117,7 @@ static void tell_change(const struct fault *f, uint64_t now_ns, bool over)
         snprintf(detail, sizeof detail, "%u node%s", count, count == 1 ? "" : "s");
     else
         snprintf(detail, sizeof detail, "%u pair%s of regions", count, count == 1 ? "" : "s");
-    recorder_event(f->run->recorder, now_ns, kind, detail);
+    report_event(f->run, now_ns, kind, detail);
 }
 
 static void end_change(void *arg, uint64_t now_ns)
@@ -196,8 +196,8 @@ static void happen(void *arg, uint64_t now_ns)
         begin_partition(f, now_ns);
         break;
     case SCENARIO_HEAL:
-        for (uint32_t i = 0; i < f->run->scenario->event_count; i++)
-            end_partition(&f->run->faults[i], now_ns);
+        for (uint32_t i = 0; i < f->run->fault_count; i++)
+            end_partition(f->run->faults[i], now_ns);
         break;
     case SCENARIO_STOP:
     case SCENARIO_CRASH:
@@ -221,26 +221,28 @@ static void happen(void *arg, uint64_t now_ns)
     }
 }
 
-void faults_schedule(struct run *run)
+void faults_schedule(struct run *run, uint64_t until_ns)
 {
     const struct scenario *s = run->scenario;
 
-    run->faults = mem_zalloc(s->event_count * sizeof *run->faults);
-    for (uint32_t i = 0; i < s->event_count; i++) {
-        struct fault *f = &run->faults[i];
+    run->faults = mem_grow(run->faults, s->event_count, sizeof *run->faults);
+    while (run->fault_count < s->event_count && s->events[run->fault_count].at_ns < until_ns) {
+        struct fault *f = mem_zalloc(sizeof *f);
 
-        *f = (struct fault){.run = run, .event = i, .slot = -1};
-        f->hit_count = scenario_select(s, run->nodes, i, &f->hit);
-        run->ops->schedule_global(run->world, s->events[i].at_ns, happen, f);
+        *f = (struct fault){.run = run, .event = run->fault_count, .slot = -1};
+        f->hit_count = scenario_select(s, run->nodes, f->event, &f->hit);
+        run->ops->schedule_global(run->world, s->events[f->event].at_ns, happen, f);
+        run->faults[run->fault_count++] = f;
     }
 }
 
 void faults_free(struct run *run)
 {
-    for (uint32_t i = 0; run->faults && i < run->scenario->event_count; i++) {
-        mem_free(run->faults[i].hit);
-        mem_free(run->faults[i].victims);
-        churn_free(run->faults[i].churn);
+    for (uint32_t i = 0; i < run->fault_count; i++) {
+        mem_free(run->faults[i]->hit);
+        mem_free(run->faults[i]->victims);
+        churn_free(run->faults[i]->churn);
+        mem_free(run->faults[i]);
     }
     mem_free(run->faults);
 }

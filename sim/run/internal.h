@@ -2,6 +2,7 @@
 #ifndef SIM_RUN_INTERNAL_H
 #define SIM_RUN_INTERNAL_H
 
+#include "sim/record/tape.h"
 #include "sim/run/run.h"
 #include "sim/scenario/placement.h"
 #include "sim/scenario/topology.h"
@@ -49,12 +50,44 @@ struct run {
     struct peerid *peers;
     struct resident *residents;
     struct schedule schedule;
-    struct recorder *recorder;
+    /* Publications, events and changes of the network from here on wait for run_proceed: all that may differ between
+     * variants of a warm run, in every run, so that they come in the same order. TIME_NEVER: none waits. */
+    uint64_t horizon_ns, at_ns; /* at_ns: how far the world was driven */
+    struct recorder *recorder; /* NULL: `tape` hears it all */
+    struct tape *tape;
     enum noise_mode encryption;
     struct topology topology; /* when planned */
     bool planned;
-    struct fault *faults;
+    struct fault **faults; /* of the first fault_count events */
+    uint32_t fault_count;
+    struct progress progress;
+    double start_s, running_s; /* on the clock on the wall: all of it, what comes after the preparations */
 };
+
+/* run.c: the parts of a run, in this order. Whatever they return, run_dismantle ends it. */
+enum run_status run_plan(struct run *run, struct run_result *result);
+enum run_status run_open_recorder(struct run *run, struct run_result *result);
+enum run_status run_open_world(struct run *run, struct run_result *result); /* nodes, events, traffic up to the horizon, too */
+enum run_status run_advance(struct run *run, uint64_t until_ns, struct run_result *result);
+/* Past the horizon. `next`, when not the run's own, is a scenario that was the same until then; the run takes over what was
+ * made of it. */
+struct run_course {
+    const struct scenario *scenario;
+    struct schedule schedule;
+    struct timeline timeline;
+};
+void run_proceed(struct run *run, const struct run_course *next);
+enum run_status run_to_end(struct run *run, void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+                           struct run_result *result);
+void run_dismantle(struct run *run);
+double run_clock_s(void);
+bool run_interrupted(void);
+
+/* reports.c: as the recorder's. */
+void report_trace(struct run *run, uint32_t node, uint64_t now_ns, const struct trace_event *event);
+void report_node_state(struct run *run, uint32_t node, uint64_t now_ns, bool up);
+void report_event(struct run *run, uint64_t now_ns, const char *kind, const char *detail);
+void report_node_event(struct run *run, uint32_t node, uint64_t now_ns, const char *kind, const char *detail);
 
 /* residents.c */
 void resident_start(struct resident *r, uint64_t now_ns);
@@ -67,10 +100,13 @@ void resident_tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind
 void resident_turn(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind);
 void resident_identity(const struct run *run, uint32_t index, uint8_t seed[static 32]);
 void residents_schedule(struct run *run); /* starts and publications */
+void residents_proceed(struct run *run);  /* publications past the horizon */
+/* Goes on with another schedule, which was the same until now. */
+void residents_reschedule(struct run *run, const struct schedule *schedule);
 void residents_bytes(struct run *run);
 
 /* faults.c */
-void faults_schedule(struct run *run);
+void faults_schedule(struct run *run, uint64_t until_ns); /* those before then that are not scheduled yet */
 void faults_free(struct run *run);
 
 /* judge.c */

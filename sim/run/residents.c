@@ -116,7 +116,7 @@ static void report(struct run *run, uint64_t now_ns, const char *kind, uint32_t 
     char name[SCENARIO_NODE_NAME_SIZE], detail[160];
 
     snprintf(detail, sizeof detail, "%s: %s", scenario_node_name(run->scenario, node, name), what);
-    recorder_node_event(run->recorder, node, now_ns, kind, detail);
+    report_node_event(run, node, now_ns, kind, detail);
 }
 
 static void wake_up(struct resident *r, uint64_t now_ns)
@@ -126,7 +126,7 @@ static void wake_up(struct resident *r, uint64_t now_ns)
     r->node = r->asleep;
     r->asleep = NULL;
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
-    recorder_node_state(r->run->recorder, r->index, now_ns, true);
+    report_node_state(r->run, r->index, now_ns, true);
     err = node_resume(r->node, now_ns);
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
@@ -154,7 +154,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
     r->dial_next = r->run->topology.first[r->index];
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
-    recorder_node_state(r->run->recorder, r->index, now_ns, true);
+    report_node_state(r->run, r->index, now_ns, true);
     err = node_start(r->node, now_ns);
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
@@ -177,7 +177,7 @@ static void put_down(struct resident *r, uint64_t now_ns)
     r->run->ops->place(r->run->world, r->index, NULL, NULL);
     node_free(r->node);
     r->node = NULL;
-    recorder_node_state(r->run->recorder, r->index, now_ns, false);
+    report_node_state(r->run, r->index, now_ns, false);
 }
 
 void resident_stop(struct resident *r, uint64_t now_ns)
@@ -202,7 +202,7 @@ void resident_suspend(struct resident *r, uint64_t now_ns)
     r->run->ops->place(r->run->world, r->index, NULL, NULL);
     r->asleep = r->node;
     r->node = NULL;
-    recorder_node_state(r->run->recorder, r->index, now_ns, false);
+    report_node_state(r->run, r->index, now_ns, false);
 }
 
 static void tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind, const char *what)
@@ -210,7 +210,7 @@ static void tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind k
     char name[SCENARIO_NODE_NAME_SIZE], detail[160];
 
     snprintf(detail, sizeof detail, "%s %s", scenario_node_name(r->run->scenario, r->index, name), what);
-    recorder_node_event(r->run->recorder, r->index, now_ns, scenario_event_text(kind), detail);
+    report_node_event(r->run, r->index, now_ns, scenario_event_text(kind), detail);
 }
 
 void resident_tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind)
@@ -262,7 +262,7 @@ static void schedule_publication(struct resident *r)
 {
     const struct schedule *s = &r->run->schedule;
 
-    if (r->publication_next < s->first[r->index + 1])
+    if (r->publication_next < s->first[r->index + 1] && s->items[r->publication_next].at_ns < r->run->horizon_ns)
         r->run->ops->schedule(r->run->world, r->index, s->items[r->publication_next].at_ns, publish_next, r);
 }
 
@@ -304,6 +304,23 @@ void residents_schedule(struct run *run)
         if (run->nodes[i].start_ns != TIME_NEVER)
             run->ops->schedule(run->world, i, run->nodes[i].start_ns, start_at, r);
     }
+}
+
+void residents_proceed(struct run *run)
+{
+    for (uint32_t i = 0; i < run->scenario->node_count; i++)
+        schedule_publication(&run->residents[i]);
+}
+
+void residents_reschedule(struct run *run, const struct schedule *schedule)
+{
+    for (uint32_t i = 0; i < run->scenario->node_count; i++) {
+        uint32_t done = run->residents[i].publication_next - run->schedule.first[i];
+
+        run->residents[i].publication_next = schedule->first[i] + done;
+    }
+    schedule_free(&run->schedule);
+    run->schedule = *schedule;
 }
 
 void residents_bytes(struct run *run)

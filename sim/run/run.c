@@ -21,7 +21,12 @@ void run_interrupt(void)
     interrupted = 1;
 }
 
-static double wall_s(void)
+bool run_interrupted(void)
+{
+    return interrupted;
+}
+
+double run_clock_s(void)
 {
     struct timespec t;
 
@@ -39,17 +44,20 @@ static uint64_t peak_rss_bytes(void)
 
 static void trace(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event)
 {
-    const struct run *run = ctx;
+    struct run *run = ctx;
     const struct run_behaviour *behaviour = run->options->behaviour;
 
-    recorder_trace(run->recorder, node, now_ns, event);
+    report_trace(run, node, now_ns, event);
     if (behaviour)
         behaviour->traced(behaviour->ctx, node, now_ns, event);
 }
 
 static void expect(void *ctx, uint32_t node, unsigned step)
 {
-    recorder_expect(((struct run *)ctx)->recorder, node, step);
+    const struct run *run = ctx;
+
+    if (run->recorder)
+        recorder_expect(run->recorder, node, step);
 }
 
 static void window(void *ctx, bool open)
@@ -140,7 +148,7 @@ static enum run_status choose_encryption(struct run *run, struct run_result *res
 }
 
 /* Everything that is drawn from the scenario and its seed before anything runs. */
-static enum run_status plan(struct run *run, struct run_result *result)
+enum run_status run_plan(struct run *run, struct run_result *result)
 {
     const struct scenario *s = run->scenario;
     struct scenario_error err;
@@ -159,6 +167,7 @@ static enum run_status plan(struct run *run, struct run_result *result)
     }
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
+    run->horizon_ns = run->ops->virtual_time && s->warmup_ns ? s->warmup_ns : TIME_NEVER;
     run->nodes = scenario_expand(s);
     timeline_build(s, run->nodes, &run->timeline);
     if (run->options->behaviour)
@@ -194,7 +203,7 @@ static uint32_t record_every(enum record_extent extent, uint32_t sample)
     UNREACHABLE();
 }
 
-static enum run_status open_recorder(struct run *run, struct run_result *result)
+enum run_status run_open_recorder(struct run *run, struct run_result *result)
 {
     const struct scenario *s = run->scenario;
     struct record_run info = {.scenario_name = s->name,
@@ -254,13 +263,22 @@ static enum run_status divide_recorder(struct run *run, struct run_result *resul
     return err ? fail(result, RUN_FAILED, "cannot start the recorder's thread") : RUN_OK;
 }
 
-static enum run_status open_world(struct run *run, struct run_result *result)
+static void open_residences(struct run *run)
+{
+    if (run->options->behaviour)
+        run->options->behaviour->begin(run->options->behaviour->ctx, run);
+    residents_schedule(run);
+    faults_schedule(run, run->horizon_ns);
+}
+
+enum run_status run_open_world(struct run *run, struct run_result *result)
 {
     uint32_t *weights = weigh_nodes(run);
     struct world_config world = {.scenario = run->scenario,
                                  .nodes = run->nodes,
                                  .addresses = run->addresses,
                                  .timeline = &run->timeline,
+                                 .horizon_ns = run->horizon_ns,
                                  .trace_ctx = run,
                                  .trace = trace,
                                  .expect = expect,
@@ -270,53 +288,70 @@ static enum run_status open_world(struct run *run, struct run_result *result)
 
     run->world = run->ops->open(&world, result->error, sizeof result->error);
     mem_free(weights);
-    return run->world ? divide_recorder(run, result) : RUN_FAILED;
+    if (!run->world || divide_recorder(run, result) != RUN_OK)
+        return RUN_FAILED;
+    open_residences(run);
+    run->running_s = run_clock_s();
+    return RUN_OK;
 }
 
-/* Drives the world to the end in slices; between them: progress, limits, errors. */
-static enum run_status drive(struct run *run, struct run_result *result, double start_s)
+/* Between two slices: whether the run may go on. */
+static enum run_status look_around(struct run *run, double elapsed_s, struct run_result *result)
 {
-    const struct scenario *s = run->scenario;
-    uint64_t slice = s->duration_ns / SLICES > SLICE_MIN_NS ? s->duration_ns / SLICES : SLICE_MIN_NS;
-    double limit_s = (double)s->wall_limit_ns / 1e9, flushed_s = 0;
-    struct progress progress;
+    uint64_t limit_ns = run->scenario->wall_limit_ns;
+
+    if (run->recorder && recorder_failed(run->recorder))
+        return fail(result, RUN_FAILED, recorder_failed(run->recorder));
+    if (interrupted)
+        return fail(result, RUN_FAILED, "interrupted");
+    if (limit_ns && elapsed_s > (double)limit_ns / 1e9)
+        return fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
+    return RUN_OK;
+}
+
+enum run_status run_advance(struct run *run, uint64_t until_ns, struct run_result *result)
+{
+    uint64_t duration_ns = run->scenario->duration_ns;
+    uint64_t slice_ns = duration_ns / SLICES > SLICE_MIN_NS ? duration_ns / SLICES : SLICE_MIN_NS;
+    double flushed_s = run_clock_s();
     enum run_status status = RUN_OK;
 
-    progress_init(&progress, stderr, run->options->progress, s->duration_ns);
-    for (uint64_t at = 0; at < s->duration_ns && status == RUN_OK;) {
-        double elapsed_s;
+    while (run->at_ns < until_ns && status == RUN_OK) {
+        double now_s;
 
-        at = s->duration_ns - at > slice ? at + slice : s->duration_ns;
-        if (run->ops->advance(run->world, at) != ERR_OK)
-            status = fail(result, RUN_FAILED, "the backend failed");
-        elapsed_s = wall_s() - start_s;
-        progress_update(&progress, &(struct progress_state){at, (uint64_t)(elapsed_s * 1e9),
-                                                            recorder_deliveries(run->recorder)});
-        if (recorder_failed(run->recorder))
-            status = fail(result, RUN_FAILED, recorder_failed(run->recorder));
-        else if (interrupted)
-            status = fail(result, RUN_FAILED, "interrupted");
-        else if (s->wall_limit_ns && elapsed_s > limit_s)
-            status = fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
-        if (elapsed_s - flushed_s > 1) {
+        run->at_ns = until_ns - run->at_ns > slice_ns ? run->at_ns + slice_ns : until_ns;
+        if (run->ops->advance(run->world, run->at_ns) != ERR_OK)
+            return fail(result, RUN_FAILED, "the backend failed");
+        now_s = run_clock_s();
+        progress_update(&run->progress, &(struct progress_state){
+            run->at_ns, (uint64_t)((now_s - run->start_s) * 1e9),
+            run->recorder ? recorder_deliveries(run->recorder) : tape_deliveries(run->tape)});
+        status = look_around(run, now_s - run->start_s, result);
+        if (run->recorder && now_s - flushed_s > 1) {
             recorder_flush(run->recorder);
-            flushed_s = elapsed_s;
+            flushed_s = now_s;
         }
     }
-    progress_finish(&progress);
     return status;
 }
 
-static void open_residences(struct run *run)
+/* Nothing of the horizon's own time has happened yet. */
+void run_proceed(struct run *run, const struct run_course *next)
 {
-    if (run->options->behaviour)
-        run->options->behaviour->begin(run->options->behaviour->ctx, run);
-    residents_schedule(run);
-    faults_schedule(run);
+    if (next) {
+        run->scenario = next->scenario;
+        residents_reschedule(run, &next->schedule);
+        timeline_free(&run->timeline);
+        run->timeline = next->timeline;
+    }
+    run->horizon_ns = TIME_NEVER;
+    run->ops->proceed(run->world, &run->timeline);
+    residents_proceed(run);
+    faults_schedule(run, TIME_NEVER);
 }
 
 /* Nodes go before their world, and silently: the run is over. */
-static void dismantle(struct run *run)
+void run_dismantle(struct run *run)
 {
     for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++) {
         struct resident *r = &run->residents[i];
@@ -332,6 +367,7 @@ static void dismantle(struct run *run)
     faults_free(run);
     schedule_free(&run->schedule);
     recorder_free(run->recorder);
+    tape_free(run->tape);
     mem_free(run->nodes);
     timeline_free(&run->timeline);
     mem_free(run->addresses);
@@ -353,8 +389,7 @@ static void finish_world(struct run *run, struct run_result *result)
 }
 
 /* What a finished run comes to: totals, judgement, the last rows. */
-static enum run_status conclude(struct run *run, double start_s, double running_s,
-                                void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+static enum run_status conclude(struct run *run, void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
                                 struct run_result *result)
 {
     struct record_totals totals = {.sim_ns = run->scenario->duration_ns,
@@ -371,8 +406,8 @@ static enum run_status conclude(struct run *run, double start_s, double running_
         totals.threads = run->ops->lanes->count(run->world);
         totals.lookahead_ns = run->ops->lanes->lookahead_ns(run->world);
     }
-    totals.setup_wall_s = running_s - start_s;
-    totals.wall_s = wall_s() - start_s;
+    totals.setup_wall_s = run->running_s - run->start_s;
+    totals.wall_s = run_clock_s() - run->start_s;
     recorder_summarize(run->recorder, &totals, &summary);
     result->expectations = run->scenario->expectation_count;
     result->expectations_failed = judge(run, &summary, each, ctx);
@@ -386,32 +421,46 @@ static enum run_status conclude(struct run *run, double start_s, double running_
     return result->expectations_failed ? RUN_FAILED : RUN_OK;
 }
 
+enum run_status run_to_end(struct run *run, void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
+                           struct run_result *result)
+{
+    enum run_status status = RUN_OK;
+
+    if (run->horizon_ns != TIME_NEVER) {
+        status = run_advance(run, run->horizon_ns - 1, result);
+        if (status == RUN_OK)
+            run_proceed(run, NULL);
+    }
+    if (status == RUN_OK)
+        status = run_advance(run, run->scenario->duration_ns, result);
+    progress_finish(&run->progress);
+    if (status == RUN_OK)
+        status = conclude(run, each, ctx, result);
+    else
+        recorder_abort(run->recorder, result->error);
+    for (uint32_t i = 0; i < run->scenario->node_count; i++)
+        result->skipped += run->residents[i].skipped;
+    return status;
+}
+
 enum run_status run_scenario(const struct scenario *s, const struct run_options *options,
                              void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
                              struct run_result *result)
 {
-    struct run run = {.scenario = s, .options = options, .ops = options->world};
-    double start_s = wall_s(), running_s;
+    struct run run = {.scenario = s, .options = options, .ops = options->world, .start_s = run_clock_s()};
     enum run_status status;
 
     *result = (struct run_result){0};
     interrupted = 0;
-    status = plan(&run, result);
+    status = run_plan(&run, result);
     if (status == RUN_OK)
-        status = open_recorder(&run, result);
+        status = run_open_recorder(&run, result);
     if (status == RUN_OK)
-        status = open_world(&run, result);
+        status = run_open_world(&run, result);
     if (status == RUN_OK) {
-        open_residences(&run);
-        running_s = wall_s();
-        status = drive(&run, result, start_s);
-        if (status == RUN_OK)
-            status = conclude(&run, start_s, running_s, each, ctx, result);
-        else
-            recorder_abort(run.recorder, result->error);
+        progress_init(&run.progress, stderr, options->progress, s->duration_ns);
+        status = run_to_end(&run, each, ctx, result);
     }
-    for (uint32_t i = 0; run.residents && i < s->node_count; i++)
-        result->skipped += run.residents[i].skipped;
-    dismantle(&run);
+    run_dismantle(&run);
     return status;
 }

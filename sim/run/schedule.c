@@ -72,12 +72,12 @@ static void add_traffic(struct builder *b, uint32_t index)
 
     if (t->publishers == TRAFFIC_EACH) {
         for (uint32_t i = 0; i < t->node_count; i++) {
-            rng_init(&r, rng_derive(b->s->seed, "traffic", (uint64_t)index << 32 | i), "each");
+            rng_init(&r, rng_derive(b->s->traffic_seed, "traffic", (uint64_t)index << 32 | i), "each");
             add_stream(b, index, t->node_first + i, &r);
         }
         return;
     }
-    rng_init(&r, rng_derive(b->s->seed, "traffic", index), "group");
+    rng_init(&r, rng_derive(b->s->traffic_seed, "traffic", index), "group");
     add_stream(b, index,
                t->publishers == TRAFFIC_FIXED ? t->node_first + (uint32_t)rng_below(&r, t->node_count)
                                               : SCENARIO_NONE,

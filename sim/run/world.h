@@ -13,6 +13,7 @@ struct world_config {
     const struct scenario_node *nodes; /* scenario->node_count */
     const struct endpoint *addresses;  /* one a node */
     const struct timeline *timeline;   /* what of the network changes while it runs; outlives the world */
+    uint64_t horizon_ns;               /* its steps from here on wait for `proceed`; TIME_NEVER: none does */
     void *trace_ctx;
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
@@ -46,6 +47,8 @@ struct world_ops {
     /* A slot, or a negative err. */
     int (*partition)(void *world, const bool *member, enum scenario_direction direction);
     void (*heal)(void *world, int slot);
+    /* Past the horizon, with a timeline that was the same up to it and outlives the world. NULL: in real time there is none. */
+    void (*proceed)(void *world, const struct timeline *timeline);
     int (*advance)(void *world, uint64_t until_ns); /* runs until then; 0 or a negative err */
     uint64_t (*now_ns)(const void *world);
     void (*counts)(const void *world, uint64_t *events, uint64_t *connections);

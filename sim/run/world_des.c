@@ -13,6 +13,7 @@ struct world {
     struct des *des;
     const struct timeline *timeline; /* its steps are applied at their times, one call after the other */
     uint32_t next_step;
+    uint64_t horizon_ns; /* steps from here on are not scheduled yet */
 };
 
 static const enum des_tcp models[] = {[SCENARIO_TCP_IDEAL] = DES_TCP_IDEAL,
@@ -84,6 +85,16 @@ static void apply(struct des *d, const struct timeline_step *step)
     UNREACHABLE();
 }
 
+static void walk(void *arg, uint64_t now_ns);
+
+static void schedule_step(struct world *w)
+{
+    const struct timeline *t = w->timeline;
+
+    if (w->next_step < t->step_count && t->steps[w->next_step].at_ns < w->horizon_ns)
+        des_schedule_global(w->des, t->steps[w->next_step].at_ns, walk, w);
+}
+
 static void walk(void *arg, uint64_t now_ns)
 {
     struct world *w = arg;
@@ -91,8 +102,16 @@ static void walk(void *arg, uint64_t now_ns)
 
     while (w->next_step < t->step_count && t->steps[w->next_step].at_ns <= now_ns)
         apply(w->des, &t->steps[w->next_step++]);
-    if (w->next_step < t->step_count)
-        des_schedule_global(w->des, t->steps[w->next_step].at_ns, walk, w);
+    schedule_step(w);
+}
+
+static void proceed(void *world, const struct timeline *timeline)
+{
+    struct world *w = world;
+
+    w->timeline = timeline;
+    w->horizon_ns = TIME_NEVER;
+    schedule_step(w);
 }
 
 static void add_host(struct des *d, const struct world_config *config, uint32_t i)
@@ -177,7 +196,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
         mem_free(w);
         return NULL;
     }
-    *w = (struct world){d, config->timeline, 0};
+    *w = (struct world){d, config->timeline, 0, config->horizon_ns};
     walk(w, 0);
     return w;
 }
@@ -267,4 +286,4 @@ static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
 
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    advance,  now_ns,          counts,    &lanes,  NULL};
+                                    proceed,  advance,         now_ns,    counts,  &lanes, NULL};

@@ -23,6 +23,7 @@ static void read_run(struct reader *r, const struct tree *t, struct scenario *s)
         {"scenario", FIELD_NAME, true, FIELD(scenario, name), 0, 0, NULL},
         {"question", FIELD_TEXT, false, FIELD(scenario, question), 0, 0, NULL},
         {"seed", FIELD_U64, false, FIELD(scenario, seed), 0, 0, NULL},
+        {"traffic_seed", FIELD_U64, false, FIELD(scenario, traffic_seed), 0, 0, NULL},
         {"duration", FIELD_DURATION, true, FIELD(scenario, duration_ns), NS_PER_MS, LONG_NS, NULL},
         {"warmup", FIELD_DURATION, false, FIELD(scenario, warmup_ns), 0, LONG_NS, NULL},
         {"cooldown", FIELD_DURATION, false, FIELD(scenario, cooldown_ns), 0, LONG_NS, NULL},
@@ -42,6 +43,8 @@ static void read_run(struct reader *r, const struct tree *t, struct scenario *s)
     reader_fields(r, t, FIELDS(fields), s);
     if (r->failed)
         return;
+    if (!tree_find(t, "traffic_seed"))
+        s->traffic_seed = s->seed;
     warmup = tree_find(t, s->warmup_ns ? "warmup" : "cooldown");
     if (s->warmup_ns + s->cooldown_ns >= s->duration_ns)
         reader_fail(r, warmup, "leaves nothing of the duration to measure");

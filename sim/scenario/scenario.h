@@ -187,6 +187,7 @@ struct scenario {
     char *text;            /* the file as it was read, NUL at the end */
     size_t text_size;
     uint64_t seed; /* below 2^62 */
+    uint64_t traffic_seed; /* of what is drawn for the traffic; the seed unless given */
     uint64_t duration_ns;
     uint64_t warmup_ns,
         cooldown_ns; /* messages are measured when published in [warmup, duration - cooldown) */

@@ -74,6 +74,8 @@ RPCS = [SUBSCRIBE, field(2, MESSAGE), field(3, CONTROL), SUBSCRIBE + field(2, ME
 SESSION = (frame(1, 1, 1, 0) + frame(0, 0, 1, 5, b"hello") + frame(1, 4, 1, 100) + frame(2, 1, 0, 7) + frame(1, 8, 2, 1)
            + frame(0, 1, 3, 0) + frame(1, 2, 4, 9) + frame(0, 4, 4, 2, b"ab") + frame(3, 0, 0, 0))
 
+COSTS = b'''{"measured": "one", "costs": {"parse": {"base": "158ns", "per_kib": "9ns"}, "verify": {"base": "35us", "per_kib": "1us"}}}'''
+
 SEEDS = {
     "varint": [b"\0", b"\x7f", b"\x80\x01", b"\xff" * 8 + b"\x7f", b"\xff" * 9 + b"\x01", b"\x81\x00"],
     "pb": [MESSAGE, CONTROL, IDENTIFY, b"\x09" + b"\1" * 8 + b"\x15" + b"\2" * 4, b"\x0b\x0c"],
@@ -106,8 +108,11 @@ SEEDS = {
     "algorand_codec": [METADATA, TOPICS, b"\x02" + framed(b"a") + framed(b"b") + framed(b"tags") + framed(b"AV,pi")],
     "scenario": [read("scenarios/" + f) for f in ("demo.yaml", "loopback.yaml")] +
                 [read("tests/scenarios/valid/design.yaml"), read("tests/scenarios/broken/event-two.yaml")],
-    "latency": [b"\0" + read("tests/scenarios/valid/regions.csv"), b"\1" + read("tests/scenarios/valid/regions.gml"),
-                b"\2" + read("tests/scenarios/valid/triangle.gml"), b"\0" + read("tests/scenarios/broken/csv-nan.csv")],
+    "tables": [b"\0" + read("tests/scenarios/valid/regions.csv"), b"\1" + read("tests/scenarios/valid/regions.gml"),
+                b"\2" + read("tests/scenarios/valid/triangle.gml"), b"\0" + read("tests/scenarios/broken/csv-nan.csv"),
+               b"\3" + b"from,to,latency\na-0,a-2,700us\na-2,a-1,9\n", b"\4" + b"at,from,to,factor\n1s,*,*,2\n5s,*,*,0.5\n",
+               b"\4" + b"at,from,to,latency\n1s,*,*,20ms\n", b"\5" + b"node,at,state\na-1,1s,down\na-1,3s,up\na-0,4s,down\n",
+               b"\6" + COSTS],
     "connection": [b"\0" + pieces(HEADER + line("/noise"), b"\0\x20" + b"\0" * 32),
                    b"\1" + pieces(b"\0\x20" + b"\0" * 32), b"\3" + pieces(HEADER + line("/yamux/1.0.0"), frame(1, 1, 1, 0)),
                    b"\4" + pieces(frame(1, 1, 1, 0), frame(0, 0, 1, 20, HEADER), frame(3, 0, 0, 0)),

@@ -517,6 +517,11 @@ static void heal(void *world, int slot)
     world_des.heal(g->world, slot);
 }
 
+static void proceed(void *world, const struct timeline *timeline)
+{
+    world_des.proceed(((struct guard *)world)->world, timeline);
+}
+
 static void judge_wakes(const struct guard *g, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < g->config.scenario->node_count; i++) {
@@ -582,6 +587,7 @@ const struct world_ops guard_world = {.name = "des",
                                       .schedule_global = schedule_global,
                                       .partition = partition,
                                       .heal = heal,
+                                      .proceed = proceed,
                                       .advance = advance,
                                       .now_ns = now_ns_of,
                                       .counts = counts_of,

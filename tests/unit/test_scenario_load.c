@@ -227,6 +227,7 @@ static void overrides_change_what_the_file_says(void **state)
     (void)state;
     load_text(MINIMAL TRAFFIC, sets, sizeof sets / sizeof *sets, &s);
     assert_int_equal(s.seed, 7);
+    assert_int_equal(s.traffic_seed, 7); /* unless it says otherwise */
     assert_int_equal(s.node_count, 50);
     assert_int_equal(s.network.tcp, SCENARIO_TCP_IDEAL);
     assert_int_equal(scenario_latency_ns(&s, 0, 0), 3 * NS_PER_MS);

@@ -1,4 +1,5 @@
-/* Latency tables (CSV, GML) and topologies (GML), through a scenario that names the file. */
+/* The files that a scenario names: latency tables, pairs and changes (CSV, GML), topologies (GML), traces of churn (CSV), costs of
+ * the CPU (JSON). */
 #include "tests/fuzz/fuzz.h"
 
 #include "sim/scenario/scenario.h"
@@ -9,13 +10,18 @@
 #include <unistd.h>
 
 #define HEAD "scenario: f\nquestion: q?\nduration: 10s\nnodes: [{group: a, count: 3}]\n"
+#define LINE HEAD "topology: {kind: line}\n"
 
 static const struct {
     const char *suffix, *head, *tail;
 } kinds[] = {
-    {".csv", HEAD "topology: {kind: line}\nnetwork: {regions: ", "}\n"},
-    {".gml", HEAD "topology: {kind: line}\nnetwork: {regions: ", "}\n"},
+    {".csv", LINE "network: {regions: ", "}\n"},
+    {".gml", LINE "network: {regions: ", "}\n"},
     {".gml", HEAD "topology: {kind: gml, file: ", "}\n"},
+    {".csv", LINE "network: {latency: 10ms, latency_pairs: ", "}\n"},
+    {".csv", LINE "network: {regions: algorand5, latency_over_time: ", "}\n"},
+    {".csv", LINE "events: [{at: 1s, churn: {trace: ", "}}]\n"},
+    {".json", LINE "cpu: {table: ", "}\n"},
 };
 
 static char folder[] = "/tmp/hearsay-fuzz-XXXXXX";
@@ -39,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool made;
     struct slice input = slice_of(data, size);
-    uint32_t kind = fuzz_choice(&input) % 3;
+    uint32_t kind = fuzz_choice(&input) % (sizeof kinds / sizeof *kinds);
     struct scenario_error error = {""};
     char path[64], text[512];
     struct scenario s;
