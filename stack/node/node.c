@@ -218,12 +218,12 @@ void node_leave(struct node *n, bool outer)
 
     if (!outer)
         return;
-    if (!n->stopped && !n->suspended)
-        dialer_run(n);
     do {
         app_stream_settle(n);
         flush(n);
     } while (n->app_due);
+    if (!n->stopped && !n->suspended)
+        dialer_run(n); /* after what closes connections: it dials them again, and into the room they leave */
     if (n->gossipsub)
         pubsub_rearm(n);
     if (n->algorand)

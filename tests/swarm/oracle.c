@@ -55,7 +55,7 @@ struct oracle {
     struct watched *nodes;
     struct snapshot now, before; /* at the last sample; before the last round */
     bool has_before;
-    uint64_t *linked_ns;   /* [a * n + b]: since when; TIME_NEVER: not */
+    uint64_t *linked_ns;   /* [a * n + b]: when they were last connected; 0: never */
     uint64_t *room_ns;     /* as meshes: since when a lacks peers and b might be one */
     uint64_t *lopsided_ns; /* as meshes: since when a has b, and b lacks a */
     uint64_t *over_ns;     /* [topic * n + a]: since when there are too many */
@@ -119,7 +119,7 @@ struct oracle *oracle_new(const struct scenario *s, const struct scenario_node *
     }
     snapshot_init(o, &o->now);
     snapshot_init(o, &o->before);
-    o->linked_ns = times_new((size_t)o->count * o->count);
+    o->linked_ns = mem_zalloc((size_t)o->count * o->count * sizeof *o->linked_ns);
     o->room_ns = times_new(mesh_cells(o));
     o->lopsided_ns = times_new(mesh_cells(o));
     o->over_ns = times_new((size_t)s->topic_count * o->count);
@@ -369,7 +369,7 @@ void oracle_sample(struct oracle *o, uint64_t now_ns)
     o->sampled_ns = now_ns;
     take(o, &o->now);
     for (size_t i = 0; i < (size_t)o->count * o->count; i++)
-        since(&o->linked_ns[i], o->now.links[i] != NULL, now_ns);
+        o->linked_ns[i] = o->now.links[i] ? now_ns : o->linked_ns[i];
     for (uint32_t t = 0; t < o->scenario->topic_count; t++)
         for (uint32_t a = 0; a < o->count; a++)
             watch_mesh(o, t, a, now_ns);
@@ -426,10 +426,10 @@ static void judge_links(struct oracle *o, uint64_t now_ns, struct guard_counts *
 
         if (o->cut_ns > up_ns)
             up_ns = o->cut_ns;
-        if (!o->nodes[a].node || !o->nodes[b].node || now_ns - up_ns < REDIAL_NS)
-            continue;
-        counts->links++;
-        if (!link_of(o, &o->now, a, b))
+        if (o->linked_ns[(size_t)a * o->count + b] > up_ns)
+            up_ns = o->linked_ns[(size_t)a * o->count + b]; /* lost since then, as slow and lossy links are by impatient nodes */
+        counts->links += link_of(o, &o->now, a, b) != NULL;
+        if (o->nodes[a].node && o->nodes[b].node && now_ns - up_ns >= REDIAL_NS)
             verdict_broken(o->verdict, "links", "%s and %s are not connected, %" PRIu64 " ns after nothing more was in the way",
                            scenario_node_name(o->scenario, a, name), scenario_node_name(o->scenario, b, far), now_ns - up_ns);
     }

@@ -104,19 +104,20 @@ static void the_last_word_on_who_is_expected_counts(void **state)
     swarm_free(&s);
 }
 
-static void a_node_that_crashes_is_dialled_again_when_it_is_back(void **state)
+/* Node 0 dials node 1, which goes and is back 5 s later. */
+static void goes_and_comes_back(struct node_config c, bool orderly)
 {
-    struct node_config c = gossip_config(NOISE_MODELLED);
     struct endpoint at = swarm_address(1);
     struct peerid id;
     struct swarm s;
 
-    (void)state;
     swarm_init(&s, 2, &c);
     swarm_connect(&s, 0, 1);
     id = *node_peerid(s.nodes[1].node);
     swarm_run(&s, SWARM_SECOND);
     assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
+    if (orderly)
+        node_stop(s.nodes[1].node, des_now_ns(s.des));
     swarm_crash(&s, 1);
     swarm_run(&s, 5 * SWARM_SECOND);
     assert_int_equal(node_counts(s.nodes[0].node).connections, 0);
@@ -135,6 +136,23 @@ static void a_node_that_crashes_is_dialled_again_when_it_is_back(void **state)
     swarm_run(&s, 20 * SWARM_SECOND);
     assert_int_equal(node_counts(s.nodes[0].node).connections, 1);
     swarm_free(&s);
+}
+
+static void a_node_that_crashes_is_dialled_again_when_it_is_back(void **state)
+{
+    (void)state;
+    goes_and_comes_back(gossip_config(NOISE_MODELLED), false);
+}
+
+/* Without heartbeats nothing else wakes the node that is to dial. */
+static void a_node_that_stops_in_order_is_dialled_again_even_by_a_quiet_one(void **state)
+{
+    struct node_config c = node_config_default();
+
+    (void)state;
+    c.encryption = NOISE_MODELLED;
+    goes_and_comes_back(c, true);
+    goes_and_comes_back(c, false);
 }
 
 static void stopping_says_goodbye(void **state)
@@ -362,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_wrong_peer_id_is_refused),
         cmocka_unit_test(the_last_word_on_who_is_expected_counts),
         cmocka_unit_test(a_node_that_crashes_is_dialled_again_when_it_is_back),
+        cmocka_unit_test(a_node_that_stops_in_order_is_dialled_again_even_by_a_quiet_one),
         cmocka_unit_test(stopping_says_goodbye),
         cmocka_unit_test(algorand_relays_forward_to_all),
         cmocka_unit_test(an_algorand_stream_that_is_refused_costs_no_connection),
