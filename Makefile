@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live replay sanitize scale suite test unit
+.PHONY: all architecture bench bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -55,6 +55,8 @@ test:
 	scripts/setup.sh --tests
 	$(MAKE) -j$(JOBS) all $(UNITS) $(FUZZ:%=$(BUILD)/replay/%)
 	$(MAKE) unit replay architecture cli live
+	$(MAKE) swarm
+	$(MAKE) swarm PLANTED=1
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -107,6 +109,19 @@ $(BUILD)/tests/test_fidelity: $(call object,$(patsubst %,tests/fidelity/%.c,cell
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
 $(BUILD)/tests/test_hostile_% $(BUILD)/tests/test_event: LDFLAGS += $(METER_LDFLAGS)
+
+# The swarm test: scenarios drawn from seeds, under checks.
+$(BUILD)/swarm: LDFLAGS += $(METER_LDFLAGS)
+$(BUILD)/swarm: $(call object,$(wildcard tests/swarm/*.c) tests/lib/meter.c) $(BUILD)/libsim.a $(BUILD)/libstack.a
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+## make swarm       drawn scenarios under checks: SEEDS=n from FROM (1) on, or one with SEED=n; PLANTED=1 checks the checks
+SEEDS ?= 40
+FROM ?= 1
+swarm: $(BUILD)/swarm
+	$(Q)$(BUILD)/swarm --out $(BUILD)/swarm-failed \
+	  $(if $(SEED),--seed $(SEED),$(if $(PLANTED),--self-test,--seeds $(SEEDS) --from $(FROM)))
 
 # A fuzz target is linked to a main of its own (replay), or to libFuzzer's.
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call object,$(TESTLIB)) \
@@ -176,6 +191,7 @@ sanitize:
 	$(MAKE) -j$(JOBS) $(SAN) all
 	$(MAKE) -j$(JOBS) $(SAN) unit
 	python3 tests/cli/run.py $(BUILD)/asan/hearsay
+	$(MAKE) $(SAN) swarm
 
 ## make compilers   gcc -O2 and clang -O0 give the same digest
 compilers: $(BUILD)/hearsay
@@ -192,6 +208,10 @@ bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
 SCALE ?= 1000 3000 10000 30000 100000
 scale: $(BUILD)/hearsay
 	$(Q)python3 scripts/scale.py $(BUILD)/hearsay results/scale $(SCALE)
+
+## make realtime    how fast large networks run on two threads, beside the clock
+realtime: $(BUILD)/hearsay
+	$(Q)python3 scripts/realtime.py $(BUILD)/hearsay
 
 # The comparison of the simulator's TCP with the kernel's.
 $(BUILD)/fidelity: $(call object,$(wildcard tests/fidelity/*.c)) $(call object,$(TESTLIB)) $(BUILD)/libsim.a $(BUILD)/libstack.a

@@ -150,10 +150,10 @@ static void place(struct event_queue *q, const struct event *e)
     }
 }
 
-/* Those of the far future that the year now reaches. */
+/* Those of the far future that the year now reaches, or has passed: a new day may be longer than the old year was. */
 static void take_far(struct event_queue *q)
 {
-    while (q->far.count && day_of(q, &q->far.items[0]) - q->today < DAYS) {
+    while (q->far.count && day_of(q, &q->far.items[0]) < q->today + DAYS) {
         struct event e = heap_pop(&q->far);
 
         place(q, &e);

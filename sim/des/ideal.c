@@ -26,6 +26,7 @@ enum packet_kind { PACKET_SYN, PACKET_SYN_ACK, PACKET_DATA, PACKET_FIN, PACKET_R
 
 struct packet {
     enum packet_kind kind;
+    bool again;                   /* a SYN that was sent before */
     uint32_t source;              /* host */
     struct backend_conn from, to; /* handles at the source and at the destination */
     uint64_t serialising_ns;      /* how long the bytes took to leave the sender */
@@ -308,6 +309,29 @@ static void ideal_expect(const struct host *h, struct backend_conn handle, unsig
 
 /* ---- what arrives ---- */
 
+/* A connection here is that of the packet's sender. */
+static bool has_partner(const struct host *h, const struct packet *p)
+{
+    const struct ideal_host *ih = ideal_host(h);
+
+    for (uint32_t i = 0; i < ih->conn_count; i++) {
+        const struct conn *c = &ih->conns[i];
+
+        if (c->state != CONN_FREE && c->peer_host == p->source && backend_conn_equal(c->peer, p->from))
+            return true;
+    }
+    return false;
+}
+
+/* The open connection that the packet belongs to. A handle alone would not do: what a dial made twice over there (its SYN
+ * was sent again) has the same one, until its SYN_ACK is refused. */
+static struct conn *conn_with(struct host *h, const struct packet *p)
+{
+    struct conn *c = conn_get(h, p->to);
+
+    return c && c->state == CONN_OPEN && backend_conn_equal(c->peer, p->from) ? c : NULL;
+}
+
 static void receive_syn(struct host *h, const struct packet *p)
 {
     uint16_t port = (uint16_t)p->to.index;
@@ -315,6 +339,8 @@ static void receive_syn(struct host *h, const struct packet *p)
 
     if (path_cut(h, h->des->hosts[p->source]) || h->unreachable)
         return; /* our answer would not get there; the dialler tries again after the heal */
+    if (p->again && has_partner(h, p))
+        return; /* the first got through after all */
     if (!h->app || h->listen_port != port) {
         refuse(h, p);
         return;
@@ -344,8 +370,8 @@ static void receive_rst(struct host *h, const struct packet *p)
     struct conn *c = conn_get(h, p->to);
     uint8_t state;
 
-    if (!c)
-        return;
+    if (!c || (p->from.generation && c->state == CONN_OPEN && !backend_conn_equal(c->peer, p->from)))
+        return; /* it names its connection, unless there is none */
     state = c->state;
     conn_free(h, c);
     if (state == CONN_DIALLING)
@@ -369,12 +395,11 @@ static void deliver_bytes(struct host *h, struct packet *p)
 {
     struct conn *c = conn_get(h, p->to);
 
-    if (!c || c->state == CONN_CLOSING) {
+    if (!conn_with(h, p)) {
         if (!c && p->kind == PACKET_DATA)
             refuse(h, p);
         return;
     }
-    CHECK(c->state == CONN_OPEN);
     if (p->kind == PACKET_FIN) {
         if (c->paused)
             c->ended = true;
@@ -406,9 +431,9 @@ static void tell_writable(struct host *h, struct conn *c)
 /* A full downlink stops the sender whose bytes filled it. */
 static void limit_downlink(struct host *h, const struct packet *p)
 {
-    struct conn *c = conn_get(h, p->to);
+    struct conn *c = conn_with(h, p);
 
-    if (!c || c->state != CONN_OPEN || c->stopping || cut_off(h, c))
+    if (!c || c->stopping || cut_off(h, c))
         return;
     if (link_backlog(&h->down, h->lane->now_ns) <= h->down.queue_size_max)
         return;
@@ -437,7 +462,7 @@ static void arrive(struct host *h, struct packet *p)
         break;
     case PACKET_XOFF:
     case PACKET_XON:
-        c = conn_get(h, p->to);
+        c = conn_with(h, p);
         if (c) {
             c->stopped = p->kind == PACKET_XOFF;
             tell_writable(h, c);
@@ -551,7 +576,10 @@ static void ideal_healed(struct host *h)
         if (c->state == CONN_FREE || cut_off(h, c))
             continue;
         if (c->state == CONN_DIALLING) {
-            send_control(h, c, PACKET_SYN); /* should the first have got through, its twin is refused */
+            struct packet *syn = packet_new(h, c, PACKET_SYN);
+
+            syn->again = true;
+            transmit(h, c, syn);
         } else if (c->state == CONN_CLOSING) {
             send_control(h, c, PACKET_FIN);
             conn_free(h, c);

@@ -145,6 +145,7 @@ void loop_event(struct loop *l, uint64_t time_ns);
 uint64_t loop_charge(struct loop *l, unsigned works, uint64_t bytes);
 bool loop_holds(struct loop *l, struct backend_conn conn); /* a send has to wait; `writable` will come */
 void loop_pause(struct loop *l, struct backend_conn conn, bool paused);
+void loop_rearm(struct loop *l, uint64_t deadline_ns);      /* of the node's timer: a wake-up that waits may be void now */
 void loop_forget(struct loop *l, struct backend_conn conn); /* the node closes it */
 
 /* path.c */

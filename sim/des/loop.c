@@ -18,7 +18,7 @@ enum upcall_kind { UPCALL_ACCEPTED, UPCALL_DIALLED, UPCALL_DATA, UPCALL_WAKE };
 
 struct upcall {
     enum upcall_kind kind;
-    bool dead; /* overtaken by the end of its connection */
+    bool dead; /* overtaken by the end of its connection, or by a later deadline */
     struct backend_conn conn;
     struct endpoint from;
     struct chain bytes;
@@ -375,6 +375,16 @@ void loop_pause(struct loop *l, struct backend_conn conn, bool paused)
     } else if (!c->held_back) {
         l->host->des->transport->pause(l->host, conn, false);
     }
+}
+
+void loop_rearm(struct loop *l, uint64_t deadline_ns)
+{
+    if (!l->wake_waits || deadline_ns <= l->host->lane->now_ns)
+        return; /* one that is due keeps its place in the line */
+    for (uint32_t i = 0; i < l->count; i++)
+        if (upcall_at(l, i)->kind == UPCALL_WAKE)
+            upcall_at(l, i)->dead = true;
+    l->wake_waits = false;
 }
 
 void loop_forget(struct loop *l, struct backend_conn conn)

@@ -70,6 +70,8 @@ static void ops_wake_at(void *host, uint64_t deadline_ns)
 
     if (deadline_ns < h->lane->now_ns)
         deadline_ns = h->lane->now_ns;
+    if (h->loop)
+        loop_rearm(h->loop, deadline_ns);
     h->wake_ns = deadline_ns;
     if (deadline_ns >= h->wake_posted_ns)
         return; /* the event that is queued comes first and moves the rest on */

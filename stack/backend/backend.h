@@ -22,7 +22,7 @@
 
 #define BACKEND_VERSION 2
 
-/* `index` is small and reused: the n-th connection a host has at the same time has an index below n. */
+/* `index` is small and reused: it is below the most connections that the host had at the same time so far. */
 struct backend_conn {
     uint32_t index, generation;
 };

@@ -26,8 +26,8 @@ struct blob {
 
 #define BLOB_NAME_SIZE 64
 
-/* What a name is computed from and how; its owner says (algorand/envelope.h). */
-enum blob_name_kind { BLOB_UNNAMED, BLOB_NAME_ALGORAND };
+/* What a name is computed from and how; its owner says (algorand/envelope.h, gossipsub/signing.h). */
+enum blob_name_kind { BLOB_UNNAMED, BLOB_NAME_ALGORAND, BLOB_NAME_SIGNED };
 
 struct span {
     struct blob *owner;

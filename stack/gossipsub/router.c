@@ -283,14 +283,15 @@ static bool is_memoised_copy(struct gossipsub *g, uint64_t now_ns, uint32_t slot
 
 /* Why a message that is not a duplicate is refused, in go's order; false: it is not. */
 static bool is_refused(struct gossipsub *g, const struct gossipsub_message *m, struct slice message,
-                       enum trace_reject *why)
+                       const struct span *frame, enum trace_reject *why)
 {
     if (g->validation_count >= g->config.params.validation_queue_max) {
         *why = TRACE_REJECT_QUEUE_FULL; /* not marked as seen: a later copy may get through */
         return true;
     }
     *why = TRACE_REJECT_INVALID_SIGNATURE;
-    return g->config.signing == GOSSIPSUB_STRICT_SIGN && !signing_verify(message, m);
+    return g->config.signing == GOSSIPSUB_STRICT_SIGN && !signing_known(frame, message, m) &&
+           !signing_verify(message, m);
 }
 
 /* What is wrong with the message by itself, before we look whether we know it. */
@@ -375,7 +376,7 @@ static int receive_message(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
                                            .topic = topic_name(t)});
         return ERR_OK;
     }
-    if (is_refused(g, &m, message, &why)) {
+    if (is_refused(g, &m, message, frame, &why)) {
         if (why == TRACE_REJECT_INVALID_SIGNATURE)
             charge(g, now_ns, WORK_VERIFY, m.data.size);
         trace_reject(g, now_ns, &m, why);

@@ -76,6 +76,17 @@ bool signing_verify(struct slice message, const struct gossipsub_message *m)
     return good;
 }
 
+_Static_assert(BLOB_NAME_SIZE == ED25519_SIGNATURE_SIZE, "a signature is the name");
+
+bool signing_known(const struct span *frame, struct slice message, const struct gossipsub_message *m)
+{
+    struct blob *b = frame ? frame->owner : NULL;
+    const uint8_t *name = blob_name(b, BLOB_NAME_SIGNED);
+
+    return name && message.data == b->data + SIGNING_PREFIX_SIZE && message.size == b->size - SIGNING_PREFIX_SIZE &&
+           slice_equal(m->signature, slice_of(name, BLOB_NAME_SIZE));
+}
+
 static size_t write_field(uint8_t *at, uint32_t number, struct slice s)
 {
     size_t head;
@@ -103,7 +114,7 @@ struct span signing_compose(const struct gossipsub_config *c, struct slice topic
     struct slice number = slice_of(author ? seqno_bytes : NULL, author ? 8 : 0);
     size_t body = field_size(1, from) + pb_bytes_size(2, data.size) + field_size(3, number) +
                   field_size(4, topic);
-    size_t message = body + (sign ? pb_bytes_size(5, ED25519_SIGNATURE_SIZE) : 0), head_size, at;
+    size_t message = body + (sign ? pb_bytes_size(5, ED25519_SIGNATURE_SIZE) : 0), size, head_size, at;
     struct blob *b;
     struct span all, frame;
 
@@ -111,7 +122,8 @@ struct span signing_compose(const struct gossipsub_config *c, struct slice topic
         return span_static(NULL, 0);
     store_be64(seqno_bytes, seqno);
     /* The bytes before the Message are the signing prefix first and the frame's head in the end. */
-    b = blob_new(SIGNING_PREFIX_SIZE + message);
+    size = SIGNING_PREFIX_SIZE + message;
+    b = sign ? blob_new_named(size, BLOB_NAME_SIGNED) : blob_new(size);
     memcpy(b->data, SIGNING_PREFIX, SIGNING_PREFIX_SIZE);
     at = SIGNING_PREFIX_SIZE;
     at += write_field(b->data + at, FIELD_FROM, from);
@@ -124,6 +136,7 @@ struct span signing_compose(const struct gossipsub_config *c, struct slice topic
         at += pb_write_bytes_head(b->data + at, FIELD_SIGNATURE, ED25519_SIGNATURE_SIZE);
         ed25519_sign(b->data + at, slice_of(b->data, SIGNING_PREFIX_SIZE + body),
                      c->identity->secret);
+        memcpy(blob_name(b, BLOB_NAME_SIGNED), b->data + at, ED25519_SIGNATURE_SIZE);
     }
     head_size = varint_write(head, pb_bytes_size(RPC_FIELD_PUBLISH, message));
     head_size += pb_write_bytes_head(head + head_size, RPC_FIELD_PUBLISH, message);

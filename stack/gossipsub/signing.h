@@ -16,6 +16,10 @@ bool signing_allows(enum gossipsub_signing policy, const struct gossipsub_messag
 /* Whether the signature verifies under the key of `from`; `message` is the encoded Message. */
 bool signing_verify(struct slice message, const struct gossipsub_message *m);
 
+/* Whether the Message in `frame` is known to verify, without arithmetic: its bytes are still those that a signer of this process
+ * wrote. Its blob is named by the signature. False says nothing. */
+bool signing_known(const struct span *frame, struct slice message, const struct gossipsub_message *m);
+
 /* A framed RPC with our message, signed when the policy says so; the reference is the caller's. The
  * span is empty when the RPC would exceed rpc_size_max. */
 struct span signing_compose(const struct gossipsub_config *c, struct slice topic, struct slice data,

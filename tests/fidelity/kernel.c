@@ -79,12 +79,11 @@ static void schedule(void *ctx, uint32_t index, uint64_t at_ns, void (*fn)(void 
 
 /* ---- running ---- */
 
-/* A small transfer is over before it fills its link, and losses leave a long one no window to fill it with; the first flights
- * do not know that yet. */
+/* A small transfer is over before it fills its link. With losses nothing is less at first: the window is found to be too large
+ * when a packet is lost, and then all that start together would be too much. */
 static uint64_t load_of(const struct cell *c)
 {
-    uint64_t least_ns = c->loss_ppm ? cell_duration_ns(c) / 4 : c->rtt_ns;
-    uint64_t most = c->size * cell_flow_count(c) * 8 * 1000000000u / least_ns;
+    uint64_t most = c->size * cell_flow_count(c) * 8 * 1000000000u / c->rtt_ns;
 
     return most < c->rate_bps ? most : c->rate_bps;
 }
@@ -168,10 +167,11 @@ static void run_jobs(struct lab *lab)
     while (next < lab->job_count || active) {
         uint64_t now_ns = sockets_now_ns(lab->sockets);
 
-        for (; next < lab->job_count && (active == 0 || load_bps + lab->jobs[next].load_bps <= LOAD_MAX_BPS);
-             next++, active++) {
+        /* One a step: many short ones that begin at once would wait for each other in this thread. */
+        if (next < lab->job_count && (active == 0 || load_bps + lab->jobs[next].load_bps <= LOAD_MAX_BPS)) {
             load_bps += lab->jobs[next].load_bps;
-            begin_job(lab, &lab->jobs[next]);
+            begin_job(lab, &lab->jobs[next++]);
+            active++;
         }
         for (uint32_t i = 0; i < next; i++) {
             struct job *job = &lab->jobs[i];

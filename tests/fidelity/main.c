@@ -12,9 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-/* A run whose packets were later than this and a share of the round trip is done again. */
-#define LATE_NS 250000ull
-#define LATE_SHARE 50
 #define ATTEMPTS 4
 #define PRIORITY 10
 
@@ -40,11 +37,6 @@ static double clock_s(void)
 }
 
 /* ---- kernel ---- */
-
-static bool is_bad(const struct cell *c, const struct cell_result *r)
-{
-    return r->done < PHASE_COUNT || r->phases[PHASE_IDLE].late_ns > LATE_NS + c->rtt_ns / LATE_SHARE;
-}
 
 static void keep_better(struct cell_result *old, const struct cell_result *fresh)
 {
@@ -89,7 +81,7 @@ static uint32_t list_debts(const struct table *t, struct debt *out)
 
     for (uint32_t i = 0; i < t->row_count; i++)
         for (uint32_t r = 0; r < t->rows[i].repeats; r++)
-            if (is_bad(&t->rows[i].cell, &t->rows[i].kernel[r]))
+            if (!table_valid(&t->rows[i], r, PHASE_IDLE))
                 out[count++] = (struct debt){i, r, cell_duration_ns(&t->rows[i].cell)};
     qsort(out, count, sizeof *out, by_duration);
     return count;

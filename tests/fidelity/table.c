@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define WORST 12
+#define LATE_NS 250000ull
+#define LATE_SHARE 50
 
 /* The difference of one model in one cell and phase. */
 struct difference {
@@ -30,6 +32,13 @@ static const struct cell_result *results_of(const struct table_row *row, int mod
     return model < 0 ? row->kernel : row->models[model];
 }
 
+bool table_valid(const struct table_row *row, uint32_t repeat, enum phase phase)
+{
+    const struct cell_result *r = &row->kernel[repeat];
+
+    return r->done > (uint32_t)phase && r->phases[phase].late_ns <= LATE_NS + row->cell.rtt_ns / LATE_SHARE;
+}
+
 /* The last bytes in order, in `out`; how many. */
 static uint32_t sorted(const struct table_row *row, int model, enum phase phase, bool first, uint64_t *out)
 {
@@ -37,7 +46,7 @@ static uint32_t sorted(const struct table_row *row, int model, enum phase phase,
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < row->repeats; i++)
-        if (results[i].done > (uint32_t)phase)
+        if (results[i].done > (uint32_t)phase && table_valid(row, i, phase))
             out[count++] = first ? results[i].phases[phase].first_ns : results[i].phases[phase].last_ns;
     qsort(out, count, sizeof *out, by_value);
     return count;
@@ -90,7 +99,7 @@ static void print_row(const struct table *t, const struct table_row *row, enum p
     cell_text(&row->cell, phase, text, sizeof text);
     fprintf(out, "%-44s", text);
     if (!table_median(row, -1, phase, &kernel)) {
-        fprintf(out, " did not end on the kernel\n");
+        fprintf(out, " did not end on the kernel, or the carrier was late\n");
         return;
     }
     fprintf(out, " %9.2f %9.2f", ms(kernel.first_ns), ms(kernel.last_ns));

@@ -37,7 +37,10 @@ void table_free(struct table *t);
 /* A repetition differs from the others in its seed alone. */
 struct cell table_cell(const struct table_row *row, uint32_t repeat);
 
-/* Of the repetitions that ended; false when none did. The kernel's are model -1. */
+/* The kernel did this phase, and the carrier was not late with a packet by more than a quarter of a millisecond and a fiftieth
+ * of the round trip: else it is no measurement. */
+bool table_valid(const struct table_row *row, uint32_t repeat, enum phase phase);
+/* Of the repetitions that are valid on the kernel and ended; false when none did. The kernel's are model -1. */
 bool table_median(const struct table_row *row, int model, enum phase phase, struct phase_times *out);
 void table_print(const struct table *t, FILE *out);     /* every cell, then the summary */
 struct table_errors table_errors(const struct table *t, uint32_t model, bool lossless, bool lossy);

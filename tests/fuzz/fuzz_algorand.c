@@ -57,7 +57,8 @@ static struct run run(struct slice input, uint8_t choice, bool split)
 {
     struct run r = {.result = ERR_OK};
     struct algorand_config config = algorand_config_default();
-    const struct algorand_env env = {&r, wants_write, validate, NULL, disconnect, on_trace};
+    const struct algorand_env env = {
+        .ctx = &r, .wants_write = wants_write, .validate = validate, .disconnect = disconnect, .trace = on_trace};
     struct chain in, byte;
     struct rng rng;
 

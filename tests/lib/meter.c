@@ -3,6 +3,7 @@
 
 #include "stack/base/check.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ void *__wrap_mem_grow(void *old, size_t count, size_t item_size);
 char *__wrap_mem_strdup(const char *text);
 void __wrap_mem_free(void *p);
 
-static size_t live, peak;
+static atomic_size_t live, peak; /* programs may have threads */
 static size_t (*exempt_size)(const void *of);
 static const void *exempt;
 
@@ -58,14 +59,21 @@ static size_t size_of(const uint8_t *head)
     return size;
 }
 
+static void raise_peak(void)
+{
+    size_t now = meter_live(), highest = peak;
+
+    while (now > highest && !atomic_compare_exchange_weak(&peak, &highest, now))
+        ;
+}
+
 void *__wrap_mem_realloc(void *old, size_t size)
 {
     uint8_t *head = head_of(old);
 
     CHECK(size <= SIZE_MAX - HEAD_SIZE);
-    live += size - size_of(head);
-    if (meter_live() > peak)
-        peak = meter_live();
+    atomic_fetch_add(&live, size - size_of(head));
+    raise_peak();
     head = __real_mem_realloc(head, HEAD_SIZE + size);
     memcpy(head, &size, sizeof size);
     return head + HEAD_SIZE;
@@ -98,7 +106,7 @@ char *__wrap_mem_strdup(const char *text)
 
 void __wrap_mem_free(void *p)
 {
-    live -= size_of(head_of(p));
+    atomic_fetch_sub(&live, size_of(head_of(p)));
     if (p)
         __real_mem_free(head_of(p));
 }

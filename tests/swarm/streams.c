@@ -244,7 +244,7 @@ void streams_ended(struct streams *s, struct end *e)
     streams_close(s, e, false);
 }
 
-/* ---- the end of the run ---- */
+/* ---- what is stuck ---- */
 
 static void judge_end(struct streams *s, const struct end *e, uint64_t now_ns)
 {

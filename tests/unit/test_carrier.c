@@ -17,6 +17,7 @@
 #define FIRST_IP 0x0a000001u
 #define MS 1000000ull
 #define PATIENCE_MS 2000
+#define PINGS 20
 #define HOSTS 3
 
 struct net {
@@ -124,7 +125,7 @@ static void a_packet_takes_the_delay_of_its_path(void **state)
 
     (void)state;
     net_open(&n, &path, 0, 0);
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < PINGS; i++) {
         uint64_t ns;
 
         start_ns = clock_ns();
@@ -134,37 +135,48 @@ static void a_packet_takes_the_delay_of_its_path(void **state)
         assert_true(ns >= 20 * MS);
         took_ns = ns < took_ns ? ns : took_ns;
     }
-    assert_true(took_ns < 25 * MS); /* the best of five */
+    assert_true(took_ns < 25 * MS); /* the best of them */
     counts = counts_after(&n, 0);
-    assert_int_equal(counts.packets, 5);
-    assert_int_equal(counts.bytes, 500);
-    assert_int_equal(counts.delivered, 5);
+    assert_int_equal(counts.packets, PINGS);
+    assert_int_equal(counts.bytes, PINGS * 100);
+    assert_int_equal(counts.delivered, PINGS);
     assert_true(counts.late_max_ns > 0 && counts.late_p50_ns <= counts.late_max_ns);
     assert_true(carrier_lateness_ns(n.carrier, 1) == counts.late_max_ns);
     assert_true(carrier_lateness_ns(n.carrier, 1) == 0);
     net_close(&n);
 }
 
-/* 1,500 bytes at 10 Mbit/s: 1.2 ms. */
-static void packets_leave_at_the_rate_of_the_link(void **state)
+/* 40 packets of 1,500 bytes at 10 Mbit/s (1.2 ms each), 5 ms away: none comes early. When the first and the last one came. */
+static void send_forty(uint64_t *first_ns, uint64_t *last_ns)
 {
     struct carrier_path path = {.delay_ns = 5 * MS};
-    uint64_t start_ns, first_ns = 0;
+    uint64_t start_ns;
     struct net n;
 
-    (void)state;
     net_open(&n, &path, 10 * 1000 * 1000, 1 << 20);
     start_ns = clock_ns();
     for (uint32_t i = 0; i < 40; i++)
         put(&n, 0, FIRST_IP + 1, i, 1500);
     for (uint32_t i = 0; i < 40; i++) {
         get(&n, 1, i);
-        first_ns = first_ns ? first_ns : clock_ns() - start_ns;
-        assert_true(clock_ns() - start_ns >= 5 * MS + (i + 1) * 1200000ull);
+        *last_ns = clock_ns() - start_ns;
+        if (i == 0)
+            *first_ns = *last_ns;
+        assert_true(*last_ns >= 5 * MS + (i + 1) * 1200000ull);
     }
-    assert_true(first_ns < 45 * MS);                 /* it does not wait for the others */
-    assert_true(clock_ns() - start_ns < 53 * MS * 2); /* lateness does not add up */
     net_close(&n);
+}
+
+static void packets_leave_at_the_rate_of_the_link(void **state)
+{
+    uint64_t first_ns = UINT64_MAX, last_ns = UINT64_MAX;
+
+    (void)state;
+    /* A busy machine may be late every time but one. */
+    for (int tries = 0; tries < 20 && (first_ns >= 45 * MS || last_ns >= 53 * MS * 2); tries++)
+        send_forty(&first_ns, &last_ns);
+    assert_true(first_ns < 45 * MS);    /* it does not wait for the others */
+    assert_true(last_ns < 53 * MS * 2); /* lateness does not add up */
 }
 
 static void a_full_queue_drops_what_comes_next(void **state)

@@ -278,6 +278,72 @@ static void an_answer_leaves_when_its_work_is_done(void **state)
     }
 }
 
+/* ---- a host whose timer comes due while it is busy ---- */
+
+struct sleeper {
+    void *host;
+    uint64_t again_ns; /* the deadline that it sets meanwhile */
+    uint64_t woken_ns;
+    unsigned wakes;
+};
+
+static void sleeper_wake(void *app, uint64_t now_ns)
+{
+    struct sleeper *s = app;
+
+    s->woken_ns = now_ns;
+    s->wakes++;
+}
+
+static void work(void *arg, uint64_t now_ns)
+{
+    struct sleeper *s = arg;
+
+    des_ops.wake_at(s->host, now_ns + 50 * US);
+    des_ops.charge(s->host, WORK_PARSE, 0);
+}
+
+static void rearm(void *arg, uint64_t now_ns)
+{
+    struct sleeper *s = arg;
+
+    (void)now_ns;
+    des_ops.wake_at(s->host, s->again_ns);
+}
+
+/* Due at 1.05 ms, busy until 1.1 ms, and at 1.07 ms another deadline. */
+static struct sleeper oversleep(uint64_t again_ns)
+{
+    static const struct backend_app app = {.wake = sleeper_wake};
+    uint64_t latency[] = {LATENCY_NS};
+    struct des_config config = {.seed = 5, .region_count = 1, .latency_ns = latency, .costs = costs};
+    struct des_host_config host = {.address = endpoint_ip4(1, 4000), .cores = 1, .speed_ppm = 1000000};
+    struct des *d = des_new(&config);
+    struct sleeper s = {.again_ns = again_ns};
+
+    des_host_add(d, &host);
+    s.host = des_host(d, 0);
+    des_host_run(d, 0, &app, &s);
+    des_schedule(d, 0, MS, work, &s);
+    des_schedule(d, 0, MS + 70 * US, rearm, &s);
+    des_run(d, SECOND);
+    des_free(d);
+    return s;
+}
+
+static void a_deadline_that_is_moved_while_the_loop_is_busy_wakes_at_its_new_time_only(void **state)
+{
+    struct sleeper s = oversleep(5 * MS);
+
+    (void)state;
+    assert_int_equal(s.wakes, 1);
+    assert_int_equal(s.woken_ns, 5 * MS);
+    assert_int_equal(oversleep(TIME_NEVER).wakes, 0);
+    s = oversleep(MS); /* that is over: it keeps its place */
+    assert_int_equal(s.wakes, 1);
+    assert_int_equal(s.woken_ns, MS + 100 * US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_shared_out_among_the_workers),
         cmocka_unit_test(messages_wait_for_a_busy_loop_as_in_an_m_d_1_queue),
         cmocka_unit_test(an_answer_leaves_when_its_work_is_done),
+        cmocka_unit_test(a_deadline_that_is_moved_while_the_loop_is_busy_wakes_at_its_new_time_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

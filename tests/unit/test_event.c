@@ -66,6 +66,34 @@ static void events_come_in_order_whatever_their_distance(void **state)
             run(seed, 3000, spread_ns);
 }
 
+/* So few that a year holds one or none: its days then grow so long that one is longer than the year before was. */
+static void few_events_come_in_order_over_years_of_any_length(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct event_queue q;
+        struct event e;
+        uint64_t last_ns = 0;
+        struct rng r;
+
+        event_queue_init(&q);
+        rng_init(&r, seed, "events");
+        for (uint32_t i = 0; i < 6; i++) {
+            e = (struct event){.time_ns = rng_below(&r, 2000000000), .sequence = i};
+            event_queue_push(&q, &e);
+        }
+        while (event_queue_pop(&q, &e)) {
+            assert_true(e.time_ns >= last_ns);
+            last_ns = e.time_ns;
+            if (e.sequence < 6) { /* each brings another one */
+                e = (struct event){.time_ns = last_ns + rng_below(&r, 2000000000), .sequence = e.sequence + 6};
+                event_queue_push(&q, &e);
+            }
+        }
+        event_queue_deinit(&q);
+    }
+}
+
 static void events_of_one_time_come_by_node_source_and_sequence(void **state)
 {
     struct event last = {0}, e;
@@ -113,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_in_order_whatever_their_distance),
+        cmocka_unit_test(few_events_come_in_order_over_years_of_any_length),
         cmocka_unit_test(events_of_one_time_come_by_node_source_and_sequence),
         cmocka_unit_test(what_is_ahead_is_what_comes),
     };

@@ -273,6 +273,41 @@ static void every_changed_bit_breaks_a_signature(void **state)
     blob_unref(b);
 }
 
+static void only_the_signers_own_bytes_are_known_to_verify(void **state)
+{
+    struct identity identity = node0();
+    struct gossipsub_config config = gossip_config();
+    struct slice message;
+    struct gossipsub_message m;
+    struct span frame, copy, bare;
+
+    (void)state;
+    config.identity = &identity;
+    config.signing = GOSSIPSUB_STRICT_SIGN;
+    frame = signing_compose(&config, slice_text("test"), slice_text("hello"), 1);
+    assert_true(rpc_sole_publish(slice_of(frame.data + 2, frame.size - 2), &message));
+    assert_int_equal(rpc_message_read(message, &m), ERR_OK);
+    assert_true(signing_known(&frame, message, &m));
+    assert_false(signing_known(NULL, message, &m));
+    assert_false(signing_known(&frame, slice_of(message.data, message.size - 1), &m));
+    assert_false(signing_known(&frame, slice_of(message.data + 1, message.size - 1), &m));
+    m.signature.data++; /* other bytes */
+    assert_false(signing_known(&frame, message, &m));
+    copy = span_give(blob_copy(span_slice(frame)));
+    assert_true(rpc_sole_publish(slice_of(copy.data + 2, copy.size - 2), &message));
+    assert_int_equal(rpc_message_read(message, &m), ERR_OK);
+    assert_false(signing_known(&copy, message, &m));
+    assert_true(signing_verify(message, &m));
+    config.signing = GOSSIPSUB_STRICT_NO_AUTHOR;
+    bare = signing_compose(&config, slice_text("test"), slice_text("hello"), 1);
+    assert_true(rpc_sole_publish(slice_of(bare.data + 1, bare.size - 1), &message));
+    assert_int_equal(rpc_message_read(message, &m), ERR_OK);
+    assert_false(signing_known(&bare, message, &m));
+    span_unref(frame);
+    span_unref(copy);
+    span_unref(bare);
+}
+
 /* The key field may be there though the author's id contains the key (js sends it); it is not
  * signed. */
 static void a_key_must_be_the_authors(void **state)
@@ -383,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_lone_publish_is_recognised),
         cmocka_unit_test(a_signed_message_has_the_published_bytes),
         cmocka_unit_test(every_changed_bit_breaks_a_signature),
+        cmocka_unit_test(only_the_signers_own_bytes_are_known_to_verify),
         cmocka_unit_test(a_key_must_be_the_authors),
         cmocka_unit_test(policies_ask_for_their_fields),
         cmocka_unit_test(what_is_composed_is_what_is_read),
