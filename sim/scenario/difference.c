@@ -117,7 +117,7 @@ static int compare_events(const struct tree *base, const struct scenario *base_i
         if (compare(tree_item(base, base_is->events[i].number), tree_item(other, other_is->events[i].number), err) != 0)
             return ERR_INVALID;
     if (given > wanted)
-        tree_error(err, tree_item(other, other_is->events[wanted].number), false, "is new and happens " EARLY);
+        tree_error(err, tree_find(tree_item(other, other_is->events[wanted].number), "at"), false, "the event is new and happens " EARLY);
     else if (given < wanted)
         tree_error(err, tree_item(base, base_is->events[given].number), false, "is left out, but it happens " EARLY);
     return given == wanted ? 0 : ERR_INVALID;
