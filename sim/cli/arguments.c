@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define JOBS_MAX 1000
 #define THREADS_MAX 256 /* what the des backend can do */
 
 int usage_error(const struct command *command, const char *format, ...)
@@ -33,7 +34,10 @@ static const struct option all_options[] = {
     {"json", no_argument, NULL, 'j'},          {"progress", required_argument, NULL, 'p'},
     {"junit", required_argument, NULL, 'J'},   {"threads", required_argument, NULL, 't'},
     {"params", required_argument, NULL, 'P'},  {"graph", required_argument, NULL, 'G'},
-    {"hosts", required_argument, NULL, 'H'},   {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    {"hosts", required_argument, NULL, 'H'},   {"warm", no_argument, NULL, 'w'},
+    {"variant", required_argument, NULL, 'v'}, {"seeds-of-traffic", required_argument, NULL, 'T'},
+    {"jobs", required_argument, NULL, 'N'},    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool is_allowed(const char *allowed, const char *name)
@@ -83,6 +87,15 @@ static bool parse_threads(struct run_arguments *a, const char *text)
     return end != text && !*end && text[0] != '-' && value >= 1 && value <= THREADS_MAX;
 }
 
+static bool parse_jobs(struct run_arguments *a, const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    a->jobs = (uint32_t)value;
+    return end != text && !*end && text[0] != '-' && value >= 1 && value <= JOBS_MAX;
+}
+
 /* One option; NULL or what is wrong with it. */
 static const char *take(struct run_arguments *a, int letter, const char *value)
 {
@@ -115,6 +128,17 @@ static const char *take(struct run_arguments *a, int letter, const char *value)
     case 'H':
         a->suite.hosts = value;
         return NULL;
+    case 'w':
+        a->warm = true;
+        return NULL;
+    case 'v':
+        a->variants[a->variant_count++] = value;
+        return NULL;
+    case 'T':
+        a->traffic_seeds = value;
+        return NULL;
+    case 'N':
+        return parse_jobs(a, value) ? NULL : "is not a number of processes (1 to 1000)";
     case 't':
         return parse_threads(a, value) ? NULL : "is not a number of threads (1 to 256, or auto: one a processor)";
     default:
@@ -129,6 +153,7 @@ bool arguments_read(struct run_arguments *a, int argc, char **argv, const struct
 
     *a = (struct run_arguments){.backend = "des"};
     a->sets = mem_grow(NULL, (size_t)argc + 1, sizeof *a->sets);
+    a->variants = mem_grow(NULL, (size_t)argc + 1, sizeof *a->variants);
     opterr = 0;
     optind = 1;
     while ((letter = getopt_long(argc, argv, ":", all_options, &index)) != -1) {
@@ -162,6 +187,7 @@ bool arguments_read(struct run_arguments *a, int argc, char **argv, const struct
 void arguments_free(struct run_arguments *a)
 {
     mem_free(a->sets);
+    mem_free(a->variants);
     mem_free(a->seed_set);
 }
 

@@ -26,6 +26,12 @@ struct run_arguments {
     char **files;
     int file_count;
     char *seed_set;
+    /* run --warm */
+    bool warm;
+    const char **variants; /* NAME or NAME:PATH=VALUE; room for as many as there are arguments */
+    size_t variant_count;
+    const char *traffic_seeds; /* "1,2,3"; NULL */
+    uint32_t jobs;             /* 0: not told */
 };
 
 /* Reads the options that occur in `allowed` ("backend,seed,set,..."); prints what is wrong. False: exit with *status. */
@@ -44,5 +50,8 @@ bool make_folders(const char *path);
 
 /* The command that repeats a run; the caller frees it. */
 char *replay_command(const char *file, const struct run_arguments *a, const struct scenario *s);
+
+/* hearsay run --warm (variants.c): an exit status. */
+int run_variants(const struct run_arguments *a);
 
 #endif

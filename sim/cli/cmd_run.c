@@ -11,6 +11,7 @@
 
 static const char usage[] =
     "usage: hearsay run SCENARIO.yaml [OPTION]...\n"
+    "       hearsay run SCENARIO.yaml --warm --variant NAME:PATH=VALUE... [OPTION]...\n"
     "       hearsay run --params FILE --graph FILE --hosts FILE [OPTION]...\n"
     "\n"
     "Runs the scenario, records it in DIR/run.sqlite, prints a summary.\n"
@@ -24,7 +25,15 @@ static const char usage[] =
     "  --json            the summary as one JSON object\n"
     "  --progress MODE   auto (a bar on a terminal, lines elsewhere; the default) or off\n"
     "\n"
-    "The second form runs an experiment of libp2p's gossipsub-interop suite: its params.json, "
+    "The second form (des only) runs up to the end of the scenario's warmup once, and each variant from there on in a\n"
+    "process of its own. A variant changes what comes later: traffic, events, validation, expectations, duration, record.\n"
+    "What it gives, in DIR/NAME/run.sqlite, is what a run with the same --set gives. DIR is results/SCENARIO/warm-SEED.\n"
+    "\n"
+    "  --variant NAME[:PATH=VALUE]  a variant and a change, as in --set; the same NAME again: one more change of it\n"
+    "  --seeds-of-traffic A,B,...   each variant (or the scenario as it is) with traffic_seed A, B, ...: NAME-tA, or tA\n"
+    "  --jobs N                     variants at a time (one a processor)\n"
+    "\n"
+    "The third form runs an experiment of libp2p's gossipsub-interop suite: its params.json, "
     "graph.gml and\n"
     "shadow.yaml. Each node also writes DIR/hosts/nodeN/hearsay.1000.stdout, as it would under "
     "Shadow.\n"
@@ -199,15 +208,30 @@ static bool check_files(const struct run_arguments *a, int *status)
     return false;
 }
 
+static bool check_warm(const struct run_arguments *a, int *status)
+{
+    const char *stray = a->variant_count ? "--variant" : a->traffic_seeds ? "--seeds-of-traffic" : a->jobs ? "--jobs" : NULL;
+
+    if (!a->warm && stray)
+        *status = usage_error(&command_run, "%s belongs to --warm", stray);
+    else if (a->warm && a->suite.params)
+        *status = usage_error(&command_run, "--warm needs a scenario: an experiment of the suite has no warm-up to share");
+    else if (a->warm && !a->variant_count && !a->traffic_seeds)
+        *status = usage_error(&command_run, "--warm needs something to go on with (--variant, --seeds-of-traffic)");
+    else
+        return true;
+    return false;
+}
+
 static int run(int argc, char **argv)
 {
     struct run_arguments a;
     int status = RUN_OK;
 
     if (arguments_read(&a, argc, argv, &command_run,
-                       "backend,seed,set,threads,out,json,progress,params,graph,hosts", &status) &&
-        check_files(&a, &status))
-        status = run_file(&a);
+                       "backend,seed,set,threads,out,json,progress,params,graph,hosts,warm,variant,seeds-of-traffic,jobs", &status) &&
+        check_files(&a, &status) && check_warm(&a, &status))
+        status = a.warm ? run_variants(&a) : run_file(&a);
     arguments_free(&a);
     return status;
 }

@@ -83,7 +83,7 @@ static uint64_t ratio(uint64_t a, uint64_t b)
     return mul_div(a, 1000000, b);
 }
 
-static void json_text(FILE *out, const char *text)
+void summary_json_text(FILE *out, const char *text)
 {
     if (!text) {
         fputs("null", out);
@@ -139,10 +139,16 @@ void summary_print_json(const struct record_summary *s, FILE *out)
 {
     char number[SUMMARY_NUMBER_MAX];
 
-    fputs("{\"scenario\":", out);
-    json_text(out, s->scenario);
+    fputc('{', out);
+    if (s->variant) {
+        fputs("\"variant\":", out);
+        summary_json_text(out, s->variant);
+        fputc(',', out);
+    }
+    fputs("\"scenario\":", out);
+    summary_json_text(out, s->scenario);
     fputs(",\"backend\":", out);
-    json_text(out, s->backend);
+    summary_json_text(out, s->backend);
     json_number(out, "seed", s->seed);
     fputs(",\"digest\":\"", out);
     hex(out, s->digest, sizeof s->digest);

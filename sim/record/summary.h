@@ -21,6 +21,7 @@ struct record_topic {
 
 struct record_summary {
     char *scenario, *backend; /* NULL when not told */
+    const char *variant;      /* of a warm run, not owned; NULL: none */
     uint64_t seed;
     uint8_t digest[DIGEST_SIZE];
     uint32_t nodes;
@@ -46,6 +47,9 @@ void summary_deinit(struct record_summary *s);
 
 /* One JSON object and a newline; null where there is nothing to tell. */
 void summary_print_json(const struct record_summary *s, FILE *out);
+
+/* A JSON string, or null. */
+void summary_json_text(FILE *out, const char *text);
 
 /* For people: aligned, with percentiles a topic and a small histogram. */
 void summary_print_text(const struct record_summary *s, FILE *out);

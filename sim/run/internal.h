@@ -81,7 +81,13 @@ enum run_status run_to_end(struct run *run, void (*each)(void *ctx, const struct
                            struct run_result *result);
 void run_dismantle(struct run *run);
 double run_clock_s(void);
+void run_listen(void); /* from here on run_interrupt counts */
 bool run_interrupted(void);
+
+/* course.c: what comes of a variant. RUN_OK, or RUN_USAGE with a sentence that names the setting: then there is nothing to free. */
+enum run_status course_prepare(const struct run *base, const struct scenario_reading *base_reading,
+                               const struct scenario_reading *variant, struct run_course *out, char *error, size_t error_size);
+void course_free(struct run_course *course);
 
 /* reports.c: as the recorder's. */
 void report_trace(struct run *run, uint32_t node, uint64_t now_ns, const struct trace_event *event);
@@ -101,6 +107,7 @@ void resident_turn(struct resident *r, uint64_t now_ns, enum scenario_event_kind
 void resident_identity(const struct run *run, uint32_t index, uint8_t seed[static 32]);
 void residents_schedule(struct run *run); /* starts and publications */
 void residents_proceed(struct run *run);  /* publications past the horizon */
+void residents_validate(struct run *run); /* as long as the scenario, a new one, says */
 /* Goes on with another schedule, which was the same until now. */
 void residents_reschedule(struct run *run, const struct schedule *schedule);
 void residents_bytes(struct run *run);

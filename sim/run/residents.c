@@ -312,6 +312,17 @@ void residents_proceed(struct run *run)
         schedule_publication(&run->residents[i]);
 }
 
+void residents_validate(struct run *run)
+{
+    for (uint32_t i = 0; i < run->scenario->node_count; i++) {
+        struct resident *r = &run->residents[i];
+        struct node *n = r->node ? r->node : r->asleep;
+
+        if (n)
+            node_validation_default(n, group_of(r)->validation_ns);
+    }
+}
+
 void residents_reschedule(struct run *run, const struct schedule *schedule)
 {
     for (uint32_t i = 0; i < run->scenario->node_count; i++) {

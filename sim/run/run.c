@@ -21,6 +21,11 @@ void run_interrupt(void)
     interrupted = 1;
 }
 
+void run_listen(void)
+{
+    interrupted = 0;
+}
+
 bool run_interrupted(void)
 {
     return interrupted;
@@ -340,6 +345,7 @@ void run_proceed(struct run *run, const struct run_course *next)
 {
     if (next) {
         run->scenario = next->scenario;
+        residents_validate(run);
         residents_reschedule(run, &next->schedule);
         timeline_free(&run->timeline);
         run->timeline = next->timeline;
@@ -451,7 +457,7 @@ enum run_status run_scenario(const struct scenario *s, const struct run_options 
     enum run_status status;
 
     *result = (struct run_result){0};
-    interrupted = 0;
+    run_listen();
     status = run_plan(&run, result);
     if (status == RUN_OK)
         status = run_open_recorder(&run, result);

@@ -5,6 +5,7 @@
 #include "sim/record/recorder.h"
 #include "sim/run/progress.h"
 #include "sim/run/world.h"
+#include "sim/scenario/difference.h"
 
 /* Exit statuses of the program. */
 enum run_status {
@@ -72,6 +73,50 @@ struct run_judgement {
 enum run_status run_scenario(const struct scenario *s, const struct run_options *options,
                              void (*each)(void *ctx, const struct run_judgement *j), void *ctx,
                              struct run_result *result);
+
+/* ---- a warm start: what several scenarios have in common is run once ---- */
+
+/* A scenario that differs from the base in what comes after the warm-up only (scenario/difference.h). */
+struct run_variant {
+    const char *name;
+    struct scenario_reading reading;
+    const char *database; /* path; NULL: nothing is written */
+    const char *replay;   /* the command line that gives the same, without a warm start */
+};
+
+/* What a variant's process left behind; of one that was killed `status` and `error` only. */
+struct run_outcome {
+    enum run_status status;
+    bool has_summary;
+    uint8_t digest[DIGEST_SIZE];
+    uint64_t messages, expected, deliveries, p50_ns, p99_ns; /* quantiles: UINT64_MAX when nothing was delivered */
+    uint64_t peak_rss_bytes, own_bytes; /* own: not shared with the other processes, at the end; 0: unknown */
+    uint32_t skipped, expectations, expectations_failed;
+    double own_wall_s; /* without the warm-up */
+    char error[1200], warning[1200];
+};
+
+struct run_warm {
+    struct scenario_reading base;
+    const struct run_options *options; /* of all; database and replay are the variants' */
+    const struct run_variant *variants;
+    uint32_t count;
+    uint32_t jobs; /* processes at the same time, at least 1 */
+    void *ctx;
+    /* In a variant's process, whose stdout is kept until it is the variant's turn: */
+    void (*judged)(void *ctx, const struct run_judgement *j); /* may be NULL */
+    void (*finished)(void *ctx, uint32_t variant, struct run_result *result);
+    /* In the caller's process, in the order of the variants; stdout already has what the variant printed. */
+    void (*gathered)(void *ctx, uint32_t variant, const struct run_outcome *outcome);
+    /* Results: */
+    double warm_wall_s;
+    uint64_t reports, reports_size; /* of the warm-up, kept for the recordings */
+};
+
+/* Runs the base to the end of its warm-up, then each variant from there in a process of its own. RUN_OK, or the gravest status of a
+ * variant (invariant, time limit, failed); or, when it does not come to variants, that of the warm-up with a sentence in `error`. Other
+ * threads of the caller do not live on in those processes: there must be none. */
+enum run_status run_warm(struct run_warm *warm, char *error, size_t error_size);
 
 /* Asks a run under way to end (from a signal handler); it then fails with "interrupted". */
 void run_interrupt(void);

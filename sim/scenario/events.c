@@ -247,6 +247,7 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
     struct scenario_event *e = &s->events[s->event_count];
     const struct tree *action;
 
+    e->number = t->index;
     reader_fields(r, t, FIELDS(fields), e);
     if (r->failed)
         return;

@@ -162,6 +162,7 @@ struct scenario_churn {
 
 struct scenario_event {
     uint64_t at_ns;
+    uint32_t number; /* in the list as written */
     enum scenario_event_kind kind;
     struct scenario_selector who;      /* join: one group and a count */
     enum scenario_direction direction; /* partition */

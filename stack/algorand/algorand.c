@@ -172,6 +172,11 @@ static struct peer *add_peer(struct algorand *a, uint32_t slot)
     return p;
 }
 
+void algorand_validation_default(struct algorand *a, uint64_t delay_ns)
+{
+    a->config.validation_delay_ns = delay_ns;
+}
+
 void algorand_stream_start(struct algorand *a, uint64_t now_ns, uint32_t peer,
                            enum algorand_version version, bool dialled)
 {

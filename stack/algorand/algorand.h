@@ -125,6 +125,9 @@ int algorand_pull(struct algorand *a, uint64_t now_ns, uint32_t peer, struct cha
 int algorand_broadcast(struct algorand *a, uint64_t now_ns, const char tag[static 2],
                        struct span payload);
 
+/* config.validation_delay_ns, of messages from now on. */
+void algorand_validation_default(struct algorand *a, uint64_t delay_ns);
+
 uint64_t algorand_deadline(const struct algorand *a);
 void algorand_tick(struct algorand *a, uint64_t now_ns);
 

@@ -144,6 +144,8 @@ void gossipsub_retell(const struct gossipsub *g, uint64_t now_ns);
 /* From now on validations of this topic take so long (0: they end at once), whatever the router's
  * delay; topics are validated side by side. At most GOSSIPSUB_DELAY_MAX_NS. */
 void gossipsub_validation_delay(struct gossipsub *g, struct slice topic, uint64_t delay_ns);
+/* Of messages from now on, where the topic has none of its own: config.validation_delay_ns. */
+void gossipsub_validation_default(struct gossipsub *g, uint64_t delay_ns);
 /* Publishes `data`: 0, ERR_TOO_LARGE when it does not fit an RPC, ERR_DUPLICATE when its id was seen, ERR_INVALID when
  * the topic has more than 1024 bytes. */
 int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, struct span data);

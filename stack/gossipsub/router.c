@@ -534,6 +534,12 @@ void gossipsub_validation_delay(struct gossipsub *g, struct slice topic, uint64_
     topic_get(&g->topics, topic)->validation_delay_ns = delay_ns;
 }
 
+void gossipsub_validation_default(struct gossipsub *g, uint64_t delay_ns)
+{
+    CHECK(delay_ns <= GOSSIPSUB_DELAY_MAX_NS);
+    g->config.validation_delay_ns = delay_ns;
+}
+
 int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, struct span data)
 {
     uint8_t id[GOSSIPSUB_ID_MAX];

@@ -466,6 +466,14 @@ void node_validation_delay(struct node *n, struct slice topic, uint64_t delay_ns
     gossipsub_validation_delay(n->gossipsub, topic, delay_ns);
 }
 
+void node_validation_default(struct node *n, uint64_t delay_ns)
+{
+    if (n->gossipsub)
+        gossipsub_validation_default(n->gossipsub, delay_ns);
+    if (n->algorand)
+        algorand_validation_default(n->algorand, delay_ns);
+}
+
 int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data)
 {
     bool outer = node_enter(n, now_ns);

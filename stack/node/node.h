@@ -99,6 +99,8 @@ void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic);
 void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic);
 /* gossipsub_validation_delay */
 void node_validation_delay(struct node *n, struct slice topic, uint64_t delay_ns);
+/* validation_delay_ns of gossipsub and Algorand, of messages from now on */
+void node_validation_default(struct node *n, uint64_t delay_ns);
 int node_publish(struct node *n, uint64_t now_ns, struct slice topic, struct span data);
 int node_broadcast(struct node *n, uint64_t now_ns, const char tag[static 2], struct span payload);
 

@@ -119,6 +119,19 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["verify", SMALL, "--threads", "1"], "--threads 1 would compare one thread with one (2 to 256)"),
         (["run", SMALL, "--set", "nodes.0.count=zero"], "--set nodes.0.count=zero: nodes.0.count"),
         (["run", SMALL, "--set", "nodse.0.count=1"], "nodse"),
+        (["run", SMALL, "--variant", "a"], "hearsay run: --variant belongs to --warm\n"),
+        (["run", SMALL, "--seeds-of-traffic", "1"], "hearsay run: --seeds-of-traffic belongs to --warm\n"),
+        (["run", SMALL, "--jobs", "1"], "hearsay run: --jobs belongs to --warm\n"),
+        (["run", SMALL, "--warm"], "--warm needs something to go on with (--variant, --seeds-of-traffic)\n"),
+        (["run", SMALL, "--warm", "--variant", "a", "--jobs", "0"], "--jobs 0 is not a number of processes (1 to 1000)\n"),
+        (["run", SMALL, "--warm", "--variant", "a/b:seed=1"],
+         "--variant a/b:seed=1: a name has 1 to 64 letters, digits, _, -, . (NAME:PATH=VALUE)\n"),
+        (["run", SMALL, "--warm", "--variant", ".."], "--variant ..: a name has 1 to 64 letters"),
+        (["run", SMALL, "--warm", "--seeds-of-traffic", "1,,2"], "--seeds-of-traffic 1,,2 is not a list of seeds (1,2,3)\n"),
+        (["run", SMALL, "--warm", "--seeds-of-traffic", "1,1"], "--seeds-of-traffic: variant t1 comes twice\n"),
+        (["run", "--warm", "--params", "a", "--graph", "b", "--hosts", "c"],
+         "--warm needs a scenario: an experiment of the suite has no warm-up to share\n"),
+        (["check", SMALL, "--warm"], "--warm is not an option of this command"),
         (["report"], "give the folder of a run"),
         (["check"], "give at least one scenario"),
         (["verify"], "give one scenario"),
@@ -253,6 +266,137 @@ def a_full_disk_ends_the_run_with_a_clear_error(tmp):
     expect(f"{tmp}/r/run.sqlite" in done.stderr, done.stderr)
     expect("full" in done.stderr or "I/O error" in done.stderr, done.stderr)
     same(query(f"{tmp}/r", "SELECT complete FROM run"), [(0,)])
+
+
+WARM = """\
+scenario: warm
+seed: 1
+duration: 1h
+warmup: 10s
+nodes: [{group: peers, count: 60, gossipsub: {D: 6}}]
+topology: {kind: random-regular, degree: 10}
+traffic: [{from: peers, topic: t, size: 1 KiB, every: 20ms}]
+"""
+
+
+def write_warm(tmp):
+    with open(f"{tmp}/warm.yaml", "w") as f:
+        f.write(WARM)
+    return f"{tmp}/warm.yaml"
+
+
+def a_warm_run_gives_what_cold_runs_give_and_says_it_in_order(tmp):
+    file = write_warm(tmp)
+    options = ["--set", "duration=14s", "--progress", "off"]
+    changes = {"plain": [], "large": ["traffic.0.size=8 KiB", "traffic.0.every=100ms"], "short": ["duration=12s"]}
+    variants = []
+    for name, sets in changes.items():
+        for text in [f":{s}" for s in sets] or [""]:
+            variants += ["--variant", name + text]
+    status, out, err = run("run", file, "--warm", *variants, "--seeds-of-traffic", "1,7", *options, "--json", "--jobs", "3",
+                           "--out", f"{tmp}/w")
+    same((status, err), (0, ""))
+    given = json.loads(out)
+    same([v["variant"] for v in given], [f"{name}-t{seed}" for seed in (1, 7) for name in changes])
+    for v in given:
+        name, seed = v["variant"].split("-t")
+        sets = [a for s in [*changes[name], f"traffic_seed={seed}"] for a in ("--set", s)]
+        status, out, err = run("run", file, *options, *sets, "--json", "--out", f"{tmp}/cold")
+        same(status, 0, err)
+        cold = json.loads(out)
+        for key in ("wall_s", "setup_wall_s", "peak_rss_bytes"):
+            expect(v[key] > 0, v)
+            v[key] = cold[key]
+        same({k: v[k] for k in v if k != "variant"}, cold)
+        same(query(f"{tmp}/w/{v['variant']}", "SELECT complete, digest FROM run"), [(1, cold["digest"])])
+        replay = query(f"{tmp}/w/{v['variant']}", "SELECT replay FROM run")[0][0]
+        same(replay, query(f"{tmp}/cold", "SELECT replay FROM run")[0][0])
+    same(len({v["digest"] for v in given}), len(given))
+
+
+def a_warm_run_ends_in_a_table_and_with_the_gravest_status(tmp):
+    file = write_warm(tmp)
+    status, out, err = run("run", file, "--warm", "--variant", "good", "--variant", "bad:expect=[p99(propagation) <= 1us]",
+                           "--variant", "long:limits.wall=1s", "--variant", "long:duration=1h",
+                           "--set", "duration=12s", "--progress", "off", "--jobs", "2", "--out", f"{tmp}/w")
+    same(status, 4, err)
+    same(re.findall(r"^variant (\w+)$", out, re.M), ["good", "bad"])
+    table = out[out.index("  variant "):].splitlines()
+    same([line.split()[0] for line in table[1:4]], ["good", "bad", "long"])
+    same(table[3].split(None, 1)[1], "the time limit (run.wall) is over")
+    expect(re.search(r"^the warm-up took [0-9.]+ s, once; [0-9,]+ reports of it \([0-9.]+ .?i?B\) begin every recording$", out, re.M), out)
+    expect(f"recorded in {tmp}/w/VARIANT/run.sqlite; `hearsay report {tmp}/w/good` draws one\n" in out, out)
+    expect("hearsay run: variant bad: 1 of 1 expectations failed\nreplay: hearsay run " in err, err)
+    expect("hearsay run: variant long: the time limit (run.wall) is over\n" in err, err)
+    for name, complete in (("good", 1), ("bad", 1), ("long", 0)):
+        same(query(f"{tmp}/w/{name}", "SELECT complete FROM run"), [(complete,)], name)
+    status, out, err = run("run", file, "--warm", "--variant", "bad:expect=[p99(propagation) <= 1us]", "--set", "duration=12s",
+                           "--progress", "off", "--out", f"{tmp}/w")
+    same(status, 1, err)
+
+
+def a_variant_that_changes_the_warm_up_is_refused_before_it(tmp):
+    status, out, err = run("run", write_warm(tmp), "--warm", "--variant", "a", "--variant", "b:nodes.0.count=61", "--out", f"{tmp}/w")
+    same((status, out), (2, ""))
+    same(err, 'hearsay run: variant b: --set nodes.0.count=61: nodes.0.count: "61" in place of "60": it acts before the warm-up is '
+         'over and has to stay (these may differ: scenario, question, duration, cooldown, traffic_seed, traffic, events, expect, '
+         'limits, record, nodes.*.validation)\n')
+    status, out, err = run("run", SMALL, "--warm", "--variant", "a:nodes.0.cuont=61", "--out", f"{tmp}/w")
+    same(status, 2)
+    expect(err.startswith("hearsay run: variant a: --set nodes.0.cuont=61: nodes.0.cuont: is not a key here"), err)
+    same(os.path.exists(f"{tmp}/w/a/run.sqlite"), False)
+
+
+def lives(process):
+    """Whether it runs; one that ended may wait for somebody to ask for its status."""
+    try:
+        with open(f"/proc/{process}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def an_interrupted_or_killed_warm_run_leaves_no_process_and_says_so(tmp):
+    file = write_warm(tmp)
+    for number, status in ((signal.SIGTERM, 1), (signal.SIGKILL, -signal.SIGKILL)):
+        process = subprocess.Popen([PROGRAM, "run", file, "--warm", "--variant", "a", "--variant", "b", "--variant", "c", "--jobs", "2",
+                                    "--out", f"{tmp}/w", "--progress", "off"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, cwd=ROOT)
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+        try:
+            started = []
+            for _ in range(600):
+                started = open(children).read().split()
+                if len(started) == 2:
+                    break
+                time.sleep(0.05)
+            same(len(started), 2)
+            time.sleep(1)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)  # the variants hold the pipes until they are gone
+        finally:
+            process.kill()
+        same(process.returncode, status, err)
+        if number == signal.SIGTERM:
+            expect("hearsay run: variant a: interrupted\n" in err and "hearsay run: variant b: interrupted\n" in err, err)
+            expect("hearsay run: variant c: interrupted before it began\n" in err, err)
+        for name in "ab":
+            same(query(f"{tmp}/w/{name}", "SELECT complete, failure FROM run"), [(0, "interrupted")])
+            same(query(f"{tmp}/w/{name}", "PRAGMA integrity_check"), [("ok",)])
+        same([p for p in started if lives(p)], [])
+
+
+def a_full_disk_fails_the_variant_that_fills_it(tmp):
+    file = write_warm(tmp)
+    command = (f'ulimit -f 400; trap "" XFSZ; exec "{PROGRAM}" run {file} --warm --variant large --variant small:duration=11s '
+               f'--variant small:traffic.0.every=500ms --variant "small:record={{peers: off, hops: off}}" '
+               f'--out {tmp}/w --progress off --jobs 1')
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    same(done.returncode, 1, done.stderr)
+    expect(f"hearsay run: variant large: cannot write {tmp}/w/large/run.sqlite" in done.stderr, done.stderr)
+    expect("variant small:" not in done.stderr, done.stderr)
+    same(query(f"{tmp}/w/large", "SELECT complete FROM run"), [(0,)])
+    same(query(f"{tmp}/w/small", "SELECT complete FROM run"), [(1,)])
 
 
 def a_folder_that_cannot_be_made_is_an_error(tmp):

@@ -1,11 +1,11 @@
 /* A whole run in several threads: the digest, and every row of every table in its place, are those of one thread. */
+#include "tests/lib/rows.h"
 #include "tests/lib/test.h"
 
 #include "sim/run/run.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,52 +104,10 @@ static int remove_folder(void **state)
 
 struct outcome {
     uint8_t digest[DIGEST_SIZE];
-    uint64_t events, connections, rows, hash;
+    uint64_t events, connections;
+    struct rows rows;
     uint32_t skipped, threads;
 };
-
-static void absorb(uint64_t *hash, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        *hash = (*hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u; /* FNV-1a */
-}
-
-/* All rows of a table as they lie in the file. */
-static void read_table(sqlite3 *db, const char *name, struct outcome *out)
-{
-    char sql[128];
-    sqlite3_stmt *s;
-
-    snprintf(sql, sizeof sql, "SELECT * FROM %s", name);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    for (; sqlite3_step(s) == SQLITE_ROW; out->rows++)
-        for (int i = 0; i < sqlite3_column_count(s); i++) {
-            int type = sqlite3_column_type(s, i);
-
-            absorb(&out->hash, &type, 1);
-            absorb(&out->hash, sqlite3_column_text(s, i), (size_t)sqlite3_column_bytes(s, i));
-        }
-    sqlite3_finalize(s);
-}
-
-/* Every table but `run`, which tells of threads and clocks on the wall. */
-static void read_file(struct outcome *out)
-{
-    sqlite3_stmt *s;
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'run' ORDER BY name",
-                                        -1, &s, NULL), SQLITE_OK);
-    while (sqlite3_step(s) == SQLITE_ROW) {
-        const char *name = (const char *)sqlite3_column_text(s, 0);
-
-        absorb(&out->hash, name, strlen(name));
-        read_table(db, name, out);
-    }
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-}
 
 static void run(const char *text, uint32_t threads, struct outcome *out)
 {
@@ -168,7 +126,7 @@ static void run(const char *text, uint32_t threads, struct outcome *out)
                             .skipped = result.skipped,
                             .threads = result.summary.threads};
     memcpy(out->digest, result.summary.digest, DIGEST_SIZE);
-    read_file(out);
+    out->rows = rows_read(file);
     summary_deinit(&result.summary);
     scenario_free(&s);
 }
@@ -183,16 +141,16 @@ static void all_that_is_recorded_is_the_same_for_any_number_of_threads(void **st
 
         run(scenarios[i], 1, &one);
         assert_int_equal(one.threads, 1);
-        assert_true(one.rows >= ROWS_MIN);
+        assert_true(one.rows.count >= ROWS_MIN);
         skipped += one.skipped;
         for (uint32_t threads = 2; threads <= 4; threads += 2) {
             run(scenarios[i], threads, &many);
             assert_int_equal(many.threads, threads);
             if (memcmp(one.digest, many.digest, DIGEST_SIZE) != 0)
                 fail_msg("scenario %zu: another digest with %u threads", i, threads);
-            if (one.hash != many.hash || one.rows != many.rows)
+            if (one.rows.hash != many.rows.hash || one.rows.count != many.rows.count)
                 fail_msg("scenario %zu: other rows with %u threads (%llu, %llu)", i, threads,
-                         (unsigned long long)one.rows, (unsigned long long)many.rows);
+                         (unsigned long long)one.rows.count, (unsigned long long)many.rows.count);
             assert_int_equal(one.events, many.events);
             assert_int_equal(one.connections, many.connections);
             assert_int_equal(one.skipped, many.skipped);
