@@ -360,7 +360,7 @@ static void add_segment(struct sender *s, const struct sender_out *out, uint32_t
     s->w.sent_ns = at_ns;
     if (fin)
         s->finished = o->open_fin = true;
-    if (o->open_segments >= o->ramp || fin)
+    if (o->open_segments >= o->ramp || fin || size < out->config->mss) /* only a train's last segment may be short */
         close_burst(s, out);
 }
 
