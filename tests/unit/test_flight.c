@@ -1,5 +1,6 @@
-/* The flight model: transfers whose times are known in closed form (G1 to G8 of the golden cases, G6 with whole nodes), and random networks in which every
- * byte has to arrive once, in order. bench_flight compares it with the packet model over a grid. */
+/* The flight model: transfers whose times are known in closed form (G1 to G8 of the golden cases; G6 with whole nodes), Shadow's
+ * matrix, and random networks in which every byte has to arrive once, in order. bench_flight compares it with the packet model over
+ * a grid. */
 #include "tests/lib/des_net.h"
 #include "tests/lib/matrix.h"
 #include "tests/lib/swarm.h"
