@@ -11,6 +11,10 @@ set key default
 set key bottom right noenhanced samplen 2 spacing 1.15 textcolor '#303030'
 plot for [i = 0:series - 1] data index i using 2:3 with lines linetype i + 1 title columnheader(1)
 
+# The right one is narrower: at most five steps, of 1, 2 or 5 times a power of ten.
+least = GPVAL_X_MAX / 5.0
+power = 10 ** floor(log10(least))
+set xtics 0, power * (least <= power ? 1 : least <= 2 * power ? 2 : least <= 5 * power ? 5 : 10)
 unset label 1
 unset label 2
 set lmargin at screen 0.62

@@ -242,6 +242,7 @@ static void pass_time(struct recorder *r, uint64_t now_ns)
         step_ns = SECOND_NS;
     topics_sample(r, now_ns - now_ns % step_ns);
     r->next_sample_ns = now_ns - now_ns % step_ns + step_ns;
+    messages_sweep(r, now_ns); /* by the simulation's time: which copies come too late must not depend on the machine */
 }
 
 /* Whether a report of a node has to wait for those of other lanes; else it comes after all that there were. */
@@ -595,7 +596,6 @@ void recorder_flush(struct recorder *r)
     if (!r->writer || r->ended)
         return;
     recorder_settle(r);
-    messages_sweep(r, r->last_ns);
     writer_flush(r->writer);
 }
 
