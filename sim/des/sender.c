@@ -310,11 +310,10 @@ void sender_timeout(struct sender *s, const struct sender_out *out)
     r = o->recovery;
     if (r && o->count == 0 && o->unsent.size == 0)
         r->ack_lost_ns = 0; /* it does not matter any more */
-    if (!r || (r->count == 0 && !r->ack_lost_ns)) {
+    if (!r || (r->count == 0 && !r->ack_lost_ns))
         outbox_send(s, out);
-    } else {
+    else
         recovery_timeout(s, out);
-    }
     outbox_close_burst(s, out);
     offer_room(s, out);
     recovery_release(s);
