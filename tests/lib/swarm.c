@@ -28,9 +28,9 @@ static void on_delivered(void *ctx, uint64_t now_ns, const struct gossipsub_mess
 {
     struct swarm_node *n = ctx;
 
-    (void)now_ns;
     (void)m;
     n->delivered++;
+    n->delivered_ns = now_ns;
 }
 
 static void on_received(void *ctx, uint64_t now_ns, const struct algorand_message *m)
@@ -80,15 +80,23 @@ struct endpoint swarm_address(uint32_t index)
 
 void swarm_init(struct swarm *s, uint32_t count, const struct node_config *config)
 {
-    uint64_t latency = SWARM_SECOND / 100;
-    struct des_config des = {
-        .seed = 1, .region_count = 1, .latency_ns = &latency, .trace_ctx = s, .trace = on_trace};
+    swarm_init_on(s, count, config, &(struct des_config){.seed = 1}, SWARM_SECOND / 100, &(struct des_host_config){0});
+}
 
+void swarm_init_on(struct swarm *s, uint32_t count, const struct node_config *config, const struct des_config *net,
+                   uint64_t one_way_ns, const struct des_host_config *host)
+{
+    struct des_config des = *net;
+
+    des.region_count = 1;
+    des.latency_ns = &one_way_ns;
+    des.trace_ctx = s;
+    des.trace = on_trace;
     *s = (struct swarm){.count = count};
     s->des = des_new(&des);
     for (uint32_t i = 0; i < count; i++) {
         struct swarm_node *n = &s->nodes[i];
-        struct des_host_config host = {.address = swarm_address(i)};
+        struct des_host_config h = *host;
         struct node_events events = {.ctx = n,
                                      .delivered = on_delivered,
                                      .received = on_received,
@@ -98,11 +106,12 @@ void swarm_init(struct swarm *s, uint32_t count, const struct node_config *confi
         struct node_config c = *config;
 
         n->index = i;
+        h.address = swarm_address(i);
         memset(c.identity_seed, 0, sizeof c.identity_seed);
         store_le64(c.identity_seed, i);
         c.listens = true;
         c.listen = swarm_address(i);
-        des_host_add(s->des, &host);
+        des_host_add(s->des, &h);
         n->node = node_new(&c, &des_ops, des_host(s->des, i), &events);
         des_host_run(s->des, i, &node_app, n->node);
         assert_int_equal(node_start(n->node, 0), 0);

@@ -12,6 +12,7 @@ struct swarm_node {
     struct node *node;
     uint32_t index;
     uint32_t delivered, received; /* gossip messages, Algorand messages */
+    uint64_t delivered_ns;        /* when the last gossip message was */
     uint32_t ready, gone, failed; /* traces */
     uint32_t identified, pushed;  /* identify messages of peers; those that came unasked */
     uint32_t last_addresses, last_protocols; /* in the last one */
@@ -31,8 +32,11 @@ struct swarm {
 };
 
 struct endpoint swarm_address(uint32_t index);
-/* `config` is that of every node but for identity and address; latency 10 ms. */
+/* `config` is that of every node but for identity and address; latency 10 ms, links without limit. */
 void swarm_init(struct swarm *s, uint32_t count, const struct node_config *config);
+/* Of other networks: `net` may leave regions and traces out, as `host` the address; all nodes are one_way_ns apart. */
+void swarm_init_on(struct swarm *s, uint32_t count, const struct node_config *config, const struct des_config *net,
+                   uint64_t one_way_ns, const struct des_host_config *host);
 void swarm_free(struct swarm *s);
 void swarm_connect(struct swarm *s, uint32_t from, uint32_t to);
 void swarm_subscribe_all(struct swarm *s, const char *topic);
