@@ -4,314 +4,20 @@
  *
  * A host touches its own state only: of the peer it knows what never changes (region, address, rates). What gets lost
  * becomes a notice to the sender, which is no packet and always arrives. */
-#include "sim/des/internal.h"
-#include "sim/des/receiver.h"
-#include "sim/des/sender.h"
-#include "sim/tcp/tcp.h"
+#include "sim/des/flight.h"
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
-#include "stack/base/mem.h"
 
-#define CHUNK 8                                  /* connections that are allocated together */
-#define CHUNKS_FEW 5
-#define TRAIN_TIME_NS (2 * NS_PER_MS)            /* a train takes no longer on the slowest link ... */
-#define TRAIN_SEGMENTS_MIN 2                     /* ... unless it is as short as this */
-#define NONE UINT32_MAX
 #define SWEEP_NS (10ull * NS_PER_S)
-#define ACK_CARRIED_NS (20ull * NS_PER_MS)       /* bytes go back, where the last ones arrived no longer ago than this */
-
-enum flight_event {
-    EVENT_TRAIN = EVENT_TRANSPORT, /* object: struct train that is through the far end's downlink if nothing was before it */
-    EVENT_THROUGH,                 /* object: struct train that left the downlink's queue */
-    EVENT_ALARM,                   /* object: a connection's number, as are those of the next */
-    EVENT_RESUME,                  /* it was unpaused */
-    EVENT_SWEEP                    /* give back what idle connections do not need */
-};
-
-enum conn_state {
-    CONN_FREE,
-    CONN_DIALLING,
-    CONN_ACCEPTING, /* the SYN came; known to the node when the handshake is through */
-    CONN_OPEN,
-    CONN_CLOSING /* given up by its node: sends what is left */
-};
-
-struct conn { /* what receiving needs comes first: three cache lines, of which it touches the first only */
-    uint32_t generation, index;
-    struct receiver receiver;
-    uint8_t state; /* enum conn_state */
-    bool paused : 1, retry : 1 /* our word of the handshake was lost */;
-    uint32_t peer_host; /* of a free one: the next free one, or NONE */
-    struct backend_conn peer;
-    uint64_t last_arrival_ns; /* of what we sent: later trains never overtake */
-    struct sender sender;
-    uint64_t spare; /* to a multiple of a cache line */
-};
-
-_Static_assert(sizeof(struct conn) == 192, "what an end of a connection costs");
-
-struct flight_host {
-    struct conn **chunks; /* of CHUNK connections each: `few`, or an array */
-    uint32_t conn_count;
-    uint32_t first_free; /* of a list; NONE */
-    struct conn *few[CHUNKS_FEW];
-    bool sweeping;
-};
+#define ACK_CARRIED_NS (20ull * NS_PER_MS) /* bytes go back, where the last ones arrived no longer ago than this */
 
 struct emission {
     struct host *h;
     struct conn *c;
 };
 
-static struct flight_host *flight_host(const struct host *h)
-{
-    return transport_state(h);
-}
-
-static const struct tcp_config *config_of(const struct host *h)
-{
-    return h->des->transport_world;
-}
-
-static uint32_t header_size(const struct host *h)
-{
-    return config_of(h)->timestamps ? 52 : 40;
-}
-
-/* ---- connections ---- */
-
-static struct conn *conn_at(const struct flight_host *fh, uint32_t index)
-{
-    return &fh->chunks[index / CHUNK][index % CHUNK];
-}
-
-static struct conn *conn_get(struct host *h, struct backend_conn handle)
-{
-    struct flight_host *fh = flight_host(h);
-    struct conn *c;
-
-    if (handle.index >= fh->conn_count)
-        return NULL;
-    c = conn_at(fh, handle.index);
-    return c->state == CONN_FREE || c->generation != handle.generation ? NULL : c;
-}
-
-static struct backend_conn handle_of(const struct conn *c)
-{
-    return (struct backend_conn){c->index, c->generation};
-}
-
-static void add_chunk(struct flight_host *fh, uint32_t index)
-{
-    if (index == CHUNKS_FEW) {
-        fh->chunks = mem_grow(NULL, 2 * CHUNKS_FEW, sizeof(struct conn *));
-        memcpy(fh->chunks, fh->few, sizeof fh->few);
-    } else if (index > CHUNKS_FEW && index % CHUNKS_FEW == 0) {
-        fh->chunks = mem_grow(fh->chunks, index + CHUNKS_FEW, sizeof(struct conn *));
-    }
-    fh->chunks[index] = mem_zalloc(CHUNK * sizeof(struct conn));
-}
-
-static uint32_t take_number(struct flight_host *fh)
-{
-    uint32_t index = fh->first_free;
-
-    if (index != NONE) {
-        fh->first_free = conn_at(fh, index)->peer_host;
-        return index;
-    }
-    if (fh->conn_count % CHUNK == 0)
-        add_chunk(fh, fh->conn_count / CHUNK);
-    return fh->conn_count++;
-}
-
-/* Segments that leave as one: no longer than keeps the clock of the ACKs on the slowest link. */
-static uint8_t train_length(const struct host *h, const struct host *peer)
-{
-    const struct tcp_config *config = config_of(h);
-    uint64_t bps = path_bps(h, peer), most = TRAIN_SIZE_MAX / config->mss, fit;
-
-    if (most > TRAIN_SEGMENTS_MAX)
-        most = TRAIN_SEGMENTS_MAX;
-    if (most == 0)
-        most = 1;
-    if (bps) {
-        fit = TRAIN_TIME_NS * (bps / 8) / NS_PER_S / (config->mss + header_size(h));
-        if (fit < TRAIN_SEGMENTS_MIN)
-            fit = TRAIN_SEGMENTS_MIN;
-        most = most < fit ? most : fit;
-    }
-    return (uint8_t)most;
-}
-
-static struct conn *conn_new(struct host *h, enum conn_state state, const struct host *peer)
-{
-    struct flight_host *fh = flight_host(h);
-    uint32_t index = take_number(fh);
-    struct conn *c = conn_at(fh, index);
-
-    *c = (struct conn){.generation = c->generation + 1,
-                       .index = index,
-                       .state = (uint8_t)state,
-                       .peer_host = peer->index};
-    sender_init(&c->sender, config_of(h), h->lane->now_ns);
-    c->sender.burst_max = train_length(h, peer);
-    receiver_init(&c->receiver);
-    return c;
-}
-
-static void conn_free(struct host *h, struct conn *c)
-{
-    struct flight_host *fh = flight_host(h);
-
-    CHECK(c->state != CONN_FREE);
-    sender_deinit(&c->sender);
-    receiver_deinit(&c->receiver);
-    c->state = CONN_FREE;
-    c->peer_host = fh->first_free;
-    fh->first_free = c->index;
-}
-
 /* ---- what leaves ---- */
-
-static void handle_notice(struct host *h, struct train *t);
-
-/* Tells who has to know that something was lost: its source, or of an ACK who waits for it. */
-static void tell_lost(struct host *h, struct train *notice)
-{
-    uint32_t who = notice->refused == TRAIN_ACK ? notice->destination : notice->source;
-
-    if (notice->refused == TRAIN_RST)
-        train_free(notice);
-    else if (who == h->index)
-        handle_notice(h, notice);
-    else
-        des_post(h, who, h->lane->now_ns + path_least_ns(h->des, h->region, h->des->hosts[who]->region), EVENT_TRAIN,
-                 notice);
-}
-
-/* Takes out the segments that a queue or a partition swallowed. */
-static void drop_segments(struct host *h, struct train *t, uint16_t segments)
-{
-    struct train *notice = train_lose(t, segments);
-
-    h->lane->counts.dropped += (uint64_t)__builtin_popcount(segments);
-    if (notice)
-        tell_lost(h, notice);
-}
-
-/* The same for those that were lost on the way: bit i of `losses` is the i-th of what is left of the train. */
-static void lose_segments(struct host *h, struct train *t, uint64_t losses)
-{
-    struct train *notice;
-    uint16_t segments = 0;
-    uint32_t place = 0;
-
-    if (losses == 0)
-        return;
-    for (uint32_t i = 0; i < t->segments; i++)
-        if (!(t->lost >> i & 1) && losses >> place++ & 1)
-            segments |= (uint16_t)(1u << i);
-    notice = train_lose(t, segments);
-    h->lane->counts.lost += (uint64_t)__builtin_popcount(segments);
-    if (notice)
-        tell_lost(h, notice);
-}
-
-/* The next hop of the train. Each segment has its own jitter, and none overtakes another. */
-static struct path_hop next_hop(struct host *h, struct train *t, uint32_t to_region)
-{
-    struct path_hop hop = path_hop(h, t->destination, to_region);
-    uint64_t first_ns = hop.delay_ns;
-
-    for (uint32_t i = 1, live = train_live(t); h->des->jitters && i < live; i++) {
-        uint64_t delay_ns = path_hop(h, t->destination, to_region).delay_ns;
-
-        hop.delay_ns = delay_ns > hop.delay_ns ? delay_ns : hop.delay_ns;
-    }
-    t->spread_ns += hop.delay_ns - first_ns;
-    return hop;
-}
-
-/* Posts the arrival of the train, which reaches the next host at t->at_ns: through the downlink of its destination, if nothing
- * is before it there. Where several trains left as one event (sender_ack) that time may lie in the past a little; the
- * event comes no earlier than least_ns from now. */
-static void post_arrival(struct host *h, struct train *t, uint32_t to, uint64_t least_ns)
-{
-    uint64_t event_ns;
-
-    t->last_hop_ns = to == t->destination ? link_time_ns(&h->des->hosts[to]->down, train_last_size(t, header_size(h))) : 0;
-    event_ns = t->at_ns + t->last_hop_ns;
-    if (event_ns < h->lane->now_ns + least_ns)
-        event_ns = h->lane->now_ns + least_ns;
-    des_post(h, to, event_ns, EVENT_TRAIN, t);
-}
-
-/* Puts the train on its way; when its last bit left the uplink. All of what may lie between two hosts comes in here, in
- * forward and in arrive. */
-static uint64_t launch(struct host *h, struct train *t, uint64_t *last_arrival_ns)
-{
-    const struct host *peer = h->des->hosts[t->destination];
-    uint64_t through_ns = h->lane->now_ns;
-    struct path_hop hop;
-
-    if (path_cut(h, peer)) {
-        drop_segments(h, t, (uint16_t)((1u << t->segments) - 1));
-    } else {
-        drop_segments(h, t, train_pass(t, &h->up, t->sent_ns, header_size(h), &through_ns));
-        if (train_live(t)) {
-            h->lane->counts.bytes += train_wire_size(t, header_size(h));
-            lose_segments(h, t, path_losses(h, peer->region, train_live(t)));
-        }
-    }
-    if (train_live(t) == 0) {
-        train_free(t);
-        return through_ns;
-    }
-    hop = next_hop(h, t, peer->region);
-    t->rest_ns = hop.rest_ns;
-    t->at_ns = through_ns + hop.delay_ns;
-    if (t->at_ns < *last_arrival_ns)
-        t->at_ns = *last_arrival_ns;
-    *last_arrival_ns = t->at_ns;
-    post_arrival(h, t, hop.host, hop.delay_ns);
-    return through_ns;
-}
-
-/* A train of others at a bottleneck. */
-static void forward(struct host *h, struct train *t)
-{
-    uint64_t through_ns;
-
-    drop_segments(h, t, train_pass(t, &h->up, t->at_ns, header_size(h), &through_ns));
-    if (train_live(t) == 0) {
-        train_free(t);
-        return;
-    }
-    t->at_ns = through_ns + t->rest_ns;
-    post_arrival(h, t, t->destination, t->rest_ns);
-}
-
-static struct train *train_new(const struct host *h, const struct conn *c, enum train_kind kind)
-{
-    struct train *t = mem_zalloc(sizeof *t);
-
-    t->kind = (uint8_t)kind;
-    t->segments = 1;
-    t->mss = (uint16_t)config_of(h)->mss;
-    t->source = h->index;
-    t->destination = c->peer_host;
-    t->from = handle_of(c);
-    t->to = c->peer;
-    t->sent_ns = h->lane->now_ns;
-    return t;
-}
-
-static void send_control(struct host *h, struct conn *c, enum train_kind kind)
-{
-    launch(h, train_new(h, c, kind), &c->last_arrival_ns);
-}
 
 static struct expectation emit(void *ctx, const struct burst *b, struct chain *bytes)
 {
@@ -319,7 +25,7 @@ static struct expectation emit(void *ctx, const struct burst *b, struct chain *b
     struct host *h = e->h;
     struct conn *c = e->c;
     const struct host *peer = h->des->hosts[c->peer_host];
-    struct train *t = train_new(h, c, TRAIN_DATA);
+    struct train *t = flight_train(h, c, TRAIN_DATA);
     uint64_t there_ns = path_latency_ns(h, c->peer_host, peer->region), back_ns = path_latency_ns(peer, h->index, h->region);
     uint64_t jitter_ns = 0, through_ns;
 
@@ -335,7 +41,7 @@ static struct expectation emit(void *ctx, const struct burst *b, struct chain *b
     t->echo_ns = sender_heard_ns(&c->sender);
     t->echo_ns -= back_ns < t->echo_ns ? back_ns : t->echo_ns;
     chain_move_all(&t->bytes, bytes);
-    through_ns = launch(h, t, &c->last_arrival_ns);
+    through_ns = flight_launch(h, t, &c->last_arrival_ns);
     if (!b->asks && h->des->jitters)
         jitter_ns = path_jitter_ns(h, peer->region, there_ns) + path_jitter_ns(peer, h->region, back_ns);
     return (struct expectation){.due_ns = through_ns + there_ns + back_ns + jitter_ns, .slack_ns = jitter_ns / 2};
@@ -351,7 +57,7 @@ static struct sender_out out_of(struct emission *e)
 
 static void send_ack(struct host *h, struct conn *c, const struct train *answered, uint32_t packets)
 {
-    struct train *t = train_new(h, c, TRAIN_ACK);
+    struct train *t = flight_train(h, c, TRAIN_ACK);
 
     if (answered) {
         t->seq = answered->seq;
@@ -366,25 +72,7 @@ static void send_ack(struct host *h, struct conn *c, const struct train *answere
     }
     t->ack = c->receiver.received;
     t->window = receiver_window(&c->receiver, config_of(h));
-    launch(h, t, &c->last_arrival_ns);
-}
-
-/* Answers something for which there is no connection here. */
-static void refuse(struct host *h, const struct train *to)
-{
-    struct train *t;
-    uint64_t last_ns = 0;
-
-    if (to->kind == TRAIN_RST || to->kind == TRAIN_ACK || to->kind == TRAIN_NOTICE)
-        return;
-    t = mem_zalloc(sizeof *t);
-    t->kind = TRAIN_RST;
-    t->segments = 1;
-    t->source = h->index;
-    t->destination = to->source;
-    t->sent_ns = h->lane->now_ns;
-    t->to = to->from;
-    launch(h, t, &last_ns);
+    flight_launch(h, t, &c->last_arrival_ns);
 }
 
 /* ---- alarms ---- */
@@ -401,7 +89,7 @@ static struct conn *conn_numbered(struct host *h, const void *number)
     return conn_get(h, (struct backend_conn){(uint32_t)bits, (uint32_t)(bits >> 32)});
 }
 
-static void alarm_at(struct host *h, struct conn *c, uint64_t due_ns)
+void flight_alarm_at(struct host *h, struct conn *c, uint64_t due_ns)
 {
     uint64_t *posted_ns;
 
@@ -420,7 +108,7 @@ static void arm(struct host *h, struct conn *c)
 
     if (!c->sender.box)
         return;
-    alarm_at(h, c, sender_deadline_ns(&c->sender, config_of(h)));
+    flight_alarm_at(h, c, sender_deadline_ns(&c->sender, config_of(h)));
     if (!fh->sweeping) {
         fh->sweeping = true;
         des_post(h, h->index, h->lane->now_ns + SWEEP_NS, EVENT_SWEEP, NULL);
@@ -434,7 +122,7 @@ static void attend(struct host *h, struct conn *c)
     uint8_t state = c->state;
 
     if (c->sender.failed || (state == CONN_CLOSING && sender_done(&c->sender))) {
-        conn_free(h, c);
+        flight_conn_free(h, c);
         if (state == CONN_OPEN)
             h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_TIMEOUT);
         return;
@@ -464,103 +152,7 @@ static void sweep(struct host *h)
         des_post(h, h->index, h->lane->now_ns + SWEEP_NS, EVENT_SWEEP, NULL);
 }
 
-/* ---- the handshake ---- */
-
-static enum train_kind control_of(const struct conn *c)
-{
-    return c->state == CONN_DIALLING ? TRAIN_SYN : c->state == CONN_ACCEPTING ? TRAIN_SYN_ACK : TRAIN_ESTABLISHED;
-}
-
-/* Our word of the handshake was lost: again after 1, 2, 4 s. */
-static void retry_later(struct host *h, struct conn *c, uint64_t sent_ns)
-{
-    c->retry = true;
-    alarm_at(h, c, sent_ns + rtt_timeout_ns(config_of(h), &c->sender.w));
-}
-
-static void retry_handshake(struct host *h, struct conn *c)
-{
-    struct sender *s = &c->sender;
-
-    c->retry = false;
-    if (s->retries >= config_of(h)->syn_retries) {
-        struct backend_conn handle = handle_of(c);
-        uint8_t state = c->state;
-
-        if (state == CONN_OPEN)
-            return; /* the far side gives up by itself */
-        conn_free(h, c);
-        if (state == CONN_DIALLING)
-            h->app->dialled(h->app_ctx, h->lane->now_ns, handle, ERR_TIMEOUT);
-        return;
-    }
-    s->retries++;
-    s->w.backoff++;
-    s->w.sent_ns = h->lane->now_ns;
-    send_control(h, c, control_of(c));
-}
-
-/* The handshake is through on this side. */
-static void establish(struct host *h, struct conn *c)
-{
-    struct window *w = &c->sender.w;
-    uint32_t rtt_us = rtt_of(w->sent_ns, h->lane->now_ns);
-
-    c->state = CONN_OPEN;
-    rtt_update_min(w, h->lane->now_ns, rtt_us);
-    rtt_sample(config_of(h), w, rtt_us);
-    if (c->sender.retries > 1)
-        w->cwnd = 1; /* the path is bad: begin with care */
-    c->sender.retries = 0;
-    c->retry = false;
-    w->sent_ns = w->stamp_ns = h->lane->now_ns;
-    sender_heard(&c->sender, h->lane->now_ns);
-}
-
-static void receive_syn(struct host *h, const struct train *t)
-{
-    struct conn *c;
-
-    if (!h->app || h->listen_port != t->to.index) {
-        refuse(h, t);
-        return;
-    }
-    c = conn_new(h, CONN_ACCEPTING, h->des->hosts[t->source]);
-    c->peer = t->from;
-    send_control(h, c, TRAIN_SYN_ACK);
-}
-
-static void receive_syn_ack(struct host *h, struct conn *c, const struct train *t)
-{
-    bool dialling = c->state == CONN_DIALLING;
-
-    if (dialling) {
-        c->peer = t->from;
-        establish(h, c);
-    }
-    send_control(h, c, TRAIN_ESTABLISHED);
-    if (dialling)
-        h->app->dialled(h->app_ctx, h->lane->now_ns, handle_of(c), ERR_OK);
-}
-
-static void accept_conn(struct host *h, struct conn *c)
-{
-    establish(h, c);
-    h->lane->counts.connections++;
-    h->app->accepted(h->app_ctx, h->lane->now_ns, handle_of(c), &h->des->hosts[c->peer_host]->address);
-}
-
 /* ---- downcalls ---- */
-
-static int flight_dial(struct host *h, struct host *to, uint16_t port, struct backend_conn *conn)
-{
-    struct conn *c = conn_new(h, CONN_DIALLING, to);
-
-    *conn = handle_of(c);
-    c->peer.index = port; /* until the SYN-ACK tells the far handle */
-    send_control(h, c, TRAIN_SYN);
-    return ERR_OK;
-}
 
 static size_t flight_send(struct host *h, struct backend_conn handle, struct chain *bytes)
 {
@@ -598,8 +190,8 @@ static void flight_close(struct host *h, struct backend_conn handle, enum backen
         return;
     if (c->state != CONN_OPEN || how != BACKEND_CLOSE_FIN) {
         if (c->state == CONN_OPEN)
-            send_control(h, c, TRAIN_RST);
-        conn_free(h, c);
+            flight_send_control(h, c, TRAIN_RST);
+        flight_conn_free(h, c);
         return;
     }
     c->state = CONN_CLOSING;
@@ -636,8 +228,8 @@ static void flight_reset_all(struct host *h)
         if (c->state == CONN_FREE)
             continue;
         if (c->state != CONN_DIALLING)
-            send_control(h, c, TRAIN_RST);
-        conn_free(h, c);
+            flight_send_control(h, c, TRAIN_RST);
+        flight_conn_free(h, c);
     }
 }
 
@@ -648,7 +240,7 @@ static void receive_rst(struct host *h, struct conn *c)
     struct backend_conn handle = handle_of(c);
     uint8_t state = c->state;
 
-    conn_free(h, c);
+    flight_conn_free(h, c);
     if (state == CONN_DIALLING)
         h->app->dialled(h->app_ctx, h->lane->now_ns, handle, ERR_REFUSED);
     else if (state == CONN_OPEN)
@@ -666,7 +258,7 @@ static void tell_data(struct host *h, struct conn *c, struct chain *bytes)
     c = conn_get(h, handle);
     if (!c || c->state != CONN_OPEN || c->paused || !receiver_finished(&c->receiver) || receiver_held(&c->receiver))
         return;
-    conn_free(h, c);
+    flight_conn_free(h, c);
     h->app->closed(h->app_ctx, h->lane->now_ns, handle, ERR_CLOSED);
 }
 
@@ -695,7 +287,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
     if (c->state == CONN_ACCEPTING) {
         struct backend_conn handle = handle_of(c);
 
-        accept_conn(h, c);
+        flight_accept(h, c);
         c = conn_get(h, handle);
         if (!c)
             return;
@@ -751,19 +343,19 @@ static void receive_ack(struct host *h, struct conn *c, const struct train *t)
     attend(h, c);
 }
 
-static void receive(struct host *h, struct train *t)
+void flight_receive(struct host *h, struct train *t)
 {
     struct conn *c = t->kind == TRAIN_SYN ? NULL : conn_get(h, t->to);
 
     if (t->kind == TRAIN_SYN) {
-        receive_syn(h, t);
+        flight_receive_syn(h, t);
     } else if (!c) {
-        refuse(h, t);
+        flight_refuse(h, t);
     } else if (t->kind == TRAIN_SYN_ACK) {
-        receive_syn_ack(h, c, t);
+        flight_receive_syn_ack(h, c, t);
     } else if (t->kind == TRAIN_ESTABLISHED) {
         if (c->state == CONN_ACCEPTING)
-            accept_conn(h, c);
+            flight_accept(h, c);
     } else if (t->kind == TRAIN_DATA) {
         receive_data(h, c, t);
     } else if (t->kind == TRAIN_ACK) {
@@ -774,33 +366,7 @@ static void receive(struct host *h, struct train *t)
     train_free(t);
 }
 
-static void arrive(struct host *h, struct train *t)
-{
-    uint64_t now = h->lane->now_ns, through;
-
-    if (t->kind == TRAIN_NOTICE) {
-        handle_notice(h, t);
-        return;
-    }
-    if (h->middle) {
-        forward(h, t);
-        return;
-    }
-    drop_segments(h, t, train_pass(t, &h->down, t->at_ns, header_size(h), &through));
-    t->at_ns = through;
-    if (h->loss && train_live(t))
-        lose_segments(h, t, path_losses_down(h, train_live(t)));
-    if (t->kind == TRAIN_SYN && h->unreachable)
-        drop_segments(h, t, 1);
-    if (train_live(t) == 0)
-        train_free(t);
-    else if (through > now)
-        des_post(h, h->index, through, EVENT_THROUGH, t);
-    else
-        receive(h, t);
-}
-
-/* ---- losses ---- */
+/* ---- losses, time ---- */
 
 static void data_lost(struct host *h, struct conn *c, struct train *t)
 {
@@ -818,7 +384,7 @@ static void data_lost(struct host *h, struct conn *c, struct train *t)
     }
 }
 
-static void handle_notice(struct host *h, struct train *t)
+void flight_notice(struct host *h, struct train *t)
 {
     struct conn *c = conn_get(h, t->refused == TRAIN_ACK ? t->to : t->from);
 
@@ -830,8 +396,8 @@ static void handle_notice(struct host *h, struct train *t)
         sender_ack_lost(&c->sender, t->sent_ns);
     else if (t->refused == TRAIN_DATA)
         data_lost(h, c, t);
-    else if (control_of(c) == t->refused)
-        retry_later(h, c, t->sent_ns);
+    else
+        flight_control_lost(h, c, t);
     train_free(t);
     arm(h, c);
 }
@@ -849,7 +415,7 @@ static void alarm_rings(struct host *h, struct conn *c, uint64_t at_ns)
         return; /* overtaken by an earlier one */
     *posted_ns = TIME_NEVER;
     if (c->retry && c->sender.w.next == 1) { /* else bytes say as much as the handshake's last word */
-        retry_handshake(h, c);
+        flight_retry_handshake(h, c);
         return;
     }
     c->retry = false;
@@ -874,35 +440,16 @@ static void resume(struct host *h, struct conn *c)
 
 /* ---- the model ---- */
 
-static void flight_host_start(struct host *h)
-{
-    flight_host(h)->first_free = NONE;
-    flight_host(h)->chunks = flight_host(h)->few;
-}
-
-static void flight_host_stop(struct host *h)
-{
-    struct flight_host *fh = flight_host(h);
-
-    for (uint32_t i = 0; i < fh->conn_count; i++)
-        if (conn_at(fh, i)->state != CONN_FREE)
-            conn_free(h, conn_at(fh, i));
-    for (uint32_t i = 0; i < fh->conn_count; i += CHUNK)
-        mem_free(fh->chunks[i / CHUNK]);
-    if (fh->chunks != fh->few)
-        mem_free(fh->chunks);
-}
-
 static void flight_event(struct host *h, const struct event *e)
 {
     struct conn *c;
 
     switch ((enum flight_event)e->kind) {
     case EVENT_TRAIN:
-        arrive(h, e->object);
+        flight_arrive(h, e->object);
         break;
     case EVENT_THROUGH:
-        receive(h, e->object);
+        flight_receive(h, e->object);
         break;
     case EVENT_ALARM:
     case EVENT_RESUME:
