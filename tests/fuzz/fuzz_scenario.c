@@ -4,13 +4,6 @@
 #include "sim/scenario/scenario.h"
 #include "stack/base/err.h"
 
-/* libfyaml 0.7.12 itself keeps 2 KiB when it gives up on some files (corpus: quotes-in-plain-text). Ours is not excused. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfyaml.so";
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice input = slice_of(data, size);

@@ -34,7 +34,7 @@ def arguments():
     p.add_argument("--crypto", default=str(ROOT / "build" / "bench" / "bench_crypto"), help="tests/bench/bench_crypto.c")
     p.add_argument("--build", default=str(ROOT / "build" / "interop"), help="where the peers are built")
     p.add_argument("--size", type=int, default=256, help="MiB of a transfer")
-    p.add_argument("--seconds", type=float, default=4, help="of a flood")
+    p.add_argument("--seconds", type=float, default=15, help="of a flood")
     p.add_argument("--repeat", type=int, default=3, help="times each is measured, in turn with all others")
     p.add_argument("--only", default="", help="regular expression that names of tables must match")
     p.add_argument("--pairs", default="", help="same for pairs, such as 'us -> js'")
