@@ -220,7 +220,8 @@ static void populate(struct world *w, enum des_tcp tcp)
     w->des = des_new(&config);
     w->nodes = mem_zalloc(w->node_count * sizeof *w->nodes);
     for (uint32_t i = 0; i < w->node_count; i++) {
-        struct des_host_config host = {address(i), flood_region(i), FLOOD_LINK_BPS, FLOOD_LINK_BPS};
+        struct des_host_config host = {
+            .address = address(i), .region = flood_region(i), .up_bps = FLOOD_LINK_BPS, .down_bps = FLOOD_LINK_BPS};
         struct flood_node *n = &w->nodes[i];
         struct endpoint at = address(i);
 
