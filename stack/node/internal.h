@@ -120,6 +120,9 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
+    struct protocol pubsub_protocol; /* with the versions that we offer, in order of preference */
+    const char *pubsub_ids[GOSSIPSUB_PROTOCOL_COUNT];
+    uint8_t pubsub_versions[GOSSIPSUB_PROTOCOL_COUNT]; /* enum gossipsub_version of each */
     struct app_binding **app_bindings;
     uint32_t app_binding_count;
     struct endpoint *announced; /* what identify tells */
@@ -185,7 +188,7 @@ void services_push(struct conn *c); /* tells the peer what changed, now or when 
 void services_push_all(struct node *n);
 
 /* pubsub.c */
-const struct protocol *pubsub_protocol(const struct node *n); /* with the versions it offers */
+void pubsub_offer(struct node *n); /* serves the versions of the config */
 void pubsub_init(struct node *n);
 void pubsub_conn_ready(struct conn *c);      /* opens our stream unless there is one */
 void pubsub_pull(struct conn *c);

@@ -81,7 +81,7 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     node_serve_protocol(n, &identify_push_protocol);
     node_serve_protocol(n, &ping_protocol);
     if (config->gossipsub_on)
-        node_serve_protocol(n, pubsub_protocol(n));
+        pubsub_offer(n);
     if (config->algorand_on)
         node_serve_protocol(n, &msgnet_protocol);
     return n;
