@@ -214,7 +214,11 @@ static void flight_expect(const struct host *h, struct backend_conn handle, unsi
         __builtin_prefetch((const char *)c + 64, 1);
         __builtin_prefetch((const char *)c + 128, 1);
     } else {
+        const char *peer = (const char *)h->des->hosts[c->peer_host];
+
         sender_expect(&c->sender);
+        __builtin_prefetch(peer);
+        __builtin_prefetch(peer + offsetof(struct host, down));
     }
 }
 
@@ -302,7 +306,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
     sender_heard(&c->sender, h->lane->now_ns);
     at = (struct receiver_at){.config = config_of(h),
                               .now_ns = h->lane->now_ns,
-                              .opened_ns = c->sender.w.min_rtt_since_ns + (c->sender.w.srtt_us >> 3) * (uint64_t)NS_PER_US,
+                              .window = &c->sender.w,
                               .paused = c->paused};
     acks = receiver_take(&c->receiver, &at, t, &bytes);
     if (acks)
@@ -479,7 +483,6 @@ static void fetch(const struct host *h, const struct train *t)
     if (!t->bytes.size || !app)
         return;
     __builtin_prefetch(t->bytes.spans);
-    __builtin_prefetch((const char *)t->bytes.spans + 64);
     __builtin_prefetch(app);
     __builtin_prefetch(app + 64);
     __builtin_prefetch(app + 128);

@@ -96,7 +96,6 @@ static void look_ahead(const struct lane *l)
         __builtin_prefetch(e->object);
         __builtin_prefetch(d->hosts[e->node]);
         __builtin_prefetch((const char *)d->hosts[e->node] + 64);
-        __builtin_prefetch((const char *)d->hosts[e->node] + 128);
         __builtin_prefetch(transport_state(d->hosts[e->node]));
         if (d->config.expect)
             d->config.expect(d->config.trace_ctx, e->node, 0);

@@ -174,6 +174,12 @@ static void measure_window(const struct receiver *r, uint64_t now_ns)
     b->window_ns = now_ns;
 }
 
+/* Roughly: when the handshake began, and a round trip later. */
+static uint64_t opened_ns(const struct window *w)
+{
+    return w->min_rtt_since_ns + (w->srtt_us >> 3) * (uint64_t)NS_PER_US;
+}
+
 uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct train *t, struct chain *out)
 {
     bool alarmed = (r->box && r->box->count) || t->lost || t->seq != r->received || t->fin || t->asks;
@@ -187,7 +193,7 @@ uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct 
     }
     if (!b) {
         b = box_get(r, at->config);
-        b->space.tune_ns = at->opened_ns;
+        b->space.tune_ns = opened_ns(at->window);
     }
     if (t->probe)
         return 1;

@@ -178,8 +178,10 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
         __builtin_prefetch(&g->peers[slot], 1);
         if (g->env.may_write)
-            g->env.may_write(g->env.ctx, slot);
+            g->env.may_write(g->env.ctx, slot, 0);
     }
+    for (uint32_t slot = 0; g->env.may_write && slotset_next(chosen, &slot); slot++)
+        g->env.may_write(g->env.ctx, slot, 1);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         forward_to(g, now_ns, slot, p, route);
     for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)

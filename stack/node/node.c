@@ -171,9 +171,7 @@ bool node_enter(struct node *n, uint64_t now_ns)
 static void flush_expect(const struct node *n)
 {
     for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (c->yamux)
-            yamux_expect(c->yamux, false);
-        __builtin_prefetch(c->gossip_out);
+        conn_expect_flush(c);
         if (n->ops->expect)
             n->ops->expect(n->host, c->handle, 0);
     }

@@ -30,14 +30,17 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
-static void may_write(void *ctx, uint32_t peer)
+static void may_write(void *ctx, uint32_t peer, unsigned step)
 {
-    const struct conn *c = node_conn(ctx, peer);
+    const struct node *n = ctx;
+    const struct conn *c = node_conn(n, peer);
 
-    if (!c)
-        return;
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch((const char *)c + 128, 1); /* its timer */
+    if (c && step == 0)
+        __builtin_prefetch(c, 1);
+    else if (c)
+        conn_expect_flush(c);
+    if (c && n->ops->expect)
+        n->ops->expect(n->host, (struct backend_conn){.index = peer}, step);
 }
 
 static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
