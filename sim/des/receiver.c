@@ -1,6 +1,7 @@
 #include "sim/des/receiver.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define ECHO_SEGMENTS 2 /* of a train share the ACK that let them go, more or less */
@@ -258,9 +259,9 @@ void receiver_expect(const struct receiver *r)
 {
     if (!r->box)
         return;
-    __builtin_prefetch(r->box, 1);
-    __builtin_prefetch((const char *)r->box + 64, 1);
-    __builtin_prefetch((const char *)r->box + 128, 1);
+    fetch_line_to_write(r->box);
+    fetch_line_to_write((const char *)r->box + 64);
+    fetch_line_to_write((const char *)r->box + 128);
 }
 
 size_t receiver_memory(const struct receiver *r)

@@ -3,6 +3,7 @@
 #include "stack/gossipsub/seen.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/crypto/siphash.h"
 
@@ -50,7 +51,7 @@ bool seen_has(const struct seen *s, uint64_t now_ns, const struct seen_key *key)
 void seen_expect(const struct seen *s, const struct seen_key *key)
 {
     if (s->used)
-        __builtin_prefetch(&s->cells[key->words[0] & (s->capacity - 1)]);
+        fetch_line(&s->cells[key->words[0] & (s->capacity - 1)]);
 }
 
 /* Moves what is alive to a table at most half full, or to none. */

@@ -7,6 +7,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/transport/chain_pack.h"
 
@@ -375,11 +376,11 @@ void conn_expect(const struct conn *c, unsigned step)
     const char *lines = (const char *)c;
 
     if (step == 1) {
-        __builtin_prefetch(lines);
-        __builtin_prefetch(lines + 64);
-        __builtin_prefetch(lines + 128);
+        fetch_line(lines);
+        fetch_line(lines + 64);
+        fetch_line(lines + 128);
     } else if (c->yamux && step == 2) {
-        __builtin_prefetch(c->gossip_in);
+        fetch_line(c->gossip_in);
         yamux_expect(c->yamux, false);
     } else if (c->yamux) {
         yamux_expect(c->yamux, true);
@@ -390,8 +391,8 @@ void conn_expect(const struct conn *c, unsigned step)
 
 void conn_expect_flush(const struct conn *c)
 {
-    __builtin_prefetch(c->yamux, 1); /* its second line is for other things */
-    __builtin_prefetch(c->gossip_out);
+    fetch_line_to_write(c->yamux); /* its second line is for other things */
+    fetch_line(c->gossip_out);
 }
 
 static bool fill(struct conn *c)

@@ -1,6 +1,7 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/node/internal.h"
 #include "stack/wire/multiaddr.h"
@@ -36,7 +37,7 @@ static void may_write(void *ctx, uint32_t peer, unsigned step)
     const struct conn *c = node_conn(n, peer);
 
     if (c && step == 0)
-        __builtin_prefetch(c, 1);
+        fetch_line_to_write(c);
     else if (c)
         conn_expect_flush(c);
     if (c && n->ops->expect)

@@ -2,6 +2,7 @@
 #include "stack/transport/yamux.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/transport/yamux_session.h"
 
@@ -319,8 +320,8 @@ void yamux_expect(const struct yamux *y, bool deep)
 {
     uintptr_t lines = deep ? (uintptr_t)y->current : (uintptr_t)y; /* may be 0, to which C lets nobody add */
 
-    __builtin_prefetch((const void *)lines);
-    __builtin_prefetch((const void *)(lines + 64));
+    fetch_line((const void *)lines);
+    fetch_line((const void *)(lines + 64));
 }
 
 uint64_t yamux_rtt_ns(const struct yamux *y)
