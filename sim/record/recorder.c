@@ -7,6 +7,7 @@
 #include "sim/record/internal.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define SLOTS_MAX (1u << 20)   /* peers of one node; a slot number above is a bug */
@@ -458,11 +459,11 @@ void recorder_expect(const struct recorder *r, uint32_t node, unsigned step)
     const struct node_front *n = &r->fronts[node];
 
     if (step == 0) {
-        __builtin_prefetch(n, 1);
-        __builtin_prefetch((const char *)n + 64, 1);
+        fetch_line_to_write(n);
+        fetch_line_to_write((const char *)n + 64);
     } else if (n->slots) {
-        __builtin_prefetch(n->slots);
-        __builtin_prefetch(n->slots + 16);
+        fetch_line(n->slots);
+        fetch_line(n->slots + 16);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/gossipsub/signing.h"
 #include "stack/wire/pb.h"
@@ -222,10 +223,12 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     if (!t->joined)
         mesh_fanout(g, now_ns, t);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
-        __builtin_prefetch(&g->peers[slot], 1);
+        fetch_line_to_write(&g->peers[slot]);
         if (g->env.may_write)
-            g->env.may_write(g->env.ctx, slot);
+            g->env.may_write(g->env.ctx, slot, 0);
     }
+    for (uint32_t slot = 0; g->env.may_write && slotset_next(chosen, &slot); slot++)
+        g->env.may_write(g->env.ctx, slot, 1);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))
             forward_to(g, now_ns, slot, p, route);
@@ -493,11 +496,11 @@ void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *f
     const char *lines = (const char *)g;
 
     if (step == 0) {
-        __builtin_prefetch(lines);
-        __builtin_prefetch(lines + 64);
-        __builtin_prefetch(lines + 128);
+        fetch_line(lines);
+        fetch_line(lines + 64);
+        fetch_line(lines + 128);
     } else if (step == 1 && peer < g->peer_capacity) {
-        __builtin_prefetch(&g->peers[peer]);
+        fetch_line(&g->peers[peer]);
     }
     if (step > 0)
         memo_expect(&g->memo, frame, step);

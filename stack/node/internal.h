@@ -23,14 +23,15 @@ struct conn { /* the first cache line is for sending; that and the second for re
     struct node *node;
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
-    bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    bool dialled, dirty, closing, modelled /* encryption: then `session` is cold */;
+    bool gossip_wants : 1, algorand_wants : 1;
     int16_t doomed;            /* err to close with at the end of this upcall */
     struct yamux *yamux;       /* once ready */
     struct stream *gossip_out;
     struct conn *next;         /* in the list of dirty or of buried ones */
     struct chain wire_out;
     struct chain wire_in, plain_in;
-    struct noise_session *session; /* once the handshake is done; shared by all where modelled */
+    struct noise_session *session; /* once the handshake is done; shared by all where modelled: see conn.c */
     struct stream *gossip_in, *algorand;
     struct upgrade *upgrade;   /* NULL once ready */
     struct timer timer;
@@ -149,6 +150,7 @@ struct conn *conn_new(struct node *n, struct backend_conn handle, const struct e
 void conn_connected(struct conn *c);           /* TCP is up: the upgrade begins */
 void conn_received(struct conn *c, struct chain *bytes);
 void conn_expect(const struct conn *c, unsigned step); /* fetches what is needed to receive; step 1, 2, 3 */
+void conn_expect_flush(const struct conn *c); /* fetches what conn_flush needs, as far as c itself tells */
 void conn_dirty(struct conn *c);               /* has something to send; flushed at the end of the upcall */
 void conn_flush(struct conn *c);
 void conn_doom(struct conn *c, int err);       /* closes it at the end of the upcall */

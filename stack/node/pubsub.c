@@ -1,6 +1,7 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/node/internal.h"
 #include "stack/wire/multiaddr.h"
@@ -30,14 +31,17 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
-static void may_write(void *ctx, uint32_t peer)
+static void may_write(void *ctx, uint32_t peer, unsigned step)
 {
-    const struct conn *c = node_conn(ctx, peer);
+    const struct node *n = ctx;
+    const struct conn *c = node_conn(n, peer);
 
-    if (!c)
-        return;
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch((const char *)c + 128, 1); /* its timer */
+    if (c && step == 0)
+        fetch_line_to_write(c);
+    else if (c)
+        conn_expect_flush(c);
+    if (c && n->ops->expect)
+        n->ops->expect(n->host, (struct backend_conn){.index = peer}, step);
 }
 
 static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
