@@ -178,6 +178,7 @@ void gossipsub_peer_add(struct gossipsub *g, uint64_t now_ns, uint32_t peer, con
                         enum gossipsub_version version, bool dialled);
 void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer); /* our stream is gone */
 void gossipsub_peer_direct(struct gossipsub *g, const struct peerid *id); /* always forwarded to, never in a mesh */
+void gossipsub_blacklist(struct gossipsub *g, const struct peerid *id); /* messages from it, or of it, are refused */
 void gossipsub_peer_undirect(struct gossipsub *g, const struct peerid *id);
 
 /* Bytes of the stream that the peer opened to us; whole RPCs are consumed. The peer may not (yet) be added: its

@@ -152,6 +152,7 @@ void gossipsub_free(struct gossipsub *g)
     watch_deinit(g);
     map_deinit(&g->authors);
     mem_free(g->directs);
+    mem_free(g->blacklist);
     mem_free(g->validations);
     mem_free(g->announces);
     mem_free(g->peers);
@@ -291,10 +292,22 @@ static bool is_refused(struct gossipsub *g, const struct gossipsub_message *m, s
            !signing_verify(message, m);
 }
 
+static bool is_blacklisted(const struct gossipsub *g, uint64_t key)
+{
+    for (uint32_t i = 0; i < g->blacklist_count; i++)
+        if (g->blacklist[i] == key)
+            return true;
+    return false;
+}
+
 /* What is wrong with the message by itself, before we look whether we know it. */
 static bool is_unwelcome(const struct gossipsub *g, const struct gossipsub_message *m,
                          enum trace_reject *why)
 {
+    *why = TRACE_REJECT_BLACKLISTED;
+    if (g->blacklist_count && (is_blacklisted(g, g->peers[m->received_from].key) ||
+                               is_blacklisted(g, peer_key_of(g, m->from))))
+        return true;
     if (!signing_allows(g->config.signing, m, why))
         return true;
     *why = TRACE_REJECT_SELF_ORIGIN;

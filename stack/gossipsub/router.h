@@ -95,6 +95,8 @@ struct gossipsub { /* what every copy needs comes first */
     struct slotset added, outbound, direct, waiting; /* of slots; waiting: with pending items */
     struct slotset floodsub;  /* peers that speak nothing else: no mesh, no gossip */
     struct slotset idontwant; /* peers that understand it */
+    uint64_t *blacklist; /* keys of peers */
+    uint32_t blacklist_count;
     struct direct_peer *directs;
     uint32_t direct_count;
     uint64_t direct_at_ns; /* when the first attempt to reach them is due; TIME_NEVER: it was made */
