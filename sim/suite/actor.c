@@ -131,12 +131,9 @@ void actor_configure(struct actor *a, struct node_config *config, struct node_ev
     config->gossipsub.signing = GOSSIPSUB_STRICT_NO_AUTHOR;
     config->gossipsub.message_id = gossipsub_id_first8;
     config->gossipsub.validation_delay_ns = 0;
-    config->gossipsub_versions = 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
-    if (a->player.script->partial) { /* the harness offers all of them, always; without parts ours stay what they were */
-        config->gossipsub_versions |= 1u << GOSSIPSUB_V13 | 1u << GOSSIPSUB_V12;
-        config->gossipsub.extensions = GOSSIPSUB_EXTENSION_PARTIAL;
-        events->partial = &a->parts.env;
-    }
+    config->gossipsub_versions = 1u << GOSSIPSUB_V13 | 1u << GOSSIPSUB_V12 | 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
+    config->gossipsub.extensions = GOSSIPSUB_EXTENSION_PARTIAL;
+    events->partial = &a->parts.env;
     events->ctx = a;
     events->peer_topic = on_peer_topic;
 }
