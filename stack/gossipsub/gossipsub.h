@@ -88,7 +88,7 @@ struct gossipsub_env {
     /* The peer's queue was empty and is not any more: gossipsub_pull it when its stream can take more. */
     void (*wants_write)(void *ctx, uint32_t peer);
     /* A hint that wants_write is likely to come for the peer in a moment: step 0, and once that was said of other peers too,
-     * step 1. NULL: no interest. */
+     * step 1, then step 2. NULL: no interest. */
     void (*may_write)(void *ctx, uint32_t peer, unsigned step);
     /* Judges a message of a peer (called when its validation delay is over). NULL: accept all. */
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);

@@ -66,7 +66,9 @@ struct gossipsub { /* what every copy needs comes first */
     struct gossipsub_env env;
     uint64_t heartbeat_at_ns;
     uint32_t validation_head, validation_count, validation_capacity;
-    uint32_t announce_count, announce_capacity;
+    uint32_t announce_count;
+    struct topics topics;
+    uint32_t announce_capacity;
     uint32_t mark; /* the last one given to a batch of posts */
     struct validation *validations; /* ring, by deadline; capacity 0 or a power of two */
     struct announce *announces;
@@ -79,9 +81,10 @@ struct gossipsub { /* what every copy needs comes first */
     uint64_t *direct_keys;
     uint32_t direct_count;
 
-    struct topics topics;
     struct mcache mcache;
 };
+
+_Static_assert(offsetof(struct gossipsub, topics.recent) < 192, "three cache lines, as gossipsub_expect believes");
 
 /* router.c */
 void router_trace(const struct gossipsub *g, uint64_t now_ns, const struct trace_event *e);

@@ -83,11 +83,10 @@ void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire
  * simulated network. */
 static int open_modelled(struct chain *wire, struct chain *plain, size_t size)
 {
-    static const uint8_t zeros[AEAD_TAG_SIZE];
     uint8_t tag[AEAD_TAG_SIZE];
 
     chain_peek(wire, 0, tag, AEAD_TAG_SIZE);
-    if (memcmp(tag, zeros, AEAD_TAG_SIZE) != 0)
+    if (load_le64(tag) | load_le64(tag + 8))
         return ERR_AUTH;
     chain_drop(wire, AEAD_TAG_SIZE);
     if (wire->size == size - AEAD_TAG_SIZE)
