@@ -43,6 +43,7 @@ struct conn { /* the first cache line is for sending; that and the second for re
     bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
     struct endpoint remote;
     struct peerid peer;        /* once the handshake is done */
+    struct blob *peer_record;  /* signed, where we tell others of it; NULL: none */
 };
 
 enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
@@ -84,10 +85,16 @@ struct dial {
     struct endpoint to;
     struct peerid peer;
     bool has_peer, target; /* target: kept connected */
+    bool heard;            /* of it by peer exchange; its place may be given to another one */
     uint8_t state;         /* enum dial_state */
     uint8_t attempts;
     uint64_t next_ns;
     struct backend_conn conn;
+};
+
+struct direct {
+    struct endpoint at;
+    struct peerid id;
 };
 
 #define SERVED_MAX 24
@@ -122,6 +129,11 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
+    struct direct *directs; /* peers that we are configured to be linked with */
+    uint32_t direct_count;
+    struct protocol pubsub_protocol; /* with the versions that we offer, in order of preference */
+    const char *pubsub_ids[GOSSIPSUB_PROTOCOL_COUNT];
+    uint8_t pubsub_versions[GOSSIPSUB_PROTOCOL_COUNT]; /* enum gossipsub_version of each */
     struct app_binding **app_bindings;
     uint32_t app_binding_count;
     struct endpoint *announced; /* what identify tells */
@@ -189,11 +201,12 @@ void services_push(struct conn *c); /* tells the peer what changed, now or when 
 void services_push_all(struct node *n);
 
 /* pubsub.c */
-const struct protocol *pubsub_protocol(const struct node *n); /* with the versions it offers */
+void pubsub_offer(struct node *n); /* serves the versions of the config */
 void pubsub_init(struct node *n);
 void pubsub_conn_ready(struct conn *c);      /* opens our stream unless there is one */
 void pubsub_pull(struct conn *c);
 void pubsub_rearm(struct node *n);
+void pubsub_learn_record(struct conn *c, struct slice record);
 
 /* msgnet.c: the Algorand message network */
 extern const struct protocol msgnet_protocol;
