@@ -208,18 +208,19 @@ static struct ids missing_ids(struct gossipsub *g, uint64_t now_ns, struct slice
     uint32_t most = g->config.params.max_ihave_length;
     struct rpc_walk walk = rpc_walk_of(rpc);
     struct wanted w = {.capacity = 0};
-    struct id_batch batch;
+    struct id_batch batches[2];
     struct slice item;
 
     seen_init(&w.listed, g->config.params.seen_ttl_ns, now_ns);
     while (rpc_next_control(&walk, TRACE_CONTROL_IHAVE, &item)) {
         struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
         struct cursor c = cursor_of(item);
-        uint32_t left = t && t->joined ? most : 0, read;
+        uint32_t left = t && t->joined ? most : 0, read = read_ids(g, &c, left, &batches[0]);
 
-        while (w.ids.count < most && (read = read_ids(g, &c, left, &batch)) > 0) {
+        for (unsigned turn = 0; read > 0 && w.ids.count < most; turn = !turn) { /* the next ones come while these are looked up */
             left -= read;
-            want_missing(g, now_ns, &batch, &w);
+            read = read_ids(g, &c, left, &batches[!turn]);
+            want_missing(g, now_ns, &batches[turn], &w);
         }
     }
     seen_deinit(&w.listed);

@@ -183,6 +183,17 @@ static void forward_to(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
         send_post(g, now_ns, slot, p);
 }
 
+/* They will be written to: all of that memory is cold, but it can come all at once. */
+static void hint_peers(const struct gossipsub *g, const struct slotset *slots, unsigned step)
+{
+    for (uint32_t slot = 0; slotset_next(slots, &slot); slot++) {
+        if (step == 0)
+            fetch_line_to_write(&g->peers[slot]);
+        if (g->env.may_write)
+            g->env.may_write(g->env.ctx, slot, step);
+    }
+}
+
 /* Those who get every message of their topics, beside the mesh: direct peers, and those who speak FloodSub only. */
 static void forward_beside(struct gossipsub *g, uint64_t now_ns, struct post *p, const struct route *route,
                            const struct slotset *chosen)
@@ -226,13 +237,8 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     }
     if (!t->joined)
         mesh_fanout(g, now_ns, t);
-    for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
-        fetch_line_to_write(&g->peers[slot]);
-        if (g->env.may_write)
-            g->env.may_write(g->env.ctx, slot, 0);
-    }
-    for (uint32_t slot = 0; g->env.may_write && slotset_next(chosen, &slot); slot++)
-        g->env.may_write(g->env.ctx, slot, 1);
+    for (unsigned step = 0; step < 3; step++)
+        hint_peers(g, chosen, step);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))
             forward_to(g, now_ns, slot, p, route);
@@ -507,19 +513,37 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     return more;
 }
 
+/* A new message is about to come, most likely of the topic of the last one, and to be forwarded at once: all that this touches is cold. */
+static void expect_forward(const struct gossipsub *g, unsigned step)
+{
+    const struct topic *t = g->topics.recent;
+
+    if (t && t->joined && g->config.validation_delay_ns == 0)
+        hint_peers(g, &t->mesh, step);
+}
+
 void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
 {
     const char *lines = (const char *)g;
+    enum memo_guess guess;
 
     if (step == 0) {
         fetch_line(lines);
         fetch_line(lines + 64);
         fetch_line(lines + 128);
-    } else if (step == 1 && peer < g->peer_capacity) {
-        fetch_line(&g->peers[peer]);
+        return;
     }
-    if (step > 0)
-        memo_expect(&g->memo, frame, step);
+    if (step == 1 && peer < g->peer_capacity)
+        fetch_line(&g->peers[peer]);
+    if (step == 1)
+        fetch_line(g->topics.recent);
+    guess = memo_expect(&g->memo, frame, step);
+    if (step == 1)
+        return;
+    if (guess == MEMO_EMPTY)
+        expect_forward(g, step - 2);
+    else if (guess == MEMO_OTHER)
+        expect_forward(g, 0);
 }
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)

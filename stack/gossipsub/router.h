@@ -80,10 +80,12 @@ struct gossipsub { /* what every copy needs comes first */
     uint32_t announced_size;   /* from so many bytes on a message is announced with IDONTWANT */
     struct memo memo;
     struct seen seen;
-    struct gossipsub_env env;
     uint64_t heartbeat_at_ns;
     uint32_t validation_head, validation_count, validation_capacity;
-    uint32_t announce_count, announce_capacity;
+    uint32_t announce_count;
+    struct topics topics;
+    struct gossipsub_env env;
+    uint32_t announce_capacity;
     uint32_t mark; /* the last one given to a batch of posts */
     struct validation *validations; /* ring, by deadline; capacity 0 or a power of two */
     struct announce *announces;
@@ -111,9 +113,10 @@ struct gossipsub { /* what every copy needs comes first */
     struct partial *partial;   /* NULL: without partial messages */
     struct map authors;        /* with seqno_check: their newest numbers */
 
-    struct topics topics;
     struct mcache mcache;
 };
+
+_Static_assert(offsetof(struct gossipsub, env.wants_write) <= 192, "three cache lines, as gossipsub_expect believes");
 
 struct direct_peer {
     struct peerid id;

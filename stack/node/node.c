@@ -169,28 +169,19 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
-/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
-static void flush_expect(const struct node *n)
+/* Fetches what flushing the dirty connections will touch, unless somebody did; one alone is not worth the trouble. */
+static void flush_expect(struct node *n)
 {
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        conn_expect_flush(c);
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 0);
-    }
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 1);
-        if (c->gossip_out) {
-            fetch_line(c->gossip_out->mux);
-            fetch_line((const char *)c->gossip_out->mux + 64);
-        }
-    }
+    for (unsigned step = 0; step < 3; step++)
+        for (struct conn *c = n->dirty; c; c = c->next)
+            if (!c->fetched || step == 2)
+                conn_expect_flush(c, c->handle.index, n, step);
 }
 
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
-    if (n->dirty && n->dirty->next)
+    if (n->dirty && n->dirty->next && !n->dirty->fetched)
         flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
