@@ -116,9 +116,17 @@ export async function forgedRpc (key, author, command) {
   return Buffer.concat([varint(rpc.length), rpc])
 }
 
-export function gossipCommands (gossip, counts) {
+export function gossipCommands (gossip, counts, settings) {
   return {
-    subscribe: command => gossip.subscribe(command.topic),
+    subscribe: command => {
+      if (settings.validateMs > 0) {
+        gossip.topicValidators.set(command.topic, async () => {
+          await new Promise(resolve => setTimeout(resolve, settings.validateMs))
+          return 'accept'
+        })
+      }
+      gossip.subscribe(command.topic)
+    },
     unsubscribe: command => gossip.unsubscribe(command.topic),
     publish: async command => {
       const data = command.body()
