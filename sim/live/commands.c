@@ -247,6 +247,7 @@ static bool run_parts(struct command_context *c, json_t *arguments)
         return wrong(c, "needs subscribe-parts first");
     if (!parts_add(&c->live->parts, topic, group, (uint8_t)have))
         return wrong(c, "too many groups");
+    journal_parts(&c->live->journal, c->now_ns, topic, group, parts_have(&c->live->parts, topic, group));
     return parts_publish(&c->live->parts, c->now_ns, topic, group) == ERR_OK;
 }
 

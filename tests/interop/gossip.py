@@ -150,9 +150,8 @@ def partial(cell):
     for group, first, second in ((1, 0x55, 0xAA), (2, 0xFF, 0), (3, 0, 0xFF)):
         a.parts(TOPIC, group, first)
         b.parts(TOPIC, group, second)
-        for one, own in ((a, first), (b, second)):
-            if own != 0xFF:
-                one.wait("parts", topic=TOPIC, group=group, have=0xFF)
+        for one in (a, b):
+            one.wait("parts", topic=TOPIC, group=group, have=0xFF)
 
 
 SCORE = {"AppSpecificWeight": 1, "GossipThreshold": -10, "PublishThreshold": -20, "GraylistThreshold": -30,

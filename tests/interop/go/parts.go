@@ -125,6 +125,8 @@ func (p *parts) add(c command) error {
 	group := binary.BigEndian.AppendUint64(nil, uint64(c.Group))
 	p.lock.Lock()
 	p.have[key(c.Topic, group)] |= byte(c.Have)
+	have := p.have[key(c.Topic, group)]
 	p.lock.Unlock()
+	say(object{"ev": "parts", "topic": c.Topic, "group": c.Group, "have": have})
 	return p.publish(c.Topic, group)
 }
