@@ -191,6 +191,7 @@ static void write_node(struct recorder *r, const struct record_node *node)
     row[7] = node->up_bps;
     row[8] = node->down_bps;
     row[9] = node->algorand;
+    row[10] = row_text(node->behaviour);
 }
 
 void recorder_node(struct recorder *r, const struct record_node *node)

@@ -48,6 +48,7 @@ struct record_run {
 struct record_node {
     uint32_t index;
     const char *name, *group, *region, *class_name, *peer_id, *address;
+    const char *behaviour; /* NULL: honest */
     struct slice peer_id_bytes; /* as TRACE_PEER_READY reports it; copied */
     uint64_t up_bps, down_bps;
     bool algorand; /* runs the Algorand protocol: expected to get its broadcasts */

@@ -1,7 +1,7 @@
 -- The database of one run. README.md beside this file explains it; version: PRAGMA user_version.
 -- Times are integer nanoseconds of simulated time; nodes, topics and messages are small integers.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -26,7 +26,8 @@ CREATE TABLE run (
 CREATE TABLE node (
     id INTEGER PRIMARY KEY,
     name TEXT, grp TEXT, region TEXT, class TEXT, peer_id TEXT, address TEXT,
-    up_bps INTEGER, down_bps INTEGER, algorand INTEGER
+    up_bps INTEGER, down_bps INTEGER, algorand INTEGER,
+    behaviour TEXT                      -- of an adversary; NULL: honest
 );
 
 CREATE TABLE link (dialler INTEGER, listener INTEGER, latency_ns INTEGER); -- as planned

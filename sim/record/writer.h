@@ -15,7 +15,7 @@
  * t text that the writer frees, l text that outlives the writer, b blob: struct row_blob that the
  * writer frees */
 #define ROW_TABLE(X)                                                                               \
-    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?)", "ittttttiii")                      \
+    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittttttiiit")                   \
     X(ROW_LINK, "INSERT INTO link VALUES(?,?,?)", "iii")                                           \
     X(ROW_TOPIC, "INSERT INTO topic VALUES(?,?,?)", "itl")                                         \
     X(ROW_MESSAGE,                                                                                 \

@@ -29,6 +29,9 @@ void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scen
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
 
+/* `behaviour` of each group that has one. After groups_subscribe. */
+void behaviours_read(struct reader *r, const struct tree *nodes, const struct tree *traffic, struct scenario *s);
+
 /* What a distribution is of. */
 struct quantity {
     enum field_kind kind;       /* FIELD_SIZE or FIELD_DURATION */

@@ -39,6 +39,8 @@ struct node_config node_config_default(void);
 /* What the owner hears; any may be NULL. */
 struct node_events {
     void *ctx;
+    /* The peer in that slot is connected: streams may be opened to it. That it is gone, its streams tell. */
+    void (*connected)(void *ctx, uint64_t now_ns, uint32_t peer);
     void (*delivered)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
     void (*received)(void *ctx, uint64_t now_ns, const struct algorand_message *m);
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);

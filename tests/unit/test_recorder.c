@@ -129,7 +129,7 @@ static void a_flood_is_found_in_the_tables(void **state)
     recorder_expectation(r, "delivery_ratio >= 1", "1.0", true);
     finish(r, NULL);
 
-    assert_int_equal(query("PRAGMA user_version"), 2);
+    assert_int_equal(query("PRAGMA user_version"), 3);
     assert_int_equal(query("SELECT complete FROM run"), 1);
     assert_int_equal(query("SELECT seed FROM run"), 7);
     assert_int_equal(query("SELECT length(digest) FROM run"), 64);
