@@ -174,6 +174,7 @@ fuzz:
 ## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
 interop: $(BUILD)/hearsay
 	$(Q)python3 tests/interop/check.py $(BUILD)/hearsay
+	$(Q)python3 tests/interop/traces.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop
 	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)

@@ -73,6 +73,8 @@ CREATE TABLE loss (                     -- messages rejected, or dropped because
     start_ns INTEGER, node INTEGER, reason TEXT, messages INTEGER, bytes INTEGER
 );
 
+CREATE TABLE subscription (at_ns INTEGER, node INTEGER, topic INTEGER, joined INTEGER); -- joined 0: it left the topic
+
 CREATE TABLE mesh (at_ns INTEGER, node INTEGER, peer INTEGER, topic INTEGER, graft INTEGER);
 
 CREATE TABLE mesh_degree (              -- how many nodes had that many mesh peers

@@ -32,6 +32,7 @@
     X(ROW_HOP, "INSERT INTO hop VALUES(?,?,?,?,?,?,?,?)", "iiiiiiii")                              \
     X(ROW_CONTROL, "INSERT INTO control VALUES(?,?,?,?,?,?)", "iiilii")                            \
     X(ROW_LOSS, "INSERT INTO loss VALUES(?,?,?,?,?)", "iilii")                                     \
+    X(ROW_SUBSCRIPTION, "INSERT INTO subscription VALUES(?,?,?,?)", "iiii")                        \
     X(ROW_MESH, "INSERT INTO mesh VALUES(?,?,?,?,?)", "iiiii")                                     \
     X(ROW_MESH_DEGREE, "INSERT OR REPLACE INTO mesh_degree VALUES(?,?,?,?)", "iiii")               \
     X(ROW_CONNECTION, "INSERT INTO connection VALUES(?,?,?,?,?,?)", "iiilil")                      \
