@@ -3,6 +3,7 @@
 #include "sim/des/outbox.h"
 #include "sim/des/recovery.h"
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define BULK_SEGMENTS 4u /* so many acknowledged at once: congestion control gets a memory */
@@ -370,9 +371,9 @@ void sender_expect(const struct sender *s)
 {
     if (!s->box)
         return;
-    __builtin_prefetch(s->box, 1);
-    __builtin_prefetch((const char *)s->box + 64, 1);
-    __builtin_prefetch((const char *)s->box + 128, 1);
+    fetch_line_to_write(s->box);
+    fetch_line_to_write((const char *)s->box + 64);
+    fetch_line_to_write((const char *)s->box + 128);
 }
 
 struct sender_info sender_info(const struct sender *s)

@@ -70,8 +70,13 @@ static void *pointer_of(uint64_t word)
 static void bind(sqlite3_stmt *s, int column, char type, uint64_t word)
 {
     const struct row_blob *blob;
+    double real;
 
     switch (type) {
+    case 'r':
+        memcpy(&real, &word, sizeof real);
+        sqlite3_bind_double(s, column, real);
+        break;
     case 'i':
         if (word >= ROW_NULL)
             sqlite3_bind_null(s, column);
@@ -211,6 +216,14 @@ uint64_t row_literal(const char *text)
 uint64_t row_text(const char *text)
 {
     return row_literal(text ? mem_strdup(text) : NULL);
+}
+
+uint64_t row_real(double x)
+{
+    uint64_t word;
+
+    memcpy(&word, &x, sizeof word);
+    return word;
 }
 
 uint64_t row_blob(const void *data, size_t size)

@@ -13,7 +13,7 @@ enum preset { PRESET_GO, PRESET_SPEC, PRESET_JS, PRESET_ALGORAND };
 static const char *const preset_names[] = {"go", "spec", "js", "algorand", NULL};
 static const char *const signing_names[] = {"strict-sign", "strict-no-sign", "no-author", NULL};
 static const char *const message_id_names[] = {"default", "sha256", "blake2b256", "first8", NULL};
-static const char *const version_names[] = {"1.0", "1.1", NULL};
+static const char *const version_names[] = {"floodsub", "1.0", "1.1", "1.2", "1.3", NULL};
 _Static_assert(sizeof version_names / sizeof *version_names == GOSSIPSUB_VERSION_COUNT + 1,
                "a name each");
 
@@ -72,7 +72,7 @@ static void read_versions(struct reader *r, const struct tree *t, struct scenari
     if (!reader_is(r, t, TREE_LIST, GOSSIPSUB_VERSION_COUNT))
         return;
     for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
-        enum gossipsub_version v = GOSSIPSUB_V10;
+        enum gossipsub_version v = GOSSIPSUB_FLOODSUB;
 
         reader_value(r, c, &version, &v);
         if (!r->failed && g->versions & 1u << v)
@@ -164,7 +164,7 @@ void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scen
     g->gossipsub = gossipsub_params_default();
     g->signing = GOSSIPSUB_STRICT_SIGN;
     g->message_id = SCENARIO_ID_DEFAULT;
-    g->versions = (1u << GOSSIPSUB_VERSION_COUNT) - 1;
+    g->versions = 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
     if (!t)
         return;
     if (t->kind == TREE_SCALAR && strcmp(t->text, "off") == 0) {

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -188,7 +189,7 @@ void *pool_take(size_t size)
     b = c->free;
     c->free = b->next;
     c->count--;
-    __builtin_prefetch(c->free); /* the next one to be taken, whose link will be read */
+    fetch_line(c->free); /* the next one to be taken, whose link will be read */
     return b;
 }
 

@@ -2,6 +2,7 @@
 #include "stack/gossipsub/mcache.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define CAPACITY_MIN 4
@@ -200,14 +201,14 @@ void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
         return;
     cell = &m->cells[memo_cell(m, frame)];
     if (step == 1) {
-        __builtin_prefetch(cell);
-        __builtin_prefetch(frame);
+        fetch_line(cell);
+        fetch_line(frame);
     } else if (*cell && step == 2) {
-        __builtin_prefetch(*cell);
-        __builtin_prefetch((*cell)->id);
+        fetch_line(*cell);
+        fetch_line((*cell)->id);
     } else if (*cell) {
-        __builtin_prefetch((*cell)->topic);
-        __builtin_prefetch((*cell)->topic->name);
+        fetch_line((*cell)->topic);
+        fetch_line((*cell)->topic->name);
     }
 }
 

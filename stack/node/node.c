@@ -4,6 +4,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/identify/ping.h"
 #include "stack/wire/record.h"
@@ -81,7 +82,7 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     node_serve_protocol(n, &identify_push_protocol);
     node_serve_protocol(n, &ping_protocol);
     if (config->gossipsub_on)
-        node_serve_protocol(n, pubsub_protocol(n));
+        pubsub_offer(n);
     if (config->algorand_on)
         node_serve_protocol(n, &msgnet_protocol);
     return n;
@@ -171,9 +172,7 @@ bool node_enter(struct node *n, uint64_t now_ns)
 static void flush_expect(const struct node *n)
 {
     for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (c->yamux)
-            yamux_expect(c->yamux, false);
-        __builtin_prefetch(c->gossip_out);
+        conn_expect_flush(c);
         if (n->ops->expect)
             n->ops->expect(n->host, c->handle, 0);
     }
@@ -181,8 +180,8 @@ static void flush_expect(const struct node *n)
         if (n->ops->expect)
             n->ops->expect(n->host, c->handle, 1);
         if (c->gossip_out) {
-            __builtin_prefetch(c->gossip_out->mux);
-            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
+            fetch_line(c->gossip_out->mux);
+            fetch_line((const char *)c->gossip_out->mux + 64);
         }
     }
 }
@@ -322,7 +321,7 @@ static void on_expect(void *app, struct backend_conn handle, const struct chain 
     const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
 
     if (step == 0 && handle.index < n->conn_capacity)
-        __builtin_prefetch(&n->conns[handle.index]);
+        fetch_line(&n->conns[handle.index]);
     if (n->gossipsub)
         gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
     if (c)

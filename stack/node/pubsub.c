@@ -1,6 +1,7 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/node/internal.h"
 #include "stack/wire/multiaddr.h"
@@ -30,14 +31,17 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
-static void may_write(void *ctx, uint32_t peer)
+static void may_write(void *ctx, uint32_t peer, unsigned step)
 {
-    const struct conn *c = node_conn(ctx, peer);
+    const struct node *n = ctx;
+    const struct conn *c = node_conn(n, peer);
 
-    if (!c)
-        return;
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch((const char *)c + 128, 1); /* its timer */
+    if (c && step == 0)
+        fetch_line_to_write(c);
+    else if (c)
+        conn_expect_flush(c);
+    if (c && n->ops->expect)
+        n->ops->expect(n->host, (struct backend_conn){.index = peer}, step);
 }
 
 static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
@@ -119,7 +123,7 @@ void pubsub_init(struct node *n)
 void pubsub_conn_ready(struct conn *c)
 {
     if (!c->gossip_out)
-        c->gossip_out = stream_open(c, pubsub_protocol(c->node));
+        c->gossip_out = stream_open(c, &c->node->pubsub_protocol);
 }
 
 void pubsub_pull(struct conn *c)
@@ -146,7 +150,7 @@ static int opened(struct stream *s, uint64_t now_ns)
 
     if (s->outbound) {
         gossipsub_peer_add(c->node->gossipsub, now_ns, c->handle.index, &c->peer,
-                           gossipsub_version_of(s->version), c->dialled);
+                           (enum gossipsub_version)c->node->pubsub_versions[s->version], c->dialled);
         return ERR_OK;
     }
     old = c->gossip_in;
@@ -198,19 +202,17 @@ static void finished(struct stream *s, uint64_t now_ns)
     stream_end(s, ERR_CLOSED);
 }
 
-/* gossipsub_protocols lists 1.1 before 1.0. */
-static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed, NULL, false};
-static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed, NULL, false};
-static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed, NULL, false};
-
-const struct protocol *pubsub_protocol(const struct node *n)
+void pubsub_offer(struct node *n)
 {
-    switch (n->config.gossipsub_versions) {
-    case 1u << GOSSIPSUB_V10:
-        return &only_10;
-    case 1u << GOSSIPSUB_V11:
-        return &only_11;
-    default:
-        return &both;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < GOSSIPSUB_PROTOCOL_COUNT; i++) {
+        if (!(n->config.gossipsub_versions >> gossipsub_version_of(i) & 1))
+            continue;
+        n->pubsub_versions[count] = (uint8_t)gossipsub_version_of(i);
+        n->pubsub_ids[count++] = gossipsub_protocols[i];
     }
+    CHECK(count > 0);
+    n->pubsub_protocol = (struct protocol){{n->pubsub_ids, count}, 0, opened, data, finished, closed, NULL, false};
+    node_serve_protocol(n, &n->pubsub_protocol);
 }

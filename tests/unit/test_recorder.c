@@ -254,7 +254,7 @@ static void the_summary_counts_the_measured_period(void **state)
     assert_non_null(strstr(text, "\"nodes\":40,\"connections\":120,\"messages\":8,"
                                  "\"deliveries\":312,\"delivery_ratio\":1.000000,"));
     assert_true(s.payload_bytes > 0 && s.control_bytes > 0);
-    assert_non_null(strstr(text, "\"total\":300},"
+    assert_non_null(strstr(text, "\"total\":300,\"withheld\":0},"
                                  "\"events\":12345,\"sim_s\":20.000000,\"wall_s\":1.500,"
                                  "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":1}\n"));
     free(text);
