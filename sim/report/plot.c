@@ -32,6 +32,8 @@ static const struct figure figures[] = {
     {"mesh", "Mesh degree"},
     {"control", "Control messages"},
     {"overhead", "Control overhead of honest nodes"},
+    {"idontwant", "Saved by IDONTWANT"},
+    {"scores", "Scores that honest nodes give"},
     {"attackers", "Adversaries in the meshes of honest nodes"},
 };
 
