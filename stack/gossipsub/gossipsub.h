@@ -102,6 +102,7 @@ gossipsub_id_fn gossipsub_id_default;    /* from || seqno (go) */
 gossipsub_id_fn gossipsub_id_blake2b256; /* of data (Algorand) */
 gossipsub_id_fn gossipsub_id_sha256;     /* of data (js, StrictNoSign) */
 gossipsub_id_fn gossipsub_id_first8;     /* first 8 bytes of data (gossipsub-interop) */
+gossipsub_id_fn gossipsub_id_eth2;       /* 20 bytes of SHA-256 of a domain, the topic and data (Ethereum) */
 
 enum gossipsub_verdict { GOSSIPSUB_ACCEPT, GOSSIPSUB_REJECT, GOSSIPSUB_IGNORE };
 

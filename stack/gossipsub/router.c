@@ -84,7 +84,8 @@ static uint64_t charge(const struct gossipsub *g, uint64_t now_ns, unsigned work
 /* What it takes to read a message and to know whether it is a new one. */
 static void charge_reading(const struct gossipsub *g, size_t size)
 {
-    bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256;
+    bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256 ||
+                  g->config.message_id == gossipsub_id_eth2;
 
     g->env.charge(g->env.ctx, WORK_PARSE | (hashed ? WORK_HASH : 0), size);
 }

@@ -137,15 +137,15 @@ const char *score_topic_params_check(const struct score_topic_params *p)
 static const char *check_thresholds(const struct score_params *p)
 {
     if (!is_penalty(p->gossip_threshold))
-        return "gossip_threshold must be 0 or negative";
+        return "GossipThreshold must be 0 or negative";
     if (!is_penalty(p->publish_threshold) || p->publish_threshold > p->gossip_threshold)
-        return "publish_threshold must be 0 or negative and not above gossip_threshold";
+        return "PublishThreshold must be 0 or negative and not above GossipThreshold";
     if (!is_penalty(p->graylist_threshold) || p->graylist_threshold > p->publish_threshold)
-        return "graylist_threshold must be 0 or negative and not above publish_threshold";
+        return "GraylistThreshold must be 0 or negative and not above PublishThreshold";
     if (!is_number(p->accept_px_threshold) || p->accept_px_threshold < 0)
-        return "accept_px_threshold must not be negative";
+        return "AcceptPXThreshold must not be negative";
     if (!is_number(p->opportunistic_graft_threshold) || p->opportunistic_graft_threshold < 0)
-        return "opportunistic_graft_threshold must not be negative";
+        return "OpportunisticGraftThreshold must not be negative";
     return NULL;
 }
 

@@ -74,6 +74,7 @@ static void upgrade_free(struct conn *c)
 void conn_free(struct conn *c)
 {
     CHECK(c->state == CONN_CLOSED && !c->streams);
+    blob_unref(c->peer_record);
     mem_free(c);
 }
 

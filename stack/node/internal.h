@@ -42,6 +42,7 @@ struct conn { /* the first cache line is for sending; that and the second for re
     bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
     struct endpoint remote;
     struct peerid peer;        /* once the handshake is done */
+    struct blob *peer_record;  /* signed, where we tell others of it; NULL: none */
 };
 
 enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
@@ -83,10 +84,16 @@ struct dial {
     struct endpoint to;
     struct peerid peer;
     bool has_peer, target; /* target: kept connected */
+    bool heard;            /* of it by peer exchange; its place may be given to another one */
     uint8_t state;         /* enum dial_state */
     uint8_t attempts;
     uint64_t next_ns;
     struct backend_conn conn;
+};
+
+struct direct {
+    struct endpoint at;
+    struct peerid id;
 };
 
 #define SERVED_MAX 24
@@ -121,6 +128,8 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
+    struct direct *directs; /* peers that we are configured to be linked with */
+    uint32_t direct_count;
     struct protocol pubsub_protocol; /* with the versions that we offer, in order of preference */
     const char *pubsub_ids[GOSSIPSUB_PROTOCOL_COUNT];
     uint8_t pubsub_versions[GOSSIPSUB_PROTOCOL_COUNT]; /* enum gossipsub_version of each */
@@ -195,6 +204,7 @@ void pubsub_init(struct node *n);
 void pubsub_conn_ready(struct conn *c);      /* opens our stream unless there is one */
 void pubsub_pull(struct conn *c);
 void pubsub_rearm(struct node *n);
+void pubsub_learn_record(struct conn *c, struct slice record);
 
 /* msgnet.c: the Algorand message network */
 extern const struct protocol msgnet_protocol;

@@ -115,6 +115,7 @@ void node_free(struct node *n)
     mem_free(n->conns);
     mem_free(n->dials);
     mem_free(n->announced);
+    mem_free(n->directs);
     buf_deinit(&n->record);
     crypto_wipe(&n->identity, sizeof n->identity);
     crypto_wipe(&n->keys, sizeof n->keys);
@@ -450,6 +451,17 @@ void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic)
     node_leave(n, outer);
 }
 
+void node_direct(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer)
+{
+    bool outer = node_enter(n, now_ns);
+
+    CHECK(n->gossipsub);
+    n->directs = mem_grow(n->directs, n->direct_count + 1, sizeof *n->directs);
+    n->directs[n->direct_count++] = (struct direct){*to, *peer};
+    gossipsub_peer_direct(n->gossipsub, peer);
+    node_leave(n, outer);
+}
+
 void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
 {
     bool outer = node_enter(n, now_ns);
@@ -540,4 +552,9 @@ const struct algorand_stats *node_algorand_stats(const struct node *n)
 uint32_t node_mesh_size(const struct node *n, struct slice topic)
 {
     return n->gossipsub ? gossipsub_mesh_size(n->gossipsub, topic) : 0;
+}
+
+double node_score(const struct node *n, uint32_t slot)
+{
+    return n->gossipsub ? gossipsub_score(n->gossipsub, slot) : 0;
 }

@@ -99,6 +99,69 @@ static void peer_exchange(void *ctx, struct slice peer_id, struct slice signed_r
     mem_free(r);
 }
 
+static const struct peerid *peer_id(void *ctx, uint32_t peer)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    return c ? &c->peer : NULL;
+}
+
+static struct slice peer_record(void *ctx, uint32_t peer)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    return c && c->peer_record ? blob_slice(c->peer_record) : slice_of(NULL, 0);
+}
+
+static bool peer_address(void *ctx, uint32_t peer, struct endpoint *at)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    if (c)
+        *at = c->remote;
+    return c != NULL;
+}
+
+static double app_score(void *ctx, uint32_t peer)
+{
+    const struct node *n = ctx;
+    const struct conn *c = node_conn(n, peer);
+
+    return c ? n->events.app_score(n->events.ctx, &c->peer) : 0;
+}
+
+/* Direct peers that are missing are dialled where they were when they were named. */
+static void connect_direct(void *ctx, const struct peerid *id)
+{
+    struct node *n = ctx;
+
+    for (uint32_t i = 0; i < n->direct_count; i++)
+        if (peerid_equal(&n->directs[i].id, id))
+            dialer_add(n, &n->directs[i].at, id, false);
+}
+
+static void test_extension(void *ctx, uint32_t peer)
+{
+    struct node *n = ctx;
+
+    n->events.test_extension(n->events.ctx, n->now_ns, peer);
+}
+
+/* Keeps the signed record of a peer, to tell others of it. */
+void pubsub_learn_record(struct conn *c, struct slice record)
+{
+    struct record *r;
+
+    if (!c->node->config.gossipsub.params.do_px || !record.size)
+        return;
+    r = mem_zalloc(sizeof *r);
+    if (record_open(record, r) == ERR_OK && peerid_equal(&r->peer, &c->peer)) {
+        blob_unref(c->peer_record);
+        c->peer_record = blob_copy(record);
+    }
+    mem_free(r);
+}
+
 void pubsub_init(struct node *n)
 {
     const struct gossipsub_env env = {
@@ -111,6 +174,12 @@ void pubsub_init(struct node *n)
         .peer_exchange = peer_exchange,
         .peer_topic = n->events.peer_topic ? peer_topic : NULL,
         .charge = n->charges_work ? charge : NULL,
+        .peer_id = peer_id,
+        .peer_record = peer_record,
+        .peer_address = peer_address,
+        .connect = connect_direct,
+        .app_score = n->events.app_score ? app_score : NULL,
+        .test_extension = n->events.test_extension ? test_extension : NULL,
     };
     struct gossipsub_config config = n->config.gossipsub;
 

@@ -170,6 +170,8 @@ static int learn(struct stream *s)
     }
     if (err == ERR_OK && n->events.identified)
         n->events.identified(n->events.ctx, n->now_ns, c->handle.index, id, !s->outbound);
+    if (err == ERR_OK && n->gossipsub)
+        pubsub_learn_record(c, id->signed_record);
     if (err == ERR_OK && n->gossipsub && speaks_pubsub(n, id))
         pubsub_conn_ready(c);
     if (err == ERR_OK && id->has_protocols) {
