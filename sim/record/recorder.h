@@ -43,6 +43,7 @@ struct record_run {
     uint32_t hop_every, delivery_every;
     uint32_t peer_every;     /* connection and mesh, by node */
     bool message_histograms; /* message_propagation */
+    bool repeat_lags;        /* record_summary.repeat_lags: costs a look at the receipt for every duplicate */
 };
 
 struct record_node {

@@ -259,6 +259,8 @@ enum run_status run_open_recorder(struct run *run, struct run_result *result)
     info.delivery_every = record_every(s->deliveries, s->record_sample);
     info.peer_every = record_every(s->peers, 1);
     info.message_histograms = s->message_histograms;
+    for (uint32_t i = 0; i < s->expectation_count; i++)
+        info.repeat_lags |= s->expectations[i].metric == EXPECT_DUPLICATE_LAG;
     if (recorder_open(run->options->database, &info, &run->recorder, result->error, sizeof result->error) != ERR_OK)
         return RUN_FAILED;
     record_nodes(run);
