@@ -37,7 +37,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench flight bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -154,6 +154,11 @@ unit: $(UNITS)
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
+
+## make evaluation the GossipSub v1.1 evaluation at full size (an hour), and other published figures: EVALUATION="--set ..."
+evaluation: $(BUILD)/hearsay
+	$(Q)$(BUILD)/hearsay check scenarios/validation/*.yaml --progress off
+	$(Q)$(BUILD)/hearsay check scenarios/evaluation/*.yaml --threads $(JOBS) --progress off $(EVALUATION)
 
 ## make suite       experiments of libp2p's gossipsub-interop suite, simulated and as processes on loopback
 suite: $(BUILD)/hearsay
