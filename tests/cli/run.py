@@ -204,6 +204,32 @@ def every_smoke_scenario_meets_its_expectations(tmp):
     expect(int(suite.get("tests")) >= len(files), "fewer cases than scenarios")
 
 
+def closed_forms_and_published_figures_come_out(tmp):
+    for name in ("waku-best", "chain", "fan-out", "single-transfer", "duplicates-most", "duplicates-idontwant"):
+        status, out, err = run("check", f"scenarios/validation/{name}.yaml", "--progress", "off")
+        same(status, 0, out + err)
+
+
+# The GossipSub v1.1 evaluation with 50 honest nodes; `make evaluation` runs it at full size.
+ATTACKS = {
+    "cold-boot": ["nodes.sybils.count=200"],
+    "colocation": ["nodes.sybils.count=200", "nodes.sybils.per_address=8"],
+    "eclipse-single": ["nodes.publishers.count=5", "nodes.sybils.count=50", "traffic.1.poisson=1/s"],
+}
+
+
+def scores_keep_the_evaluation_s_attacks_down_and_without_them_there_is_no_keeping(tmp):
+    for name, sets in ATTACKS.items():
+        overrides = ["nodes.publishers.count=6", "nodes.lurkers.count=44", "traffic.0.poisson=6/s", *sets]
+        status, out, err = run("check", f"scenarios/evaluation/{name}.yaml", "--progress", "off",
+                               *[a for s in overrides for a in ("--set", s)])
+        same(status, 0, out + err)
+    status, out, err = run("check", "scenarios/evaluation/control-cold-boot.yaml", "--progress", "off", "--set",
+                           "nodes.publishers.count=6", "--set", "nodes.lurkers.count=44", "--set", "traffic.0.poisson=6/s",
+                           "--set", "nodes.sybils.count=200", "--set", "expect=[p99(propagation) >= 3s]")
+    same(status, 0, out + err)
+
+
 def a_failed_expectation_exits_1_and_tells_how_to_repeat_it(tmp):
     status, out, err = run("check", SMALL, "--set", "expect.0=messages == 123456", "--junit", f"{tmp}/j.xml",
                            "--progress", "off")

@@ -506,6 +506,8 @@ static void shipped_and_example_scenarios_are_valid(void **state)
     (void)state;
     load_folder("scenarios");
     load_folder("scenarios/smoke");
+    load_folder("scenarios/evaluation");
+    load_folder("scenarios/validation");
     load_folder("tests/scenarios/valid");
 }
 
