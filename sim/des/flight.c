@@ -214,12 +214,14 @@ static void flight_expect(const struct host *h, struct backend_conn handle, unsi
         fetch_line_to_write(c);
         fetch_line_to_write((const char *)c + 64);
         fetch_line_to_write((const char *)c + 128);
-    } else {
+    } else if (step == 1) {
         const char *peer = (const char *)h->des->hosts[c->peer_host];
 
-        sender_expect(&c->sender);
         fetch_line(peer);
         fetch_line(peer + offsetof(struct host, down));
+        sender_expect(&c->sender, 0);
+    } else {
+        sender_expect(&c->sender, 1);
     }
 }
 

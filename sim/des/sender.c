@@ -367,13 +367,18 @@ bool sender_rest(struct sender *s, const struct sender_out *out)
     return true;
 }
 
-void sender_expect(const struct sender *s)
+void sender_expect(const struct sender *s, unsigned step)
 {
-    if (!s->box)
-        return;
-    fetch_line_to_write(s->box);
-    fetch_line_to_write((const char *)s->box + 64);
-    fetch_line_to_write((const char *)s->box + 128);
+    const struct outbox *o = s->box;
+
+    if (o && step == 0) {
+        fetch_line_to_write(o);
+        fetch_line_to_write((const char *)o + 64);
+        fetch_line_to_write((const char *)o + 128);
+    } else if (o && o->records != o->few) {
+        fetch_line_to_write(record_at(o, 0));
+        fetch_line_to_write(record_at(o, o->count));
+    }
 }
 
 struct sender_info sender_info(const struct sender *s)

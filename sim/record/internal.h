@@ -103,6 +103,8 @@ struct recorder {
     struct table messages_by_id;
     struct message *messages;
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
+    uint64_t recent_key;     /* of the last one that was looked for: a node sends the same message to many */
+    uint32_t recent;
     struct sampler hops, deliveries;
     uint32_t peer_every; /* connection and mesh rows of every k-th node; RECORD_NONE */
     uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;

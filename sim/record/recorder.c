@@ -136,6 +136,7 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
     r->nodes = mem_zalloc(run->node_count * sizeof *r->nodes);
     open_fronts(r);
     digest_lane_init(&r->scenario);
+    r->recent = UNKNOWN;
     map_init(&r->peers, run->seed);
     map_init(&r->regions, run->seed);
     map_init(&r->topic_names[0], run->seed);

@@ -56,14 +56,11 @@ static bool range_refused;
 
 static uint32_t class_of(size_t size)
 {
+    static const uint8_t lines[] = {0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6}; /* by sixteenths */
     uint32_t doubling;
 
-    if (size <= 64)
-        return (size > 16 ? 1u : 0u) + (size > 32 ? 1u : 0u);
-    if (size <= 96)
-        return LINE_AND_HALF;
     if (size <= 256)
-        return LINE_AND_HALF + (uint32_t)(size - 1) / 64;
+        return lines[(size + 15) / 16];
     doubling = 63u - (uint32_t)__builtin_clzll(size - 1); /* 8 for 257 to 512 */
     return LINES_END + (doubling - 8) * 4 + (uint32_t)((size - 1) >> (doubling - 2) & 3);
 }

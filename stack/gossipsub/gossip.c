@@ -121,20 +121,12 @@ static bool may_gossip_with(const struct gossipsub *g, uint32_t slot)
     return !g->score || watch_score(g, slot) >= g->config.score->gossip_threshold;
 }
 
-void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exclude)
+/* IHAVE about the topic's recent messages to these peers. */
+static void tell_recent(struct gossipsub *g, struct topic *t, const uint32_t *slots, uint32_t count)
 {
-    uint32_t most = g->config.params.max_ihave_length, count = 0, *slots;
-    struct ids ids;
+    uint32_t most = g->config.params.max_ihave_length;
+    struct ids ids = recent_ids(t);
 
-    if (!t->gossip || slotset_empty(&t->peers))
-        return;
-    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
-    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
-        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
-            !slotset_has(&g->direct, slot) && !slotset_has(&g->floodsub, slot) && may_gossip_with(g, slot))
-            slots[count++] = slot;
-    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
-    ids = recent_ids(t);
     if (ids.count <= most)
         send_all_ids(g, slots, count, topic_name(t), &ids);
     for (uint32_t i = 0; i < count && ids.count > most; i++) { /* each a choice of its own */
@@ -142,6 +134,26 @@ void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exc
         send_all_ids(g, &slots[i], 1, topic_name(t), &(struct ids){ids.items, most});
     }
     mem_free(ids.items);
+}
+
+void gossip_emit(struct gossipsub *g, uint64_t now_ns, struct topic *t, const struct slotset *exclude)
+{
+    uint32_t count = 0, parts = 0, *slots;
+
+    if ((!t->gossip && !(t->partial && g->partial)) || slotset_empty(&t->peers))
+        return;
+    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
+    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
+        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
+            !slotset_has(&g->direct, slot) && !slotset_has(&g->floodsub, slot) && may_gossip_with(g, slot))
+            slots[count++] = slot;
+    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
+    if (t->partial)
+        parts = partial_split(g, t, slots, count);
+    if (t->gossip)
+        tell_recent(g, t, slots + parts, count - parts);
+    if (parts)
+        partial_gossip(g, now_ns, t, slots, parts);
     mem_free(slots);
 }
 
@@ -196,18 +208,19 @@ static struct ids missing_ids(struct gossipsub *g, uint64_t now_ns, struct slice
     uint32_t most = g->config.params.max_ihave_length;
     struct rpc_walk walk = rpc_walk_of(rpc);
     struct wanted w = {.capacity = 0};
-    struct id_batch batch;
+    struct id_batch batches[2];
     struct slice item;
 
     seen_init(&w.listed, g->config.params.seen_ttl_ns, now_ns);
     while (rpc_next_control(&walk, TRACE_CONTROL_IHAVE, &item)) {
         struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
         struct cursor c = cursor_of(item);
-        uint32_t left = t && t->joined ? most : 0, read;
+        uint32_t left = t && t->joined ? most : 0, read = read_ids(g, &c, left, &batches[0]);
 
-        while (w.ids.count < most && (read = read_ids(g, &c, left, &batch)) > 0) {
+        for (unsigned turn = 0; read > 0 && w.ids.count < most; turn = !turn) { /* the next ones come while these are looked up */
             left -= read;
-            want_missing(g, now_ns, &batch, &w);
+            read = read_ids(g, &c, left, &batches[!turn]);
+            want_missing(g, now_ns, &batches[turn], &w);
         }
     }
     seen_deinit(&w.listed);

@@ -116,25 +116,25 @@ struct gater_params;
 struct partial_env;
 
 /* What the router asks of its owner. None of these may call back into the router except where said. */
-struct gossipsub_env {
+struct gossipsub_env { /* what every copy needs comes first */
     void *ctx;
+    void (*trace)(void *ctx, uint64_t now_ns, const struct trace_event *event);
+    /* Work that we do: a set of enum work, and on how many bytes; returns when it will be done. A message is judged no
+     * earlier than the work on it is. NULL: work takes no time. */
+    uint64_t (*charge)(void *ctx, unsigned works, uint64_t bytes);
     /* The peer's queue was empty and is not any more: gossipsub_pull it when its stream can take more. */
     void (*wants_write)(void *ctx, uint32_t peer);
     /* A hint that wants_write is likely to come for the peer in a moment: step 0, and once that was said of other peers too,
-     * step 1. NULL: no interest. */
+     * step 1, then step 2. NULL: no interest. */
     void (*may_write)(void *ctx, uint32_t peer, unsigned step);
     /* Judges a message of a peer (called when its validation delay is over). NULL: accept all. */
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
     /* A message of a topic we subscribe to, accepted; also our own. May publish. NULL: nobody listens. */
     void (*deliver)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
-    void (*trace)(void *ctx, uint64_t now_ns, const struct trace_event *event);
     /* A PRUNE told of these peers (the record is a signed envelope, may be empty). NULL: PX ignored. */
     void (*peer_exchange)(void *ctx, struct slice peer_id, struct slice signed_record);
     /* The peer joined or left a topic; not told again when it goes away with topics left. NULL: nobody asks. */
     void (*peer_topic)(void *ctx, uint32_t peer, struct slice topic, bool joined);
-    /* Work that we do: a set of enum work, and on how many bytes; returns when it will be done. A message is judged no
-     * earlier than the work on it is. NULL: work takes no time. */
-    uint64_t (*charge)(void *ctx, unsigned works, uint64_t bytes);
     /* Of a peer that is there: its id (NULL: unknown; needed for do_px), its signed record (empty: none known), where it is
      * connected from (false: unknown). The last is needed for P6 and the gater. NULL: nobody knows. */
     const struct peerid *(*peer_id)(void *ctx, uint32_t peer);
@@ -178,6 +178,7 @@ void gossipsub_peer_add(struct gossipsub *g, uint64_t now_ns, uint32_t peer, con
                         enum gossipsub_version version, bool dialled);
 void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer); /* our stream is gone */
 void gossipsub_peer_direct(struct gossipsub *g, const struct peerid *id); /* always forwarded to, never in a mesh */
+void gossipsub_blacklist(struct gossipsub *g, const struct peerid *id); /* messages from it, or of it, are refused */
 void gossipsub_peer_undirect(struct gossipsub *g, const struct peerid *id);
 
 /* Bytes of the stream that the peer opened to us; whole RPCs are consumed. The peer may not (yet) be added: its

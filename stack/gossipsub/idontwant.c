@@ -31,6 +31,12 @@ static void encode(struct buf *b, size_t size_max, const struct slice *ids, uint
         pb_append_bytes(b, RPC_IDONTWANT_IDS, ids[(*first)++]);
 }
 
+/* The peer sends us parts of messages, not messages. */
+static bool gets_parts(const struct topic *t, uint32_t slot)
+{
+    return t->partial & TOPIC_PARTIAL_WANTED && topic_sends_parts(t, slot);
+}
+
 void idontwant_announce(struct gossipsub *g, uint64_t now_ns, const struct topic *t, uint32_t from,
                         const struct slice *ids, uint32_t count)
 {
@@ -43,7 +49,7 @@ void idontwant_announce(struct gossipsub *g, uint64_t now_ns, const struct topic
 
         encode(&b, size_max, ids, count, &first);
         for (uint32_t slot = 0; slotset_next(&t->mesh, &slot); slot++)
-            if (slot != from && slotset_has(&g->idontwant, slot) && !topic_wants_parts(t, slot))
+            if (slot != from && slotset_has(&g->idontwant, slot) && !gets_parts(t, slot))
                 send_item(g, now_ns, slot, TRACE_CONTROL_IDONTWANT, buf_slice(&b), first - begin, SEND_URGENT);
         buf_clear(&b);
     }

@@ -190,6 +190,7 @@ void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer)
         watch_peer_removed(g, now_ns, peer);
     mesh_drop(g, now_ns, peer);
     idontwant_forget(g, peer);
+    partial_forget(g, peer);
     send_forget(g, peer);
     for (uint32_t i = 0; i < g->announce_count; i++) {
         if (g->announces[i].peer == peer)
@@ -204,7 +205,7 @@ void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer)
     if (slotset_remove(&g->idontwant, peer))
         idontwant_peers_changed(g);
     p->added = false;
-    p->extensions = 0; /* as go: what is shared is agreed on anew */
+    p->extensions &= (uint8_t)~PEER_EXTENSIONS_SAID; /* what is shared is agreed on anew */
     if (!p->inbound)
         forget(g, now_ns, peer);
 }
@@ -241,6 +242,12 @@ void gossipsub_peer_direct(struct gossipsub *g, const struct peerid *id)
     for (uint32_t slot = 0; slot < g->peer_capacity; slot++)
         if (peer_at(g, slot) && g->peers[slot].key == key)
             slotset_add(&g->direct, slot); /* out of the meshes at the next heartbeat */
+}
+
+void gossipsub_blacklist(struct gossipsub *g, const struct peerid *id)
+{
+    g->blacklist = mem_grow(g->blacklist, g->blacklist_count + 1, sizeof *g->blacklist);
+    g->blacklist[g->blacklist_count++] = peer_key_of(g, peerid_slice(id));
 }
 
 void gossipsub_peer_undirect(struct gossipsub *g, const struct peerid *id)

@@ -141,6 +141,7 @@ void gossipsub_free(struct gossipsub *g)
     memo_deinit(&g->memo);
     mcache_deinit(&g->mcache);
     seen_deinit(&g->seen);
+    partial_deinit(g);
     topics_free_all(&g->topics);
     slotset_deinit(&g->added);
     slotset_deinit(&g->outbound);
@@ -152,6 +153,7 @@ void gossipsub_free(struct gossipsub *g)
     watch_deinit(g);
     map_deinit(&g->authors);
     mem_free(g->directs);
+    mem_free(g->blacklist);
     mem_free(g->validations);
     mem_free(g->announces);
     mem_free(g->peers);
@@ -174,10 +176,22 @@ static void forward_to(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
 {
     if (slot == route->received_from || !slotset_has(&g->added, slot))
         return;
-    if ((p->topic->partial & TOPIC_PARTIAL_ABLE) && topic_wants_parts(p->topic, slot))
+    if ((p->topic->partial & TOPIC_PARTIAL_ABLE) && topic_wants_parts(p->topic, slot) &&
+        extensions_shared(g, slot, GOSSIPSUB_EXTENSION_PARTIAL))
         return; /* it asked for parts instead */
     if (!route->author_key || g->peers[slot].key != route->author_key)
         send_post(g, now_ns, slot, p);
+}
+
+/* They will be written to: all of that memory is cold, but it can come all at once. */
+static void hint_peers(const struct gossipsub *g, const struct slotset *slots, unsigned step)
+{
+    for (uint32_t slot = 0; slotset_next(slots, &slot); slot++) {
+        if (step == 0)
+            fetch_line_to_write(&g->peers[slot]);
+        if (g->env.may_write)
+            g->env.may_write(g->env.ctx, slot, step);
+    }
 }
 
 /* Those who get every message of their topics, beside the mesh: direct peers, and those who speak FloodSub only. */
@@ -223,13 +237,8 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     }
     if (!t->joined)
         mesh_fanout(g, now_ns, t);
-    for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
-        fetch_line_to_write(&g->peers[slot]);
-        if (g->env.may_write)
-            g->env.may_write(g->env.ctx, slot, 0);
-    }
-    for (uint32_t slot = 0; g->env.may_write && slotset_next(chosen, &slot); slot++)
-        g->env.may_write(g->env.ctx, slot, 1);
+    for (unsigned step = 0; step < 3; step++)
+        hint_peers(g, chosen, step);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))
             forward_to(g, now_ns, slot, p, route);
@@ -291,10 +300,22 @@ static bool is_refused(struct gossipsub *g, const struct gossipsub_message *m, s
            !signing_verify(message, m);
 }
 
+static bool is_blacklisted(const struct gossipsub *g, uint64_t key)
+{
+    for (uint32_t i = 0; i < g->blacklist_count; i++)
+        if (g->blacklist[i] == key)
+            return true;
+    return false;
+}
+
 /* What is wrong with the message by itself, before we look whether we know it. */
 static bool is_unwelcome(const struct gossipsub *g, const struct gossipsub_message *m,
                          enum trace_reject *why)
 {
+    *why = TRACE_REJECT_BLACKLISTED;
+    if (g->blacklist_count && (is_blacklisted(g, g->peers[m->received_from].key) ||
+                               is_blacklisted(g, peer_key_of(g, m->from))))
+        return true;
     if (!signing_allows(g->config.signing, m, why))
         return true;
     *why = TRACE_REJECT_SELF_ORIGIN;
@@ -492,19 +513,37 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     return more;
 }
 
+/* A new message is about to come, most likely of the topic of the last one, and to be forwarded at once: all that this touches is cold. */
+static void expect_forward(const struct gossipsub *g, unsigned step)
+{
+    const struct topic *t = g->topics.recent;
+
+    if (t && t->joined && g->config.validation_delay_ns == 0)
+        hint_peers(g, &t->mesh, step);
+}
+
 void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
 {
     const char *lines = (const char *)g;
+    enum memo_guess guess;
 
     if (step == 0) {
         fetch_line(lines);
         fetch_line(lines + 64);
         fetch_line(lines + 128);
-    } else if (step == 1 && peer < g->peer_capacity) {
-        fetch_line(&g->peers[peer]);
+        return;
     }
-    if (step > 0)
-        memo_expect(&g->memo, frame, step);
+    if (step == 1 && peer < g->peer_capacity)
+        fetch_line(&g->peers[peer]);
+    if (step == 1)
+        fetch_line(g->topics.recent);
+    guess = memo_expect(&g->memo, frame, step);
+    if (step == 1)
+        return;
+    if (guess == MEMO_EMPTY)
+        expect_forward(g, step - 2);
+    else if (guess == MEMO_OTHER)
+        expect_forward(g, 0);
 }
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)

@@ -80,10 +80,12 @@ struct gossipsub { /* what every copy needs comes first */
     uint32_t announced_size;   /* from so many bytes on a message is announced with IDONTWANT */
     struct memo memo;
     struct seen seen;
-    struct gossipsub_env env;
     uint64_t heartbeat_at_ns;
     uint32_t validation_head, validation_count, validation_capacity;
-    uint32_t announce_count, announce_capacity;
+    uint32_t announce_count;
+    struct topics topics;
+    struct gossipsub_env env;
+    uint32_t announce_capacity;
     uint32_t mark; /* the last one given to a batch of posts */
     struct validation *validations; /* ring, by deadline; capacity 0 or a power of two */
     struct announce *announces;
@@ -95,6 +97,8 @@ struct gossipsub { /* what every copy needs comes first */
     struct slotset added, outbound, direct, waiting; /* of slots; waiting: with pending items */
     struct slotset floodsub;  /* peers that speak nothing else: no mesh, no gossip */
     struct slotset idontwant; /* peers that understand it */
+    uint64_t *blacklist; /* keys of peers */
+    uint32_t blacklist_count;
     struct direct_peer *directs;
     uint32_t direct_count;
     uint64_t direct_at_ns; /* when the first attempt to reach them is due; TIME_NEVER: it was made */
@@ -109,9 +113,10 @@ struct gossipsub { /* what every copy needs comes first */
     struct partial *partial;   /* NULL: without partial messages */
     struct map authors;        /* with seqno_check: their newest numbers */
 
-    struct topics topics;
     struct mcache mcache;
 };
+
+_Static_assert(offsetof(struct gossipsub, env.wants_write) <= 192, "three cache lines, as gossipsub_expect believes");
 
 struct direct_peer {
     struct peerid id;
@@ -252,12 +257,21 @@ void extensions_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, str
 void extensions_heard(struct gossipsub *g, uint64_t now_ns, uint32_t slot, unsigned declared);
 bool extensions_shared(const struct gossipsub *g, uint32_t slot, unsigned extension);
 
+/* partial.c */
+void partial_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc);
+void partial_forget(struct gossipsub *g, uint32_t slot); /* our stream to it is gone */
+void partial_heartbeat(struct gossipsub *g);
+/* Moves those that get parts of the topic instead of messages to the front; how many. */
+uint32_t partial_split(const struct gossipsub *g, const struct topic *t, uint32_t *slots, uint32_t count);
+void partial_gossip(struct gossipsub *g, uint64_t now_ns, const struct topic *t, const uint32_t *slots, uint32_t count);
+void partial_deinit(struct gossipsub *g);
+
 /* gossip.c */
 void gossip_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc);
 /* IHAVE about the recent messages of t to some peers outside `exclude`; between begin and end only.
  */
 void gossip_begin(struct gossipsub *g);
-void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exclude);
+void gossip_emit(struct gossipsub *g, uint64_t now_ns, struct topic *t, const struct slotset *exclude);
 void gossip_end(struct gossipsub *g);
 
 #endif

@@ -45,8 +45,8 @@ struct topic {
 };
 
 struct topics {
-    struct map by_name;   /* values are struct topic pointers */
     struct topic *recent; /* of the last search that found one */
+    struct map by_name;   /* values are struct topic pointers */
 };
 
 void topics_init(struct topics *ts, uint64_t seed);

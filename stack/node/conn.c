@@ -392,10 +392,22 @@ void conn_expect(const struct conn *c, unsigned step)
 
 /* ---- queues to bytes ---- */
 
-void conn_expect_flush(const struct conn *c)
+void conn_expect_flush(struct conn *c, uint32_t slot, const struct node *n, unsigned step)
 {
-    fetch_line_to_write(c->yamux); /* its second line is for other things */
-    fetch_line(c->gossip_out);
+    if (step == 0) {
+        fetch_line_to_write(c);
+    } else if (step == 1) {
+        fetch_line_to_write(c->yamux); /* its second line is for other things */
+        fetch_line(c->gossip_out);
+    } else {
+        c->fetched = true;
+        if (c->gossip_out) {
+            fetch_line_to_write(c->gossip_out->mux);
+            fetch_line_to_write((const char *)c->gossip_out->mux + 64);
+        }
+    }
+    if (n->ops->expect)
+        n->ops->expect(n->host, (struct backend_conn){.index = slot}, step);
 }
 
 static bool fill(struct conn *c)
@@ -425,6 +437,7 @@ void conn_flush(struct conn *c)
 {
     struct node *n = c->node;
 
+    c->fetched = false;
     if (c->state == CONN_DIALLING)
         return;
     while (c->wire_out.size || fill(c)) {

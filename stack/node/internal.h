@@ -25,6 +25,7 @@ struct conn { /* the first cache line is for sending; that and the second for re
     uint8_t state; /* enum conn_state */
     bool dialled, dirty, closing, modelled /* encryption: then `session` is cold */;
     bool gossip_wants : 1, algorand_wants : 1;
+    bool fetched : 1; /* by conn_expect_flush, since the last flush */
     int16_t doomed;            /* err to close with at the end of this upcall */
     struct yamux *yamux;       /* once ready */
     struct stream *gossip_out;
@@ -159,7 +160,8 @@ struct conn *conn_new(struct node *n, struct backend_conn handle, const struct e
 void conn_connected(struct conn *c);           /* TCP is up: the upgrade begins */
 void conn_received(struct conn *c, struct chain *bytes);
 void conn_expect(const struct conn *c, unsigned step); /* fetches what is needed to receive; step 1, 2, 3 */
-void conn_expect_flush(const struct conn *c); /* fetches what conn_flush needs, as far as c itself tells */
+/* Fetches what conn_flush of the connection in the slot will need, in steps 0 to 2; c itself is touched from step 1 on. */
+void conn_expect_flush(struct conn *c, uint32_t slot, const struct node *n, unsigned step);
 void conn_dirty(struct conn *c);               /* has something to send; flushed at the end of the upcall */
 void conn_flush(struct conn *c);
 void conn_doom(struct conn *c, int err);       /* closes it at the end of the upcall */

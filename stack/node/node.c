@@ -169,28 +169,19 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
-/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
-static void flush_expect(const struct node *n)
+/* Fetches what flushing the dirty connections will touch, unless somebody did; one alone is not worth the trouble. */
+static void flush_expect(struct node *n)
 {
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        conn_expect_flush(c);
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 0);
-    }
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 1);
-        if (c->gossip_out) {
-            fetch_line(c->gossip_out->mux);
-            fetch_line((const char *)c->gossip_out->mux + 64);
-        }
-    }
+    for (unsigned step = 0; step < 3; step++)
+        for (struct conn *c = n->dirty; c; c = c->next)
+            if (!c->fetched || step == 2)
+                conn_expect_flush(c, c->handle.index, n, step);
 }
 
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
-    if (n->dirty && n->dirty->next)
+    if (n->dirty && n->dirty->next && !n->dirty->fetched)
         flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
@@ -557,4 +548,42 @@ uint32_t node_mesh_size(const struct node *n, struct slice topic)
 double node_score(const struct node *n, uint32_t slot)
 {
     return n->gossipsub ? gossipsub_score(n->gossipsub, slot) : 0;
+}
+
+void node_partial_topic(struct node *n, struct slice topic, bool wants, bool sends)
+{
+    CHECK(n->gossipsub);
+    gossipsub_partial_topic(n->gossipsub, topic, wants, sends);
+}
+
+int node_partial_publish(struct node *n, uint64_t now_ns, struct slice topic, struct slice group, uint32_t group_ttl,
+                         partial_tell_fn *tell, void *ctx)
+{
+    bool outer = node_enter(n, now_ns);
+    int err;
+
+    CHECK(n->gossipsub);
+    err = gossipsub_partial_publish(n->gossipsub, n->now_ns, topic, group, group_ttl, tell, ctx);
+    node_leave(n, outer);
+    return err;
+}
+
+bool node_partial_send(struct node *n, uint64_t now_ns, uint32_t slot, const struct rpc_partial *p)
+{
+    bool outer = node_enter(n, now_ns), sent;
+
+    CHECK(n->gossipsub);
+    sent = gossipsub_partial_send(n->gossipsub, n->now_ns, slot, p);
+    node_leave(n, outer);
+    return sent;
+}
+
+bool node_partial_wants(const struct node *n, uint32_t slot, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_wants(n->gossipsub, slot, topic);
+}
+
+bool node_partial_offers(const struct node *n, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_offers(n->gossipsub, topic);
 }

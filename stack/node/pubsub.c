@@ -33,15 +33,10 @@ static void wants_write(void *ctx, uint32_t peer)
 
 static void may_write(void *ctx, uint32_t peer, unsigned step)
 {
-    const struct node *n = ctx;
-    const struct conn *c = node_conn(n, peer);
+    struct conn *c = node_conn(ctx, peer);
 
-    if (c && step == 0)
-        fetch_line_to_write(c);
-    else if (c)
-        conn_expect_flush(c);
-    if (c && n->ops->expect)
-        n->ops->expect(n->host, (struct backend_conn){.index = peer}, step);
+    if (c)
+        conn_expect_flush(c, peer, ctx, step);
 }
 
 static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
@@ -178,6 +173,7 @@ void pubsub_init(struct node *n)
         .peer_record = peer_record,
         .peer_address = peer_address,
         .connect = connect_direct,
+        .partial = n->events.partial,
         .app_score = n->events.app_score ? app_score : NULL,
         .test_extension = n->events.test_extension ? test_extension : NULL,
     };
