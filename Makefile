@@ -39,7 +39,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench flight bench-sockets clean cli compilers demo fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay
@@ -157,6 +157,11 @@ unit: $(UNITS)
 live: $(BUILD)/hearsay
 	$(Q)python3 tests/live/live.py $(BUILD)/hearsay
 
+## make evaluation the GossipSub v1.1 evaluation at full size (an hour), and other published figures: EVALUATION="--set ..."
+evaluation: $(BUILD)/hearsay
+	$(Q)$(BUILD)/hearsay check scenarios/validation/*.yaml --progress off
+	$(Q)$(BUILD)/hearsay check scenarios/evaluation/*.yaml --threads $(JOBS) --progress off $(EVALUATION)
+
 ## make suite       experiments of libp2p's gossipsub-interop suite, simulated and as processes on loopback
 suite: $(BUILD)/hearsay
 	$(Q)python3 tests/suite/suite.py $(BUILD)/hearsay
@@ -176,6 +181,7 @@ fuzz:
 ## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
 interop: $(BUILD)/hearsay
 	$(Q)python3 tests/interop/check.py $(BUILD)/hearsay
+	$(Q)python3 tests/interop/traces.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop
 	$(Q)python3 tests/interop/run.py --hearsay $(BUILD)/hearsay --build $(BUILD)/interop $(INTEROP)
 
 ## make architecture check includes, symbols, sizes and READMEs (scripts/check-architecture.sh)

@@ -126,6 +126,9 @@ void des_drop(struct des *d, const struct event *e); /* an event that will not h
 /* An event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
+/* Under which a host that shares its address is found; the others are under their address alone. */
+#define HOST_KEY_SIZE 18
+struct slice host_key(const struct endpoint *e, uint8_t key[static HOST_KEY_SIZE]);
 /* A host after the others, without an address. */
 struct host *host_new(struct des *d, const struct des_host_config *config);
 

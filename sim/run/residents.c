@@ -24,9 +24,9 @@ void resident_identity(const struct run *run, uint32_t index, uint8_t seed[stati
     rng_fill(&r, seed, 32);
 }
 
-static gossipsub_id_fn *message_id(enum scenario_message_id id)
+gossipsub_id_fn *resident_message_id(const struct scenario_group *g)
 {
-    switch (id) {
+    switch (g->message_id) {
     case SCENARIO_ID_DEFAULT:
         return gossipsub_id_default;
     case SCENARIO_ID_SHA256:
@@ -71,7 +71,7 @@ static struct node_config config_of(const struct resident *r)
     if (g->gossipsub_on) {
         c.gossipsub.params = g->gossipsub;
         c.gossipsub.signing = g->signing;
-        c.gossipsub.message_id = message_id(g->message_id);
+        c.gossipsub.message_id = resident_message_id(g);
         c.gossipsub.validation_delay_ns = g->validation_ns;
         c.gossipsub_versions = g->versions;
         c.gossipsub.score = g->score;
@@ -139,8 +139,23 @@ static void wake_up(struct resident *r, uint64_t now_ns)
     err = node_resume(r->node, now_ns);
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
+    if (r->adversary)
+        adversary_wake(r->adversary, now_ns); /* what came due meanwhile */
     if (r->dial_next < r->run->topology.first[r->index + 1])
         schedule_dials(r, now_ns);
+}
+
+/* Its part in the network: topics, or what an adversary does; then whom it dials. */
+static void settle_in(struct resident *r, uint64_t now_ns)
+{
+    const struct scenario_group *g = group_of(r);
+
+    if (r->adversary)
+        adversary_started(r->adversary, now_ns, r->node);
+    for (uint32_t i = 0; i < g->topic_count && !r->adversary; i++)
+        node_subscribe(r->node, now_ns, slice_text(r->run->scenario->topics[g->topics[i]]));
+    if (r->dial_next < r->run->topology.first[r->index + 1])
+        schedule_dials(r, now_ns + g->dial_delay_ns);
 }
 
 /* P5: what the group's settings say of the peer's group. */
@@ -158,7 +173,6 @@ static double app_score(void *ctx, const struct peerid *id)
 
 void resident_start(struct resident *r, uint64_t now_ns)
 {
-    const struct scenario *s = r->run->scenario;
     const struct scenario_group *g = group_of(r);
     const struct run_behaviour *behaviour = r->run->options->behaviour;
     struct node_events events = {0};
@@ -177,6 +191,8 @@ void resident_start(struct resident *r, uint64_t now_ns)
     }
     if (behaviour)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);
+    else if (g->behaviour)
+        adversary_enter(r, &config, &events);
     r->dial_next = r->run->topology.first[r->index];
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
@@ -188,10 +204,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
         behaviour->started(behaviour->ctx, r->index, now_ns, r->node);
         return;
     }
-    for (uint32_t i = 0; i < g->topic_count; i++)
-        node_subscribe(r->node, now_ns, slice_text(s->topics[g->topics[i]]));
-    if (r->dial_next < r->run->topology.first[r->index + 1])
-        schedule_dials(r, now_ns);
+    settle_in(r, now_ns);
 }
 
 static void put_down(struct resident *r, uint64_t now_ns)
@@ -201,7 +214,9 @@ static void put_down(struct resident *r, uint64_t now_ns)
     r->total_sent += c.bytes_sent;
     r->total_received += c.bytes_received;
     r->run->ops->place(r->run->world, r->index, NULL, NULL);
+    adversary_leave(r);
     node_free(r->node);
+    adversary_end(r);
     r->node = NULL;
     report_node_state(r->run, r->index, now_ns, false);
 }

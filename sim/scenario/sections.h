@@ -37,6 +37,9 @@ void score_settings_resolve(struct reader *r, const struct tree *nodes, struct s
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
 
+/* `behaviour` of each group that has one. After groups_subscribe. */
+void behaviours_read(struct reader *r, const struct tree *nodes, const struct tree *traffic, struct scenario *s);
+
 /* What a distribution is of. */
 struct quantity {
     enum field_kind kind;       /* FIELD_SIZE or FIELD_DURATION */

@@ -176,6 +176,15 @@ void suite_log_trace(struct suite_log *l, uint64_t now_ns, const struct trace_ev
         tell_control(l, now_ns, e);
 }
 
+void suite_log_parts(struct suite_log *l, uint64_t now_ns, uint64_t group, bool all)
+{
+    if (!l->node)
+        return;
+    begin(l, now_ns, all ? "All parts received" : "Extended partial message");
+    jsonl_number(&l->json, "group id", group);
+    end(l);
+}
+
 void suite_log_subscription(struct suite_log *l, uint64_t now_ns, uint32_t peer, struct slice topic,
                             bool joined)
 {

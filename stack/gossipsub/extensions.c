@@ -60,7 +60,6 @@ void extensions_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, str
 {
     struct peer *p = peer_at(g, slot);
 
-    (void)rpc;
     if (!(p->extensions & PEER_EXTENSIONS_HEARD))
         extensions_heard(g, now_ns, slot, s->extensions);
     else if (s->control[TRACE_CONTROL_EXTENSIONS].size)
@@ -68,4 +67,6 @@ void extensions_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, str
     if (s->control[TRACE_CONTROL_TEST].size && g->env.test_extension &&
         g->config.extensions & p->extensions & GOSSIPSUB_EXTENSION_TEST)
         g->env.test_extension(g->env.ctx, slot);
+    if (s->control[TRACE_CONTROL_PARTIAL].size)
+        partial_receive(g, now_ns, slot, rpc);
 }

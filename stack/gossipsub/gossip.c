@@ -121,20 +121,12 @@ static bool may_gossip_with(const struct gossipsub *g, uint32_t slot)
     return !g->score || watch_score(g, slot) >= g->config.score->gossip_threshold;
 }
 
-void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exclude)
+/* IHAVE about the topic's recent messages to these peers. */
+static void tell_recent(struct gossipsub *g, struct topic *t, const uint32_t *slots, uint32_t count)
 {
-    uint32_t most = g->config.params.max_ihave_length, count = 0, *slots;
-    struct ids ids;
+    uint32_t most = g->config.params.max_ihave_length;
+    struct ids ids = recent_ids(t);
 
-    if (!t->gossip || slotset_empty(&t->peers))
-        return;
-    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
-    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
-        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
-            !slotset_has(&g->direct, slot) && !slotset_has(&g->floodsub, slot) && may_gossip_with(g, slot))
-            slots[count++] = slot;
-    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
-    ids = recent_ids(t);
     if (ids.count <= most)
         send_all_ids(g, slots, count, topic_name(t), &ids);
     for (uint32_t i = 0; i < count && ids.count > most; i++) { /* each a choice of its own */
@@ -142,6 +134,26 @@ void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exc
         send_all_ids(g, &slots[i], 1, topic_name(t), &(struct ids){ids.items, most});
     }
     mem_free(ids.items);
+}
+
+void gossip_emit(struct gossipsub *g, uint64_t now_ns, struct topic *t, const struct slotset *exclude)
+{
+    uint32_t count = 0, parts = 0, *slots;
+
+    if ((!t->gossip && !(t->partial && g->partial)) || slotset_empty(&t->peers))
+        return;
+    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
+    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
+        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
+            !slotset_has(&g->direct, slot) && !slotset_has(&g->floodsub, slot) && may_gossip_with(g, slot))
+            slots[count++] = slot;
+    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
+    if (t->partial)
+        parts = partial_split(g, t, slots, count);
+    if (t->gossip)
+        tell_recent(g, t, slots + parts, count - parts);
+    if (parts)
+        partial_gossip(g, now_ns, t, slots, parts);
     mem_free(slots);
 }
 

@@ -137,7 +137,7 @@ static void maintain(struct gossipsub *g, uint64_t now_ns, struct topic *t)
                             &(struct choice){.except = &t->mesh, .in = &g->outbound});
     }
     graft_opportunistically(g, now_ns, t);
-    gossip_emit(g, t, &t->mesh);
+    gossip_emit(g, now_ns, t, &t->mesh);
 }
 
 static void maintain_fanout(struct gossipsub *g, uint64_t now_ns, struct topic *t)
@@ -152,7 +152,7 @@ static void maintain_fanout(struct gossipsub *g, uint64_t now_ns, struct topic *
             (g->score && watch_score(g, slot) < g->config.score->publish_threshold))
             slotset_remove(&t->fanout, slot);
     mesh_fill_fanout(g, t);
-    gossip_emit(g, t, &t->fanout);
+    gossip_emit(g, now_ns, t, &t->fanout);
 }
 
 static void clear_backoffs(struct gossipsub *g, uint64_t now_ns)
@@ -194,6 +194,8 @@ void heartbeat_run(struct gossipsub *g, uint64_t now_ns)
         watch_heartbeat_end(g);
     send_flush_all(g, now_ns);
     mcache_shift(&g->mcache);
+    if (g->partial)
+        partial_heartbeat(g);
     memo_clear(&g->memo);
     seen_sweep(&g->seen, now_ns);
 }

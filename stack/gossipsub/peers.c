@@ -190,6 +190,7 @@ void gossipsub_peer_remove(struct gossipsub *g, uint64_t now_ns, uint32_t peer)
         watch_peer_removed(g, now_ns, peer);
     mesh_drop(g, now_ns, peer);
     idontwant_forget(g, peer);
+    partial_forget(g, peer);
     send_forget(g, peer);
     for (uint32_t i = 0; i < g->announce_count; i++) {
         if (g->announces[i].peer == peer)

@@ -141,6 +141,7 @@ void gossipsub_free(struct gossipsub *g)
     memo_deinit(&g->memo);
     mcache_deinit(&g->mcache);
     seen_deinit(&g->seen);
+    partial_deinit(g);
     topics_free_all(&g->topics);
     slotset_deinit(&g->added);
     slotset_deinit(&g->outbound);
@@ -175,7 +176,8 @@ static void forward_to(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
 {
     if (slot == route->received_from || !slotset_has(&g->added, slot))
         return;
-    if ((p->topic->partial & TOPIC_PARTIAL_ABLE) && topic_wants_parts(p->topic, slot))
+    if ((p->topic->partial & TOPIC_PARTIAL_ABLE) && topic_wants_parts(p->topic, slot) &&
+        extensions_shared(g, slot, GOSSIPSUB_EXTENSION_PARTIAL))
         return; /* it asked for parts instead */
     if (!route->author_key || g->peers[slot].key != route->author_key)
         send_post(g, now_ns, slot, p);

@@ -257,12 +257,21 @@ void extensions_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, str
 void extensions_heard(struct gossipsub *g, uint64_t now_ns, uint32_t slot, unsigned declared);
 bool extensions_shared(const struct gossipsub *g, uint32_t slot, unsigned extension);
 
+/* partial.c */
+void partial_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc);
+void partial_forget(struct gossipsub *g, uint32_t slot); /* our stream to it is gone */
+void partial_heartbeat(struct gossipsub *g);
+/* Moves those that get parts of the topic instead of messages to the front; how many. */
+uint32_t partial_split(const struct gossipsub *g, const struct topic *t, uint32_t *slots, uint32_t count);
+void partial_gossip(struct gossipsub *g, uint64_t now_ns, const struct topic *t, const uint32_t *slots, uint32_t count);
+void partial_deinit(struct gossipsub *g);
+
 /* gossip.c */
 void gossip_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc);
 /* IHAVE about the recent messages of t to some peers outside `exclude`; between begin and end only.
  */
 void gossip_begin(struct gossipsub *g);
-void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exclude);
+void gossip_emit(struct gossipsub *g, uint64_t now_ns, struct topic *t, const struct slotset *exclude);
 void gossip_end(struct gossipsub *g);
 
 #endif

@@ -308,6 +308,8 @@ static int become_ready(struct conn *c)
         pubsub_conn_ready(c);
     if (n->algorand)
         msgnet_conn_ready(c);
+    if (n->events.connected)
+        n->events.connected(n->events.ctx, n->now_ns, c->handle.index);
     conn_dirty(c);
     return 1;
 }

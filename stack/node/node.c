@@ -549,3 +549,41 @@ double node_score(const struct node *n, uint32_t slot)
 {
     return n->gossipsub ? gossipsub_score(n->gossipsub, slot) : 0;
 }
+
+void node_partial_topic(struct node *n, struct slice topic, bool wants, bool sends)
+{
+    CHECK(n->gossipsub);
+    gossipsub_partial_topic(n->gossipsub, topic, wants, sends);
+}
+
+int node_partial_publish(struct node *n, uint64_t now_ns, struct slice topic, struct slice group, uint32_t group_ttl,
+                         partial_tell_fn *tell, void *ctx)
+{
+    bool outer = node_enter(n, now_ns);
+    int err;
+
+    CHECK(n->gossipsub);
+    err = gossipsub_partial_publish(n->gossipsub, n->now_ns, topic, group, group_ttl, tell, ctx);
+    node_leave(n, outer);
+    return err;
+}
+
+bool node_partial_send(struct node *n, uint64_t now_ns, uint32_t slot, const struct rpc_partial *p)
+{
+    bool outer = node_enter(n, now_ns), sent;
+
+    CHECK(n->gossipsub);
+    sent = gossipsub_partial_send(n->gossipsub, n->now_ns, slot, p);
+    node_leave(n, outer);
+    return sent;
+}
+
+bool node_partial_wants(const struct node *n, uint32_t slot, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_wants(n->gossipsub, slot, topic);
+}
+
+bool node_partial_offers(const struct node *n, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_offers(n->gossipsub, topic);
+}

@@ -173,6 +173,7 @@ void pubsub_init(struct node *n)
         .peer_record = peer_record,
         .peer_address = peer_address,
         .connect = connect_direct,
+        .partial = n->events.partial,
         .app_score = n->events.app_score ? app_score : NULL,
         .test_extension = n->events.test_extension ? test_extension : NULL,
     };

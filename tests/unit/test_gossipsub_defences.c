@@ -561,7 +561,7 @@ static void more_validations_than_allowed_are_throttled_without_penalty(void **s
     solo_free(&s);
 }
 
-/* upstream: TestPeerGater; the gater's own arithmetic is in test_gossipsub_gater.c */
+/* upstream: TestPeerGater; its arithmetic is in test_gossipsub_upstream.c */
 static void the_gater_leaves_messages_of_bad_peers_unread_while_validation_is_overloaded(void **state)
 {
     struct gossipsub_config config = scored();
