@@ -58,8 +58,8 @@ struct world_ops {
     bool (*finish)(void *world, char *out);
 };
 
-extern const struct world_ops world_des, world_sockets, world_netns;
+extern const struct world_ops world_des, world_sockets, world_netns, world_ns3;
 const struct world_ops *world_find(const char *name); /* NULL when there is none */
-extern const char *const world_names;                 /* "des, sockets, netns" */
+extern const char *const world_names;                 /* "des, sockets, netns, ns3" */
 
 #endif
