@@ -172,7 +172,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
-unit: $(UNITS)
+unit: $(UNITS) $(NS3_PLUGIN)
 	$(Q)scripts/run-tests.sh $(UNITS)
 
 ## make live        test whole nodes talking on loopback

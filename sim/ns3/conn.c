@@ -129,6 +129,9 @@ static void on_ended(void *user, struct ns3c_socket *socket, enum ns3c_reason ho
     struct backend_conn handle = handle_of(c);
     bool open = c->open;
 
+    c->finished = how == NS3C_FINISHED;
+    if (c->finished && c->paused)
+        return; /* who does not read does not see the end either */
     conn_free(c);
     h->world->api->close(socket, NS3C_FIN);
     (open ? h->app->closed : h->app->dialled)(h->app_ctx, h->world->api->now(), handle, errs[how]);
@@ -205,10 +208,13 @@ static void resume(void *host)
     for (uint32_t i = 0; i < h->conn_count; i++) {
         struct conn *c = h->conns[i].conn;
 
-        if (c && c->resuming) {
-            c->resuming = false;
+        if (!c || !c->resuming)
+            continue;
+        c->resuming = false;
+        if (c->finished)
+            on_ended(c, c->socket, NS3C_FINISHED); /* nothing was left to be read */
+        else
             on_readable(c, c->socket);
-        }
     }
 }
 

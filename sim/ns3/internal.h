@@ -14,6 +14,7 @@ struct conn {
     uint32_t index;
     uint16_t local_port; /* asked for once: the socket forgets it at its end */
     bool open, paused, resuming;
+    bool finished; /* the far side's stream ended while we paused */
 };
 
 struct conn_slot {

@@ -2,7 +2,8 @@
  *
  *  - Calls to the program come after a segment or a timer has been dealt with, never in the middle: callbacks of ns-3 leave
  *    notes, serve() reads them.
- *  - ns-3 tells a reset like an orderly end, a refused connection like a closed one: the flags of the segment tell them apart.
+ *  - ns-3 drops a reset without the timestamp option, answers one that has the ACK flag with another, and tells it like an
+ *    orderly end. It does not get to see them: on_reset() does what RFC 9293 (3.10.7) says.
  *  - It never tells a sender that a closed window has opened again but in answer to a probe: offer_window() does.
  *  - It has no reset by the program, no end of waiting in FIN_WAIT_2, no idle restart, no growing send buffer.
  *  - Its sending takes all or nothing. */
@@ -96,7 +97,7 @@ Ptr<TcpSocketBase> ns3c_socket::Fork()
 /* ns-3 holds these pointers no longer than the socket lives: they are its own. */
 void ns3c_socket::hook()
 {
-    SetConnectCallback(MakeCallback(&ns3c_socket::on_connected, this), MakeCallback(&ns3c_socket::on_refused, this));
+    SetConnectCallback(MakeCallback(&ns3c_socket::on_connected, this), MakeCallback(&ns3c_socket::on_unanswered, this));
     SetAcceptCallback(MakeNullCallback<bool, Ptr<Socket>, const Address &>(),
                       MakeCallback(&ns3c_socket::on_accepted, this));
     SetRecvCallback(MakeCallback(&ns3c_socket::on_data, this));
@@ -144,7 +145,7 @@ void ns3c_socket::note_end(bool broken)
     if (m_timed_out)
         m_how = NS3C_TIMEOUT;
     else if (m_open)
-        m_how = broken || m_saw_reset ? NS3C_RESET : NS3C_FINISHED;
+        m_how = broken ? NS3C_RESET : NS3C_FINISHED;
     else
         m_how = NS3C_REFUSED;
     note(m_how == NS3C_FINISHED ? FINISHED : BROKEN);
@@ -168,8 +169,10 @@ void ns3c_socket::on_connected(Ptr<Socket>)
     note(CONNECTED);
 }
 
-void ns3c_socket::on_refused(Ptr<Socket>)
+/* Refusals are resets, which ns-3 does not see: this is a SYN that was sent often enough. */
+void ns3c_socket::on_unanswered(Ptr<Socket>)
 {
+    m_timed_out = true;
     note_end(true);
 }
 
@@ -243,14 +246,34 @@ void ns3c_socket::DoForwardUp(Ptr<Packet> packet, const Address &from, const Add
 {
     Ptr<ns3c_socket> self(this);
 
-    m_saw_reset = is_reset(packet);
     m_forwarding = true;
-    TcpSocketBase::DoForwardUp(packet, from, to);
+    if (is_reset(packet))
+        on_reset(packet);
+    else
+        TcpSocketBase::DoForwardUp(packet, from, to);
     m_forwarding = false;
     if (m_deaf)
         drain();
     if (m_events && !m_serving && !m_due)
         serve();
+}
+
+void ns3c_socket::on_reset(Ptr<const Packet> segment)
+{
+    SequenceNumber32 next = m_tcb->m_rxBuffer->NextRxSequence(), end = m_tcb->m_rxBuffer->MaxRxSequence();
+    TcpHeader header;
+    bool ours;
+
+    segment->PeekHeader(header);
+    if (m_state == SYN_SENT)
+        ours = (header.GetFlags() & TcpHeader::ACK) && header.GetAckNumber() == m_tcb->m_nextTxSequence.Get() + 1;
+    else
+        ours = header.GetSequenceNumber() >= next && header.GetSequenceNumber() <= end;
+    if (!ours || m_state == LISTEN || m_state == CLOSED)
+        return;
+    if (m_held)
+        note_end(true);
+    vanish();
 }
 
 void ns3c_socket::ReTxTimeout()

@@ -53,10 +53,11 @@ struct ns3c_socket : public ns3::TcpSocketBase {
     void offer_window();
     void restart_after_pause();
     void look_for_end();
+    void on_reset(ns3::Ptr<const ns3::Packet> segment);
     /* ns-3's callbacks */
     void on_accepted(ns3::Ptr<ns3::Socket>, const ns3::Address &from);
     void on_connected(ns3::Ptr<ns3::Socket>);
-    void on_refused(ns3::Ptr<ns3::Socket>);
+    void on_unanswered(ns3::Ptr<ns3::Socket>);
     void on_data(ns3::Ptr<ns3::Socket>);
     void on_room(ns3::Ptr<ns3::Socket>, uint32_t);
     void on_closed(ns3::Ptr<ns3::Socket>);
@@ -68,7 +69,7 @@ struct ns3c_socket : public ns3::TcpSocketBase {
     bool m_open = false;      /* connected or accepted */
     bool m_deaf = false;      /* the program closed it */
     bool m_serving = false, m_due = false; /* in serve(); an event for it is on its way */
-    bool m_forwarding = false, m_saw_reset = false, m_timed_out = false;
+    bool m_forwarding = false, m_timed_out = false;
     bool m_wants_room = false, m_told_end = false;
     bool m_fin_waited = false; /* look_for_end found it waiting once */
     unsigned m_events = 0;
