@@ -1,5 +1,5 @@
 /* Access links and what lies between them. A packet costs one event for its way, a second one where it waits for a downlink. */
-#include "sim/ns3/cloud.h"
+#include "sim/ns3/stream.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +17,11 @@ constexpr uint32_t LINK_RAW = 101; /* LINKTYPE_RAW of pcap */
 constexpr uint16_t IP_PACKET = 0x0800;
 
 __extension__ typedef unsigned __int128 uint128;
+
+uint16_t load_be16(const uint8_t *p)
+{
+    return uint16_t(p[0] << 8 | p[1]);
+}
 
 uint32_t load_be32(const uint8_t *p)
 {
@@ -182,7 +187,19 @@ void Access::come_in(Ptr<Packet> packet, uint32_t from)
         return;
     if (m_capture)
         m_capture->Write(Simulator::Now(), packet);
-    m_receive(this, packet, IP_PACKET, GetBroadcast());
+    hand_up(packet, from);
+}
+
+/* Segments of known connections take the short way; the rest, as SYNs and what nobody expects, is for ns-3 to sort out. */
+void Access::hand_up(Ptr<Packet> packet, uint32_t from)
+{
+    uint8_t heads[HEADS_SIZE] = {0};
+    std::unordered_map<uint64_t, ns3c_socket *>::iterator found;
+
+    packet->CopyData(heads, sizeof heads);
+    found = connections.find(connection_key(from, load_be16(heads + IP_HEAD_SIZE), load_be16(heads + IP_HEAD_SIZE + 2)));
+    if (found == connections.end() || !found->second->deliver(packet))
+        m_receive(this, packet, IP_PACKET, GetBroadcast());
 }
 
 /* ---- captures ---- */

@@ -34,6 +34,8 @@ class Access : public ns3::NetDevice
     uint32_t host = 0, region = 0;
     bool unreachable = false;
     std::vector<ns3c_socket *> sockets; /* all that exist, each knows its place */
+    /* Those with a far side, by connection_key. ns-3 would look through a list of all for each segment. */
+    std::unordered_map<uint64_t, ns3c_socket *> connections;
 
     int capture(const char *path);
     void end_capture();
@@ -68,6 +70,7 @@ class Access : public ns3::NetDevice
   private:
     void leave(ns3::Ptr<ns3::Packet> packet, uint32_t to, uint64_t through_ns);
     void come_in(ns3::Ptr<ns3::Packet> packet, uint32_t from);
+    void hand_up(ns3::Ptr<ns3::Packet> packet, uint32_t from);
 
     ns3::Ptr<ns3::Node> m_node;
     ns3::Ptr<ns3::PcapFileWrapper> m_capture;
@@ -91,6 +94,11 @@ struct Cloud {
 };
 
 extern std::unique_ptr<Cloud> cloud;
+
+static inline uint64_t connection_key(uint32_t far_host, uint16_t far_port, uint16_t port)
+{
+    return uint64_t(far_host) << 32 | uint32_t(far_port) << 16 | port;
+}
 
 constexpr uint32_t FIRST_ADDRESS = 0x0a000001; /* 10.0.0.1 */
 

@@ -165,7 +165,7 @@ struct ns3c_socket *ns3c_connect(uint32_t host, uint32_t to, uint16_t port, cons
 {
     Ptr<ns3c_socket> s = ns3c_socket::make(host, upcalls, user);
 
-    if (s->Bind() || s->Connect(InetSocketAddress(Ipv4Address(ns3c_address(to)), port))) {
+    if (!s->call(to, port)) {
         s->vanish();
         return nullptr;
     }

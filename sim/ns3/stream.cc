@@ -48,7 +48,10 @@ ns3c_socket::ns3c_socket(const ns3c_socket &listener)
 ns3c_socket::~ns3c_socket()
 {
     std::vector<ns3c_socket *> &all = cloud->hosts[host]->sockets;
+    auto found = cloud->hosts[host]->connections.find(m_key);
 
+    if (found != cloud->hosts[host]->connections.end() && found->second == this)
+        cloud->hosts[host]->connections.erase(found);
     all[place] = all.back();
     all[place]->place = place;
     all.pop_back();
@@ -92,6 +95,28 @@ Ptr<ns3c_socket> ns3c_socket::make(uint32_t host, const ns3c_upcalls *upcalls, v
 Ptr<TcpSocketBase> ns3c_socket::Fork()
 {
     return CopyObject<ns3c_socket>(this);
+}
+
+void ns3c_socket::be_found()
+{
+    m_key = connection_key(m_endPoint->GetPeerAddress().Get() - FIRST_ADDRESS, m_endPoint->GetPeerPort(),
+                           m_endPoint->GetLocalPort());
+    cloud->hosts[host]->connections[m_key] = this;
+}
+
+bool ns3c_socket::call(uint32_t to, uint16_t port)
+{
+    if (Bind() || Connect(InetSocketAddress(Ipv4Address(FIRST_ADDRESS + to), port)))
+        return false;
+    be_found();
+    return true;
+}
+
+void ns3c_socket::CompleteFork(Ptr<Packet> packet, const TcpHeader &header, const Address &from, const Address &to)
+{
+    TcpSocketBase::CompleteFork(packet, header, from, to);
+    if (m_endPoint)
+        be_found();
 }
 
 /* ns-3 holds these pointers no longer than the socket lives: they are its own. */
@@ -256,6 +281,18 @@ void ns3c_socket::DoForwardUp(Ptr<Packet> packet, const Address &from, const Add
         drain();
     if (m_events && !m_serving && !m_due)
         serve();
+}
+
+bool ns3c_socket::deliver(Ptr<Packet> packet)
+{
+    Ptr<ns3c_socket> self(this);
+    Ipv4Header header;
+
+    if (!m_endPoint)
+        return false;
+    packet->RemoveHeader(header);
+    ForwardUp(packet, header, m_endPoint->GetPeerPort(), nullptr);
+    return true;
 }
 
 void ns3c_socket::on_reset(Ptr<const Packet> segment)

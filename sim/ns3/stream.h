@@ -21,6 +21,8 @@ struct ns3c_socket : public ns3::TcpSocketBase {
     size_t send(const uint8_t *bytes, size_t size);
     size_t room() const;
     size_t receive(uint8_t *bytes, size_t size);
+    bool call(uint32_t to, uint16_t port); /* dials; false: no port is left */
+    bool deliver(ns3::Ptr<ns3::Packet> packet); /* with its IP header; false: it has no far side any more */
     void finish(); /* ends its side; reads and forgets what still comes */
     void abort();
     void vanish(); /* without a word */
@@ -34,6 +36,8 @@ struct ns3c_socket : public ns3::TcpSocketBase {
 
   protected:
     ns3::Ptr<ns3::TcpSocketBase> Fork() override;
+    void CompleteFork(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader &header, const ns3::Address &from,
+                      const ns3::Address &to) override;
     void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address &from, const ns3::Address &to) override;
     uint32_t SendDataPacket(ns3::SequenceNumber32 seq, uint32_t most, bool with_ack) override;
     uint16_t AdvertisedWindowSize(bool scale) const override;
@@ -45,6 +49,7 @@ struct ns3c_socket : public ns3::TcpSocketBase {
 
     void enter();
     void hook();
+    void be_found();
     void note(unsigned event);
     void note_end(bool broken);
     void serve();
@@ -77,6 +82,7 @@ struct ns3c_socket : public ns3::TcpSocketBase {
     uint32_t m_limit = 0; /* of the send buffer, as it has grown */
     mutable uint32_t m_offered = 0; /* the last window that the far side was told */
     mutable ns3::SequenceNumber32 m_offered_at{0}; /* what was received then */
+    uint64_t m_key = 0; /* in Access::connections; 0: none */
     uint64_t m_last_sent_ns = 0, m_sent = 0, m_received = 0, m_segments = 0, m_retransmitted = 0;
     uint32_t m_from = 0;
     uint16_t m_from_port = 0;
