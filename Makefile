@@ -29,6 +29,7 @@ BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/ben
 NS3_HEADERS = $(wildcard /usr/include/ns3/core-module.h)
 NS3_FLOOD = $(if $(NS3_HEADERS),$(BUILD)/bench/ns3-flood)
 NS3_PLUGIN = $(if $(NS3_HEADERS),$(BUILD)/hearsay-ns3.so)
+NS3_PINGPONG = $(if $(NS3_HEADERS),$(BUILD)/ns3-pingpong)
 # Not what pkg-config says: that names libraries which libns3-dev does not bring.
 NS3_LIBS = -lns3-internet -lns3-traffic-control -lns3-network -lns3-core
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -205,7 +206,7 @@ architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
 
 ## make cli         tests of the program as its users run it (tests/cli)
-cli: $(BUILD)/hearsay
+cli: $(BUILD)/hearsay $(NS3_PLUGIN) $(NS3_PINGPONG)
 	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
 
 ## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -2,7 +2,7 @@
 #include "sim/live/live.h"
 
 #include "sim/live/commands.h"
-#include "sim/live/keylog.h"
+#include "sim/capture/keylog.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"

@@ -206,6 +206,8 @@ void Access::hand_up(Ptr<Packet> packet, uint32_t from)
 
 int Access::capture(const char *path)
 {
+    if (!path)
+        return end_capture();
     m_capture = CreateObjectWithAttributes<PcapFileWrapper>("NanosecMode", BooleanValue(true));
     errno = 0;
     m_capture->Open(path, std::ios::out | std::ios::trunc);
@@ -217,11 +219,17 @@ int Access::capture(const char *path)
     return 0;
 }
 
-void Access::end_capture()
+int Access::end_capture()
 {
-    if (m_capture)
+    bool failed = false;
+
+    if (m_capture) {
+        failed = m_capture->Fail();
         m_capture->Close();
+        failed |= m_capture->Fail();
+    }
     m_capture = nullptr;
+    return failed ? EIO : 0;
 }
 
 /* ---- hosts ---- */

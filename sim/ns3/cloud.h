@@ -38,7 +38,7 @@ class Access : public ns3::NetDevice
     std::unordered_map<uint64_t, ns3c_socket *> connections;
 
     int capture(const char *path);
-    void end_capture();
+    int end_capture();
     void arrive(ns3::Ptr<ns3::Packet> packet, uint32_t from); /* at the downlink */
 
     bool Send(ns3::Ptr<ns3::Packet> packet, const ns3::Address &to, uint16_t protocol) override;

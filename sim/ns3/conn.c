@@ -9,7 +9,7 @@
 
 /* ---- handles ---- */
 
-static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket)
+static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket, const struct endpoint *remote)
 {
     struct conn *c = mem_zalloc(sizeof *c);
     uint32_t index;
@@ -26,7 +26,8 @@ static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket)
         h->conns[index].generation = 1;
     }
     h->conns[index].conn = c;
-    *c = (struct conn){.host = h, .socket = socket, .index = index, .local_port = h->world->api->port(socket)};
+    *c = (struct conn){.host = h, .socket = socket, .index = index, .local = h->address, .remote = *remote};
+    c->local.port = h->world->api->port(socket); /* later it may have forgotten */
     return c;
 }
 
@@ -67,10 +68,11 @@ static void on_accepted(void *user, struct ns3c_socket *socket, uint32_t from_ho
     struct ns3_host *h = user;
     const struct ns3c_table *api = h->world->api;
     struct endpoint from = h->world->hosts[from_host]->address;
-    struct conn *c = conn_new(h, socket);
+    struct conn *c;
 
     CHECK(h->app);
     from.port = from_port;
+    c = conn_new(h, socket, &from);
     c->open = true;
     api->adopt(socket, &conn_upcalls, c);
     h->app->accepted(h->app_ctx, api->now(), handle_of(c), &from);
@@ -170,7 +172,7 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
     socket = api->connect(h->index, (uint32_t)*found, to->port, &conn_upcalls, NULL);
     if (!socket)
         return ERR_LIMIT; /* no port is left */
-    c = conn_new(h, socket);
+    c = conn_new(h, socket, to);
     api->adopt(socket, &conn_upcalls, c);
     *conn = handle_of(c);
     return ERR_OK;
@@ -303,14 +305,13 @@ const struct backend_ops ns3_ops = {
     .trace = ops_trace,
 };
 
-bool ns3_local(const void *host, struct backend_conn handle, struct endpoint *out)
+bool ns3_ends(const struct ns3 *n, uint32_t host, struct backend_conn handle, struct endpoint *local, struct endpoint *remote)
 {
-    const struct ns3_host *h = host;
-    const struct conn *c = conn_get(h, handle);
+    const struct conn *c = conn_get(n->hosts[host], handle);
 
     if (!c)
         return false;
-    *out = h->address;
-    out->port = c->local_port;
+    *local = c->local;
+    *remote = c->remote;
     return true;
 }

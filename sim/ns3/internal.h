@@ -12,7 +12,7 @@ struct conn {
     struct ns3_host *host;
     struct ns3c_socket *socket;
     uint32_t index;
-    uint16_t local_port; /* asked for once: the socket forgets it at its end */
+    struct endpoint local, remote;
     bool open, paused, resuming;
     bool finished; /* the far side's stream ended while we paused */
 };

@@ -60,8 +60,8 @@ uint32_t ns3_host_add(struct ns3 *n, const struct ns3_host_config *config);
 void ns3_host_run(struct ns3 *n, uint32_t host, const struct backend_app *app, void *ctx); /* app NULL: takes the node off */
 void *ns3_host(struct ns3 *n, uint32_t host);
 extern const struct backend_ops ns3_ops; /* without charge: work takes no time */
-/* Our end of a connection, as ns-3 has it; false for a handle that is gone. */
-bool ns3_local(const void *host, struct backend_conn conn, struct endpoint *out);
+/* The ends of a connection; false for a handle that is gone. */
+bool ns3_ends(const struct ns3 *n, uint32_t host, struct backend_conn conn, struct endpoint *local, struct endpoint *remote);
 
 void ns3_schedule(struct ns3 *n, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
 void ns3_schedule_global(struct ns3 *n, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
@@ -78,7 +78,7 @@ void ns3_bandwidth_set(struct ns3 *n, uint32_t host, uint64_t up_bps, uint64_t d
 /* After the last host. least_ns: the least that lies between the regions of each pair over the run, as latency_ns. */
 void ns3_bottleneck_add(struct ns3 *n, const struct ns3_bottleneck *config, const uint64_t *least_ns);
 
-int ns3_pcap(struct ns3 *n, uint32_t host, const char *path); /* 0, or an errno */
+int ns3_pcap(struct ns3 *n, uint32_t host, const char *path); /* as ns3c_pcap */
 void ns3_run(struct ns3 *n, uint64_t until_ns);
 uint64_t ns3_now_ns(const struct ns3 *n);
 struct ns3c_counts ns3_counts(const struct ns3 *n);

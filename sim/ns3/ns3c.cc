@@ -112,7 +112,7 @@ void ns3c_end(void)
             if (s->held())
                 s->let_go();
         }
-        cloud->hosts[i]->end_capture();
+        cloud->hosts[i]->capture(nullptr);
     }
     Simulator::Destroy();
     cloud->nodes.clear(); /* sockets that only they kept go here, and still look for their host */
@@ -223,6 +223,8 @@ void ns3c_close(struct ns3c_socket *socket, enum ns3c_closing how)
 void ns3c_reset(uint32_t host)
 {
     for (auto &s : sockets_of(host)) {
+        if (s->closes())
+            continue;
         s->abort();
         if (s->held())
             s->let_go();

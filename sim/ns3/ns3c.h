@@ -146,7 +146,7 @@ enum ns3c_closing {
 };
 
 void ns3c_close(struct ns3c_socket *socket, enum ns3c_closing how);
-/* RST to all that the host still has, also what it closed already: its process is gone. Pointers to its sockets are void. */
+/* RST to all that the host still has, its process is gone: pointers to its sockets are void. What was closed goes on closing. */
 void ns3c_reset(uint32_t host);
 
 /* ---- time ---- */
@@ -159,7 +159,8 @@ uint64_t ns3c_now(void);
 /* ---- what happened ---- */
 
 /* A capture of the host's packets: nanosecond pcap, raw IP. One that is sent is in it when it enters the uplink's queue, if it
- * finds room; one that arrives when it has left the downlink. 0, or an errno. */
+ * finds room; one that arrives when it has left the downlink. `path` NULL ends it. 0, or an errno, also when it ends and could not
+ * be written whole. */
 int ns3c_pcap(uint32_t host, const char *path);
 
 struct ns3c_counts {

@@ -495,6 +495,11 @@ bool ns3c_socket::awaits(uint16_t port) const
     return m_state == SYN_RCVD && !m_held && this->port() == port;
 }
 
+bool ns3c_socket::closes() const
+{
+    return m_deaf;
+}
+
 bool ns3c_socket::listens() const
 {
     return m_state == LISTEN;

@@ -28,6 +28,7 @@ struct ns3c_socket : public ns3::TcpSocketBase {
     void vanish(); /* without a word */
     bool awaits(uint16_t port) const; /* it is a connection to that port that is not accepted yet */
     bool listens() const;
+    bool closes() const; /* the program ended it in order, ns-3 sees to the rest */
     uint16_t port() const;
     void describe(ns3c_flow *out) const;
 

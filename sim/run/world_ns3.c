@@ -7,6 +7,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define SEGMENT_OVERHEAD 904u /* what the kernel charges a buffer for a segment besides its payload */
@@ -16,6 +17,7 @@ struct world {
     const struct timeline *timeline; /* its steps are applied at their times, one call after the other */
     uint32_t next_step;
     uint64_t horizon_ns; /* steps from here on are not scheduled yet */
+    uint32_t *captured, captured_count; /* nodes */
 };
 
 /* ---- what it cannot do ---- */
@@ -208,6 +210,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .queue_size = n->queue_size,
                              .queue_ns = n->queue_ns,
                              .tcp = &tcp,
+                             .checksums = config->captures,
                              .trace_ctx = config->trace_ctx,
                              .trace = config->trace};
     struct world *w = mem_zalloc(sizeof *w);
@@ -236,8 +239,11 @@ static struct ns3 *ns3_of(const void *world)
 
 static void close_world(void *world)
 {
-    ns3_free(ns3_of(world));
-    mem_free(world);
+    struct world *w = world;
+
+    ns3_free(w->ns3);
+    mem_free(w->captured);
+    mem_free(w);
 }
 
 static void *host(void *world, uint32_t node)
@@ -299,6 +305,43 @@ static bool finish(void *world, char *out)
     return false;
 }
 
+/* ---- captures ---- */
+
+static const char *refuses_captures(const struct scenario *s)
+{
+    (void)s;
+    return NULL;
+}
+
+static bool start_capture(void *world, uint32_t node, const char *path)
+{
+    struct world *w = world;
+
+    errno = ns3_pcap(w->ns3, node, path);
+    if (errno)
+        return false;
+    w->captured = mem_grow(w->captured, w->captured_count + 1, sizeof *w->captured);
+    w->captured[w->captured_count++] = node;
+    return true;
+}
+
+static bool finish_captures(void *world)
+{
+    struct world *w = world;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < w->captured_count; i++)
+        ok = ns3_pcap(w->ns3, w->captured[i], NULL) == 0 && ok;
+    return ok;
+}
+
+static bool ends(void *world, uint32_t node, struct backend_conn conn, struct endpoint *local, struct endpoint *remote)
+{
+    return ns3_ends(ns3_of(world), node, conn, local, remote);
+}
+
+static const struct world_captures captures = {refuses_captures, start_capture, ends, finish_captures};
+
 const struct world_ops world_ns3 = {"ns3", &ns3_ops, true,     refuses,         address,   open_world, close_world,
                                     host,  place,    schedule, schedule_global, partition, heal,       proceed,
-                                    advance, now_ns, counts,   NULL,            finish};
+                                    advance, now_ns, counts,   NULL,            finish,    &captures};
