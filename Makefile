@@ -28,7 +28,12 @@ SIM = $(filter-out sim/cli/main.c,$(wildcard sim/*/*.c))
 TESTLIB = $(wildcard tests/lib/*.c)
 EMBED = $(sort $(wildcard sim/record/*.sql scripts/report/*.sql scripts/report/*.gp))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
-NS3_FLOOD = $(if $(wildcard /usr/include/ns3/core-module.h),$(BUILD)/bench/ns3-flood)
+NS3_HEADERS = $(wildcard /usr/include/ns3/core-module.h)
+NS3_FLOOD = $(if $(NS3_HEADERS),$(BUILD)/bench/ns3-flood)
+NS3_PLUGIN = $(if $(NS3_HEADERS),$(BUILD)/hearsay-ns3.so)
+NS3_PINGPONG = $(if $(NS3_HEADERS),$(BUILD)/ns3-pingpong)
+# Not what pkg-config says: that names libraries which libns3-dev does not bring.
+NS3_LIBS = -lns3-internet -lns3-traffic-control -lns3-network -lns3-core
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -39,10 +44,10 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live ns3 realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
-all: $(BUILD)/hearsay
+all: $(BUILD)/hearsay $(NS3_PLUGIN)
 
 ## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
 demo:
@@ -107,6 +112,26 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call object,$(TESTLIB)) $(BUILD)
 
 $(BUILD)/tests/test_fidelity: $(call object,$(patsubst %,tests/fidelity/%.c,cell exchange grid model table))
 
+# The part that needs ns-3 and C++ (sim/ns3), which the program loads when it is asked for.
+CXXFLAGS = -std=c++17 -I. -g $(OPT) -fPIC -fvisibility=hidden -ffp-contract=off -MMD -MP -Wall -Wextra -Wpedantic -Wshadow -Werror
+$(BUILD)/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(call say,CXX    ,$<)
+	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+$(BUILD)/hearsay-ns3.so: $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard sim/ns3/*.cc))
+	$(call say,LD     ,$@)
+	$(Q)$(CXX) -shared -o $@ $^ $(NS3_LIBS)
+
+# A program in C on top of it.
+$(BUILD)/ns3-pingpong: $(BUILD)/obj/tests/ns3/pingpong.o $(BUILD)/hearsay-ns3.so
+	$(call say,LD     ,$@)
+	$(Q)$(CC) $(NO_LTO) -o $@ $^ -Wl,-rpath,'$$ORIGIN'
+
+## make ns3         build the plug-in of --backend ns3 (make does where libns3-dev is installed)
+ns3:
+	$(Q)$(if $(NS3_HEADERS),$(MAKE) $(BUILD)/hearsay-ns3.so,echo "make ns3: ns-3 is missing; as root: apt-get install -y --no-install-recommends libns3-dev g++" >&2; exit 1)
+
 # Tests that count memory: every allocation goes through tests/lib/meter.c.
 comma = ,
 METER_LDFLAGS = -Wl$(comma)-u$(comma)mem_realloc $(foreach f,alloc zalloc realloc grow strdup free,-Wl$(comma)--wrap=mem_$(f))
@@ -150,7 +175,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
-unit: $(UNITS)
+unit: $(UNITS) $(NS3_PLUGIN)
 	$(Q)scripts/run-tests.sh $(UNITS)
 
 ## make live        test whole nodes talking on loopback
@@ -189,7 +214,7 @@ architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
 
 ## make cli         tests of the program as its users run it (tests/cli)
-cli: $(BUILD)/hearsay
+cli: $(BUILD)/hearsay $(NS3_PLUGIN) $(NS3_PINGPONG)
 	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
 
 ## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -36,8 +36,8 @@ static const struct option all_options[] = {
     {"params", required_argument, NULL, 'P'},  {"graph", required_argument, NULL, 'G'},
     {"hosts", required_argument, NULL, 'H'},   {"warm", no_argument, NULL, 'w'},
     {"variant", required_argument, NULL, 'v'}, {"seeds-of-traffic", required_argument, NULL, 'T'},
-    {"jobs", required_argument, NULL, 'N'},    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"jobs", required_argument, NULL, 'N'},    {"pcap", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static bool is_allowed(const char *allowed, const char *name)
@@ -139,6 +139,9 @@ static const char *take(struct run_arguments *a, int letter, const char *value)
         return NULL;
     case 'N':
         return parse_jobs(a, value) ? NULL : "is not a number of processes (1 to 1000)";
+    case 'c':
+        a->pcap = value;
+        return NULL;
     case 't':
         return parse_threads(a, value) ? NULL : "is not a number of threads (1 to 256, or auto: one a processor)";
     default:

@@ -23,6 +23,7 @@ struct run_arguments {
     enum progress_mode progress;
     bool json;
     const char *junit;
+    const char *pcap; /* names of nodes, "a-0,a-1"; NULL */
     char **files;
     int file_count;
     char *seed_set;

@@ -16,16 +16,19 @@ static const char usage[] =
     "\n"
     "Runs the scenario, records it in DIR/run.sqlite, prints a summary.\n"
     "\n"
-    "  --backend NAME    des (virtual time, the default), sockets (real TCP on loopback) or netns (the\n"
-    "                    kernel's TCP over the scenario's links, in real time; needs root)\n"
+    "  --backend NAME    des (virtual time, the default), ns3 (the TCP of ns-3, in virtual time; needs its plug-in),\n"
+    "                    sockets (real TCP on loopback) or netns (the kernel's TCP over the scenario's links, in real\n"
+    "                    time; needs root)\n"
     "  --seed N          instead of the scenario's\n"
     "  --set PATH=VALUE  change a setting, as nodes.0.count=100; may be given several times\n"
     "  --threads N       threads that run the nodes (1; auto: one a processor); results do not depend on it; des only\n"
+    "  --pcap NODE,...   captures of these nodes' packets, DIR/pcap/NODE.pcap, with the keys of their connections in\n"
+    "                    NODE.keys for `hearsay decrypt` (des with network.tcp: packet, ns3)\n"
     "  --out DIR         where the result goes; default results/SCENARIO/BACKEND-SEED\n"
     "  --json            the summary as one JSON object\n"
     "  --progress MODE   auto (a bar on a terminal, lines elsewhere; the default) or off\n"
     "\n"
-    "The second form (des only) runs up to the end of the scenario's warmup once, and each variant from there on in a\n"
+    "The second form (des, ns3) runs up to the end of the scenario's warmup once, and each variant from there on in a\n"
     "process of its own. A variant changes what comes later: traffic, events, validation, expectations, duration, record.\n"
     "What it gives, in DIR/NAME/run.sqlite, is what a run with the same --set gives. DIR is results/SCENARIO/warm-SEED.\n"
     "\n"
@@ -164,7 +167,7 @@ static int run_file(const struct run_arguments *a)
     struct job job;
     struct run_result result = {0};
     struct run_options options = {.world = world_find(a->backend), .progress = a->progress, .threads = a->threads};
-    char *folder, *database, *replay;
+    char *folder, *database, *replay, *captures;
     int status = open_job(a, &job);
 
     if (status != RUN_OK) {
@@ -174,12 +177,16 @@ static int run_file(const struct run_arguments *a)
     folder = result_folder(a, job.scenario);
     database = mem_alloc(strlen(folder) + 16);
     sprintf(database, "%s/run.sqlite", folder);
+    captures = mem_alloc(strlen(folder) + 8);
+    sprintf(captures, "%s/pcap", folder);
+    options.captured = a->pcap;
+    options.capture_folder = captures;
     replay = replay_command(job.source, a, job.scenario);
     options.database = database;
     options.replay = replay;
     options.behaviour = job.experiment ? experiment_behaviour(job.experiment) : NULL;
-    if (!make_folders(folder)) {
-        fprintf(stderr, "hearsay run: cannot make the folder %s: %s\n", folder, strerror(errno));
+    if (!make_folders(a->pcap ? captures : folder)) {
+        fprintf(stderr, "hearsay run: cannot make the folder %s: %s\n", a->pcap ? captures : folder, strerror(errno));
         status = RUN_FAILED;
     } else {
         status = run_job(a, &job, &options, folder, &result);
@@ -187,6 +194,7 @@ static int run_file(const struct run_arguments *a)
     if (result.has_summary)
         summary_deinit(&result.summary);
     mem_free(folder);
+    mem_free(captures);
     mem_free(database);
     mem_free(replay);
     close_job(&job);
@@ -201,6 +209,8 @@ static bool check_files(const struct run_arguments *a, int *status)
     if (any && (!all || a->file_count != 0))
         *status = usage_error(&command_run,
                               "--params, --graph and --hosts go together, and without a scenario");
+    else if (any && a->pcap)
+        *status = usage_error(&command_run, "--pcap needs a scenario: it cannot watch the nodes of an experiment");
     else if (!any && a->file_count != 1)
         *status = usage_error(&command_run, "give one scenario (%d given)", a->file_count);
     else
@@ -216,6 +226,8 @@ static bool check_warm(const struct run_arguments *a, int *status)
         *status = usage_error(&command_run, "%s belongs to --warm", stray);
     else if (a->warm && a->suite.params)
         *status = usage_error(&command_run, "--warm needs a scenario: an experiment of the suite has no warm-up to share");
+    else if (a->warm && a->pcap)
+        *status = usage_error(&command_run, "--pcap watches one run, --warm makes several");
     else if (a->warm && !a->variant_count && !a->traffic_seeds)
         *status = usage_error(&command_run, "--warm needs something to go on with (--variant, --seeds-of-traffic)");
     else
@@ -229,7 +241,7 @@ static int run(int argc, char **argv)
     int status = RUN_OK;
 
     if (arguments_read(&a, argc, argv, &command_run,
-                       "backend,seed,set,threads,out,json,progress,params,graph,hosts,warm,variant,seeds-of-traffic,jobs", &status) &&
+                       "backend,seed,set,threads,out,json,progress,params,graph,hosts,warm,variant,seeds-of-traffic,jobs,pcap", &status) &&
         check_files(&a, &status) && check_warm(&a, &status))
         status = a.warm ? run_variants(&a) : run_file(&a);
     arguments_free(&a);

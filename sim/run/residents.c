@@ -193,6 +193,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);
     else if (g->behaviour)
         adversary_enter(r, &config, &events);
+    capture_listen(r, &events);
     r->dial_next = r->run->topology.first[r->index];
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);

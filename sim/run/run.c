@@ -212,6 +212,8 @@ enum run_status run_plan(struct run *run, struct run_result *result)
         snprintf(result->warning, sizeof result->warning, "%s", run->topology.warning);
     name_nodes(run);
     adversaries_plan(run);
+    if (captures_plan(run, result) != RUN_OK)
+        return RUN_USAGE;
     if (schedule_build(s, &run->schedule, result->error, sizeof result->error) != ERR_OK)
         return RUN_USAGE;
     return RUN_OK;
@@ -315,6 +317,7 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
                                  .addresses = run->addresses,
                                  .timeline = &run->timeline,
                                  .horizon_ns = run->horizon_ns,
+                                 .captures = run->capture_count > 0,
                                  .trace_ctx = run,
                                  .trace = trace,
                                  .expect = expect,
@@ -324,7 +327,7 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
 
     run->world = run->ops->open(&world, result->error, sizeof result->error);
     mem_free(weights);
-    if (!run->world || divide_recorder(run, result) != RUN_OK)
+    if (!run->world || divide_recorder(run, result) != RUN_OK || captures_open(run, result) != RUN_OK)
         return RUN_FAILED;
     open_residences(run);
     run->running_s = run_clock_s();
@@ -401,6 +404,7 @@ void run_dismantle(struct run *run)
         adversary_end(r);
         r->node = r->asleep = NULL;
     }
+    captures_free(run);
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
@@ -457,6 +461,8 @@ static enum run_status conclude(struct run *run, void (*each)(void *ctx, const s
     if (recorder_finish(run->recorder, &totals, &result->summary, result->error,
                         sizeof result->error) != ERR_OK)
         return RUN_FAILED;
+    if (!captures_finish(run))
+        return fail(result, RUN_FAILED, "a capture could not be written whole");
     if (behaviour && behaviour->failure(behaviour->ctx))
         return fail(result, RUN_FAILED, behaviour->failure(behaviour->ctx));
     return result->expectations_failed ? RUN_FAILED : RUN_OK;

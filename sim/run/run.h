@@ -50,6 +50,8 @@ struct run_options {
     const char *replay;            /* the command line that repeats this run */
     enum progress_mode progress;
     uint32_t threads;              /* 0: 1. Results do not depend on it */
+    const char *captured;          /* nodes whose packets are kept, "peers-0,peers-5"; NULL: none. Not with a behaviour */
+    const char *capture_folder;    /* where to; it exists */
     const struct run_behaviour *behaviour; /* NULL: as the scenario says */
     enum scenario_encryption encryption; /* DEFAULT: the scenario's, or else the backend's */
 };
