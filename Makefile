@@ -29,6 +29,7 @@ BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/ben
 NS3_FLOOD = $(if $(wildcard /usr/include/ns3/core-module.h),$(BUILD)/bench/ns3-flood)
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+POSIX = $(patsubst tests/posix/%.c,$(BUILD)/posix/%,$(wildcard tests/posix/*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 V ?= 0
@@ -147,9 +148,15 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Programs for the hosts of a simulated world: ordinary ones, without a sanitizer.
+$(BUILD)/posix/%: tests/posix/%.c
+	@mkdir -p $(@D)
+	$(call say,CC     ,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -fPIE -pie -Wall -Wextra -Wno-unused-result -o $@ $<
+
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
-unit: $(UNITS)
-	$(Q)scripts/run-tests.sh $(UNITS)
+unit: $(UNITS) $(POSIX)
+	$(Q)HEARSAY_POSIX=$(BUILD)/posix scripts/run-tests.sh $(UNITS)
 
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
@@ -181,7 +188,7 @@ architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
 
 ## make cli         tests of the program as its users run it (tests/cli)
-cli: $(BUILD)/hearsay
+cli: $(BUILD)/hearsay $(POSIX)
 	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
 
 ## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -170,6 +170,11 @@ enum run_status run_plan(struct run *run, struct run_result *result)
         snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
         return RUN_USAGE;
     }
+    if (run->options->programs) {
+        refused = run->options->programs->refuses(run->options->programs->ctx, s, refusal);
+        if (refused)
+            return fail(result, RUN_USAGE, refused);
+    }
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->horizon_ns = run->ops->virtual_time && s->warmup_ns ? s->warmup_ns : TIME_NEVER;
@@ -268,12 +273,17 @@ static enum run_status divide_recorder(struct run *run, struct run_result *resul
     return err ? fail(result, RUN_FAILED, "cannot start the recorder's thread") : RUN_OK;
 }
 
-static void open_residences(struct run *run)
+static enum run_status open_residences(struct run *run, struct run_result *result)
 {
+    const struct run_programs *programs = run->options->programs;
+
     if (run->options->behaviour)
         run->options->behaviour->begin(run->options->behaviour->ctx, run);
+    if (programs && !programs->open(programs->ctx, run, result->error, sizeof result->error))
+        return RUN_FAILED;
     residents_schedule(run);
     faults_schedule(run, run->horizon_ns);
+    return RUN_OK;
 }
 
 enum run_status run_open_world(struct run *run, struct run_result *result)
@@ -295,7 +305,8 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
     mem_free(weights);
     if (!run->world || divide_recorder(run, result) != RUN_OK)
         return RUN_FAILED;
-    open_residences(run);
+    if (open_residences(run, result) != RUN_OK)
+        return RUN_FAILED;
     run->running_s = run_clock_s();
     return RUN_OK;
 }
@@ -311,6 +322,8 @@ static enum run_status look_around(struct run *run, double elapsed_s, struct run
         return fail(result, RUN_FAILED, "interrupted");
     if (limit_ns && elapsed_s > (double)limit_ns / 1e9)
         return fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
+    if (run->options->programs && run->options->programs->failure(run->options->programs->ctx, false))
+        return fail(result, RUN_FAILED, run->options->programs->failure(run->options->programs->ctx, false));
     return RUN_OK;
 }
 
@@ -368,6 +381,8 @@ void run_dismantle(struct run *run)
             node_free(r->asleep);
         r->node = r->asleep = NULL;
     }
+    if (run->options->programs)
+        run->options->programs->close(run->options->programs->ctx);
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
@@ -403,6 +418,7 @@ static enum run_status conclude(struct run *run, void (*each)(void *ctx, const s
                                    .threads = 1,
                                    .lookahead_ns = UINT64_MAX};
     const struct run_behaviour *behaviour = run->options->behaviour;
+    const struct run_programs *programs = run->options->programs;
     struct record_summary summary;
 
     finish_world(run, result);
@@ -424,6 +440,8 @@ static enum run_status conclude(struct run *run, void (*each)(void *ctx, const s
         return RUN_FAILED;
     if (behaviour && behaviour->failure(behaviour->ctx))
         return fail(result, RUN_FAILED, behaviour->failure(behaviour->ctx));
+    if (programs && programs->failure(programs->ctx, true))
+        return fail(result, RUN_FAILED, programs->failure(programs->ctx, true));
     return result->expectations_failed ? RUN_FAILED : RUN_OK;
 }
 

@@ -3,6 +3,8 @@
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FANOUT_DEFAULT 4u /* Algorand's GossipFanout */
@@ -136,6 +138,56 @@ static const struct field fields[] = {
     {"message_id", FIELD_CHOICE, false, FIELD(scenario_group, message_id), 0, 0, message_id_names},
     {"versions", FIELD_OTHER, false, 0, 0, 0, NULL},
 };
+
+static void tell_field(const struct field *f, const struct scenario_group *g, char *out, size_t size)
+{
+    const char *at = (const char *)g + f->offset;
+    uint32_t small;
+    uint64_t large;
+
+    memcpy(&small, at, sizeof small);
+    switch ((int)f->kind) {
+    case FIELD_U32:
+        snprintf(out, size, "%" PRIu32, small);
+        return;
+    case FIELD_SIZE32:
+        snprintf(out, size, "%" PRIu32 " B", small);
+        return;
+    case FIELD_PPM:
+        snprintf(out, size, "%" PRIu32 ".%06" PRIu32, small / 1000000, small % 1000000);
+        return;
+    case FIELD_DURATION:
+        memcpy(&large, at, sizeof large);
+        snprintf(out, size, "%" PRIu64 "ns", large);
+        return;
+    case FIELD_BOOL:
+        snprintf(out, size, "%s", *(const bool *)at ? "true" : "false");
+        return;
+    case FIELD_CHOICE:
+        snprintf(out, size, "%s", f->names[small]);
+        return;
+    default:
+        UNREACHABLE();
+    }
+}
+
+void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx)
+{
+    char text[64] = "";
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].kind != FIELD_OTHER) {
+            tell_field(&fields[i], g, text, sizeof text);
+            each(ctx, fields[i].key, text);
+        }
+    text[0] = '\0';
+    for (int v = 0; v < GOSSIPSUB_VERSION_COUNT; v++)
+        if (g->versions >> v & 1) {
+            strcat(text, text[0] ? "," : "");
+            strcat(text, version_names[v]);
+        }
+    each(ctx, "versions", text);
+}
 
 static void read_given(struct reader *r, const struct tree *t, struct scenario_group *g)
 {

@@ -26,6 +26,8 @@ void expectations_read(struct reader *r, const struct tree *t, struct scenario *
 
 /* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* The other way round: every key with a text that is read as the same value. */
+void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx);
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
 
