@@ -171,6 +171,7 @@ static void clear(struct tenant *t)
     t->program = NULL;
     buf_clear(&t->line);
     t->slot_count = 0;
+    exec_node_forget(t);
 }
 
 static void bury(void *arg, uint64_t now_ns)
@@ -265,6 +266,7 @@ static void start(void *ctx, uint32_t node, uint64_t now_ns)
 
     if (t->program && !t->stopping && program_state(t->program) == PROGRAM_RUNS) {
         run_place(e->run, node, &program_app, t->program);
+        exec_node_resumed(t, now_ns);
         program_resume(t->program, now_ns);
         return;
     }

@@ -9,6 +9,7 @@
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
+#include "stack/base/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -169,6 +170,38 @@ void exec_node_publish(struct tenant *t, uint64_t now_ns, const struct scenario_
 
 /* ---- its journal ---- */
 
+static void note_topic(struct tenant *t, struct slice topic, bool joined)
+{
+    uint32_t i = 0;
+
+    while (i < t->topic_count && !slice_equal(slice_text(t->topics[i]), topic))
+        i++;
+    if (joined && i == t->topic_count) {
+        t->topics = mem_grow(t->topics, i + 1, sizeof *t->topics);
+        t->topics[i] = mem_zalloc(topic.size + 1);
+        memcpy(t->topics[i], topic.data, topic.size);
+        t->topic_count++;
+    } else if (!joined && i < t->topic_count) {
+        mem_free(t->topics[i]);
+        t->topics[i] = t->topics[--t->topic_count];
+    }
+}
+
+void exec_node_forget(struct tenant *t)
+{
+    while (t->topic_count > 0)
+        mem_free(t->topics[--t->topic_count]);
+    mem_free(t->topics);
+    t->topics = NULL;
+}
+
+void exec_node_resumed(struct tenant *t, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < t->topic_count; i++)
+        run_report(t->exec->run, t->node, now_ns,
+                   &(struct trace_event){.kind = TRACE_JOIN, .peer = TRACE_NO_PEER, .topic = slice_text(t->topics[i])});
+}
+
 static void report(struct tenant *t, uint64_t now_ns, struct retold *r)
 {
     bool is_new = false;
@@ -181,6 +214,8 @@ static void report(struct tenant *t, uint64_t now_ns, struct retold *r)
         tenant_slot_free(t, r->trace.peer);
         r->trace.peer = TRACE_NO_PEER;
     }
+    if (r->trace.kind == TRACE_JOIN || r->trace.kind == TRACE_LEAVE)
+        note_topic(t, r->trace.topic, r->trace.kind == TRACE_JOIN);
     run_report(t->exec->run, t->node, now_ns, &r->trace);
     if (r->trace.kind == TRACE_PEER_GONE && r->trace.peer != TRACE_NO_PEER)
         tenant_slot_free(t, r->trace.peer);

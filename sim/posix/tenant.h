@@ -27,6 +27,8 @@ struct tenant {
     struct buf line;         /* of its output: not complete yet */
     struct peerid *slots;    /* whom it is connected to, by the slots that traces name */
     uint32_t slot_count;
+    char **topics; /* that it is in */
+    uint32_t topic_count;
     uint64_t sent, received; /* of earlier lives */
     bool stopping;           /* it was asked to end */
 };
@@ -46,6 +48,9 @@ bool exec_node_prepare(struct tenant *t, struct words *arguments, char error[sta
 void exec_node_connect(struct tenant *t, uint64_t now_ns, uint32_t to);
 void exec_node_publish(struct tenant *t, uint64_t now_ns, const struct scenario_traffic *traffic, struct slice body);
 bool exec_node_line(struct tenant *t, uint64_t now_ns, struct slice line); /* false: it is no line of a journal */
+
+void exec_node_resumed(struct tenant *t, uint64_t now_ns); /* the record is to know again what it is in */
+void exec_node_forget(struct tenant *t);
 
 /* exec_other.c */
 const char *exec_other_refuses(const struct scenario *s, char *out);
