@@ -6,8 +6,10 @@
 #include "stack/base/mem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
@@ -166,12 +168,14 @@ static int run_job(const struct run_arguments *a, struct job *job,
 /* The programs of --exec, where it was given. */
 static int open_programs(const struct run_arguments *a, const char *folder, struct run_options *options, struct exec **out)
 {
-    struct exec_config config = {.program = a->exec, .template = a->exec_args, .folder = folder, .params = a->suite.params};
-    char error[EXEC_ERROR_MAX];
+    struct exec_config config = {.program = a->exec, .template = a->exec_args, .folder = folder};
+    char error[EXEC_ERROR_MAX], params[PATH_MAX];
 
     *out = NULL;
     if (!a->exec)
         return RUN_OK;
+    if (a->suite.params)
+        config.params = realpath(a->suite.params, params);
     config.kind = strcmp(a->exec, "node") == 0 ? EXEC_NODE : strcmp(a->exec, "interop") == 0 ? EXEC_INTEROP : EXEC_OTHER;
     if (config.kind != EXEC_OTHER)
         config.program = "/proc/self/exe";

@@ -85,6 +85,13 @@ static bool stays(const char *path)
     return true;
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+    size_t size = strlen(folder);
+
+    return strncmp(path, folder, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
 int disk_path(struct program *p, const char *path, bool writes, char *out, size_t size)
 {
     if (!*path)
@@ -96,7 +103,7 @@ int disk_path(struct program *p, const char *path, bool writes, char *out, size_
     }
     if (writes)
         return -EACCES;
-    if (strncmp(path, "/proc", 5) == 0 || strncmp(path, "/sys", 4) == 0 || strncmp(path, "/dev", 4) == 0)
+    if (is_below(path, "/proc") || is_below(path, "/sys") || is_below(path, "/dev"))
         return -ENOENT;
     return (size_t)snprintf(out, size, "%s", path) < size ? 0 : -ENAMETOOLONG;
 }

@@ -415,6 +415,7 @@ struct exec *exec_open(const struct exec_config *config, char error[static EXEC_
     const char *why = program_unsupported();
 
     e->config = *config;
+    e->config.params = e->params = config->params ? mem_strdup(config->params) : NULL;
     e->programs = (struct run_programs){e, refuses, open_run, close_run, start, stop, crash, suspend, connect_to, publish, bytes, failure};
     if (!why && config->template)
         why = exec_template_problem(config->template, error);
@@ -444,5 +445,6 @@ void exec_free(struct exec *e)
         return;
     image_close(e->image);
     suite_feed_free(e->suite);
+    mem_free(e->params);
     mem_free(e);
 }

@@ -18,7 +18,7 @@ struct exec_config {
     enum exec_kind kind;
     const char *program;  /* the file */
     const char *template; /* EXEC_OTHER: its arguments, see exec_usage; NULL: none */
-    const char *params;   /* EXEC_INTEROP: the script */
+    const char *params;   /* EXEC_INTEROP: the script; an absolute path, as programs have folders of their own */
     const char *folder;
 };
 

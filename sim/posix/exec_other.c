@@ -1,7 +1,7 @@
 /* Any program in a host: its arguments, out of a template. What a scenario says and no argument can, is refused. */
 #include "sim/posix/tenant.h"
 
-#include "stack/base/mem.h"
+#include "sim/scenario/sections.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,22 +11,47 @@ const char *const exec_usage = "{name} {index} {count} {ip} {port} {peers} {seed
 enum blank { BLANK_NAME, BLANK_INDEX, BLANK_COUNT, BLANK_IP, BLANK_PORT, BLANK_PEERS, BLANK_SEED, BLANK_KINDS };
 static const char *const blanks[] = {"{name}", "{index}", "{count}", "{ip}", "{port}", "{peers}", "{seed}"};
 
+static void add_setting(void *ctx, const char *key, const char *value)
+{
+    buf_append_slice(ctx, slice_text(key));
+    buf_append_slice(ctx, slice_text(value));
+}
+
+static bool is_default(const struct scenario_group *g)
+{
+    const struct scenario_group plain = {
+        .gossipsub = gossipsub_params_default(), .signing = GOSSIPSUB_STRICT_SIGN, .message_id = SCENARIO_ID_DEFAULT, .versions = (1u << GOSSIPSUB_VERSION_COUNT) - 1};
+    struct buf given, expected;
+    bool same;
+
+    buf_init(&given, 65536);
+    buf_init(&expected, 65536);
+    gossipsub_settings_tell(g, add_setting, &given);
+    gossipsub_settings_tell(&plain, add_setting, &expected);
+    same = g->gossipsub_on && slice_equal(buf_slice(&given), buf_slice(&expected));
+    buf_deinit(&given);
+    buf_deinit(&expected);
+    return same;
+}
+
 const char *exec_other_refuses(const struct scenario *s, char *out)
 {
-    const struct gossipsub_params params = gossipsub_params_default();
-
     if (s->traffic_count)
         return "traffic: only `--exec node` is told what to publish (leave it out, or use --exec-args)";
     for (uint32_t i = 0; i < s->group_count; i++) {
         const struct scenario_group *g = &s->groups[i];
-        const char *key = g->algorand_on                                                                             ? "algorand"
-                          : !g->gossipsub_on || memcmp(&g->gossipsub, &params, sizeof params) != 0 || g->signing != GOSSIPSUB_STRICT_SIGN ||
-                                  g->message_id != SCENARIO_ID_DEFAULT                                               ? "gossipsub"
-                          : g->topic_count                                                                           ? "subscribe"
-                          : g->validation_ns                                                                         ? "validation"
-                          : g->dial_interval_ns                                                                      ? "dial_interval"
-                                                                                                                     : NULL;
+        const char *key = NULL;
 
+        if (g->algorand_on)
+            key = "algorand";
+        else if (!is_default(g))
+            key = "gossipsub";
+        else if (g->topic_count)
+            key = "subscribe";
+        else if (g->validation_ns)
+            key = "validation";
+        else if (g->dial_interval_ns)
+            key = "dial_interval";
         if (!key)
             continue;
         snprintf(out, 256, "nodes.%u.%s: only `--exec node` is told that (leave it out, or use --exec-args)", i, key);

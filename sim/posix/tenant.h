@@ -16,6 +16,7 @@ struct exec {
     struct tenant *tenants;
     uint32_t count;
     struct suite_feed *suite;
+    char *params;
     char failure[EXEC_ERROR_MAX]; /* the first that could not go on */
     char complaint[EXEC_ERROR_MAX]; /* the first that ended badly by itself */
 };
