@@ -190,6 +190,7 @@ architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 ## make cli         tests of the program as its users run it (tests/cli)
 cli: $(BUILD)/hearsay $(POSIX)
 	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
+	$(Q)python3 tests/cli/exec.py $(BUILD)/hearsay $(BUILD)/posix
 
 ## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer
 SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \

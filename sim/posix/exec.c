@@ -2,6 +2,7 @@
 #include "sim/posix/tenant.h"
 
 #include "stack/base/check.h"
+#include "stack/base/map.h"
 #include "stack/base/mem.h"
 #include "stack/base/rng.h"
 
@@ -112,8 +113,11 @@ static void told(void *ctx, uint64_t now_ns, struct slice bytes)
 {
     struct tenant *t = ctx;
 
-    if (t->exec->config.kind == EXEC_OTHER)
+    if (t->exec->config.kind == EXEC_OTHER) {
+        t->output_size += bytes.size;
+        t->output_hash = hash_bytes(t->output_hash, bytes);
         return;
+    }
     while (bytes.size > 0) {
         const uint8_t *newline = memchr(bytes.data, '\n', bytes.size);
         size_t size = newline ? (size_t)(newline - bytes.data) : bytes.size;
@@ -327,11 +331,17 @@ static void publish(void *ctx, uint32_t node, uint64_t now_ns, const struct scen
         exec_node_publish(t, now_ns, traffic, body);
 }
 
-static void bytes(void *ctx, uint32_t node, uint64_t *sent, uint64_t *received)
+/* What a program of its own kind wrote is in files alone: the record, and so the digest, has a hash of it. */
+static void conclude(void *ctx, uint32_t node, uint64_t now_ns, uint64_t *sent, uint64_t *received)
 {
     const struct tenant *t = &((const struct exec *)ctx)->tenants[node];
     struct program_counts c = {0};
+    char what[80];
 
+    if (t->exec->config.kind == EXEC_OTHER) {
+        snprintf(what, sizeof what, "%" PRIu64 " bytes, %016" PRIx64, t->output_size, t->output_hash);
+        run_report_event(t->exec->run, node, now_ns, "program-output", what);
+    }
     if (t->program)
         c = program_counts(t->program);
     *sent = t->sent + c.bytes_sent;
@@ -416,7 +426,7 @@ struct exec *exec_open(const struct exec_config *config, char error[static EXEC_
 
     e->config = *config;
     e->config.params = e->params = config->params ? mem_strdup(config->params) : NULL;
-    e->programs = (struct run_programs){e, refuses, open_run, close_run, start, stop, crash, suspend, connect_to, publish, bytes, failure};
+    e->programs = (struct run_programs){e, refuses, open_run, close_run, start, stop, crash, suspend, connect_to, publish, conclude, failure};
     if (!why && config->template)
         why = exec_template_problem(config->template, error);
     if (!why) {

@@ -31,6 +31,7 @@ struct tenant {
     char **topics; /* that it is in */
     uint32_t topic_count;
     uint64_t sent, received; /* of earlier lives */
+    uint64_t output_size, output_hash; /* EXEC_OTHER: of what all lives wrote */
     bool stopping;           /* it was asked to end */
 };
 

@@ -392,7 +392,7 @@ void residents_bytes(struct run *run)
         struct node_counts c = n ? node_counts(n) : (struct node_counts){0};
 
         if (programs_of(r))
-            programs_of(r)->bytes(programs_of(r)->ctx, i, &c.bytes_sent, &c.bytes_received);
+            programs_of(r)->conclude(programs_of(r)->ctx, i, run->scenario->duration_ns, &c.bytes_sent, &c.bytes_received);
         recorder_bytes(run->recorder, i, r->total_sent + c.bytes_sent, r->total_received + c.bytes_received);
     }
 }

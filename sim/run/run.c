@@ -314,16 +314,20 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
 /* Between two slices: whether the run may go on. */
 static enum run_status look_around(struct run *run, double elapsed_s, struct run_result *result)
 {
+    const struct run_programs *programs = run->options->programs;
     uint64_t limit_ns = run->scenario->wall_limit_ns;
+    const char *failed = programs ? programs->failure(programs->ctx, false) : NULL;
 
     if (run->recorder && recorder_failed(run->recorder))
         return fail(result, RUN_FAILED, recorder_failed(run->recorder));
     if (interrupted)
         return fail(result, RUN_FAILED, "interrupted");
-    if (limit_ns && elapsed_s > (double)limit_ns / 1e9)
-        return fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
-    if (run->options->programs && run->options->programs->failure(run->options->programs->ctx, false))
-        return fail(result, RUN_FAILED, run->options->programs->failure(run->options->programs->ctx, false));
+    if (limit_ns && elapsed_s > (double)limit_ns / 1e9) {
+        snprintf(result->error, sizeof result->error, "the time limit (run.wall) is over%s%.900s", failed ? ": " : "", failed ? failed : "");
+        return RUN_TIME_LIMIT;
+    }
+    if (failed)
+        return fail(result, RUN_FAILED, failed);
     return RUN_OK;
 }
 

@@ -53,7 +53,8 @@ struct run_programs {
     void (*suspend)(void *ctx, uint32_t node, uint64_t now_ns);
     void (*connect)(void *ctx, uint32_t node, uint64_t now_ns, uint32_t to);
     void (*publish)(void *ctx, uint32_t node, uint64_t now_ns, const struct scenario_traffic *traffic, struct slice body);
-    void (*bytes)(void *ctx, uint32_t node, uint64_t *sent, uint64_t *received); /* since the start of the run */
+    /* The run is over: the last that the record should know of it, and the bytes of its connections since the start. */
+    void (*conclude)(void *ctx, uint32_t node, uint64_t now_ns, uint64_t *sent, uint64_t *received);
     /* NULL, or a sentence: the run has failed, and does not go on unless it is `over` already. */
     const char *(*failure)(void *ctx, bool over);
 };
