@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int carried_vprintf(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int carried_vprintf(const char *format, va_list args)
 {
     struct program *p = call_enter();
     int n = vfprintf(stdio_standard(p, 1), format, args);
@@ -37,13 +37,13 @@ __attribute__((format(printf, 2, 3))) static int carried_printf_chk(int flag, co
     return n;
 }
 
-static int carried_vprintf_chk(int flag, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int carried_vprintf_chk(int flag, const char *format, va_list args)
 {
     (void)flag;
     return carried_vprintf(format, args);
 }
 
-static int carried_vdprintf(int fd, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int carried_vdprintf(int fd, const char *format, va_list args)
 {
     struct program *p = call_enter();
     char *text = NULL;

@@ -70,7 +70,7 @@ struct input {
 struct stream {
     FILE *file;
     int fd;
-    struct program *program;
+    bool dead; /* nothing that the C library still does with it counts */
     struct stream *next;
 };
 
@@ -137,6 +137,7 @@ struct program {
 
 /* program.c */
 struct program *call_enter(void);
+bool call_possible(void); /* a program runs; at the end of this process, say, none does */
 /* Back to the program: -1 and errno for what is -errno. */
 long call_leave(struct program *p, long result);
 void *call_leave_pointer(struct program *p, void *result);

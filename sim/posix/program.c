@@ -101,6 +101,11 @@ static void to_program(struct program *p)
         swap_tls(p);
 }
 
+bool call_possible(void)
+{
+    return current && current->state == PROGRAM_RUNS;
+}
+
 struct program *call_enter(void)
 {
     struct program *p = current;

@@ -16,28 +16,41 @@
 static ssize_t cookie_read(void *cookie, char *to, size_t size)
 {
     struct stream *s = cookie;
-    struct program *p = call_enter();
+    struct program *p;
 
+    if (s->dead || !call_possible())
+        return 0;
+    p = call_enter();
     return call_leave(p, file_read(p, s->fd, to, size));
 }
 
 static ssize_t cookie_write(void *cookie, const char *from, size_t size)
 {
     struct stream *s = cookie;
-    struct program *p = call_enter();
-    long n = call_leave(p, file_write(p, s->fd, from, size));
+    struct program *p;
+    long n;
 
+    if (s->dead || !call_possible())
+        return (ssize_t)size;
+    p = call_enter();
+    n = call_leave(p, file_write(p, s->fd, from, size));
     return n < 0 ? 0 : n; /* as fopencookie wants errors told */
 }
 
 static int cookie_seek(void *cookie, off64_t *offset, int whence)
 {
     struct stream *s = cookie;
-    struct program *p = call_enter();
-    struct file *f = file_get(p, s->fd);
-    int fd = f ? disk_fd(f) : -1;
-    off64_t at = fd < 0 ? -1 : lseek64(fd, *offset, whence);
+    struct program *p;
+    struct file *f;
+    off64_t at;
+    int fd;
 
+    if (s->dead || !call_possible())
+        return -1;
+    p = call_enter();
+    f = file_get(p, s->fd);
+    fd = f ? disk_fd(f) : -1;
+    at = fd < 0 ? -1 : lseek64(fd, *offset, whence);
     if (at >= 0)
         *offset = at;
     return (int)call_leave(p, at >= 0 ? 0 : fd < 0 ? -ESPIPE : -errno);
@@ -54,7 +67,7 @@ FILE *stdio_over(struct program *p, int fd, const char *mode)
         mem_free(s);
         return NULL;
     }
-    *s = (struct stream){s->file, fd, p, p->streams};
+    *s = (struct stream){.file = s->file, .fd = fd, .next = p->streams};
     p->streams = s;
     return s->file;
 }
@@ -160,6 +173,7 @@ void stdio_close(struct program *p, bool flush)
         struct stream *s = p->streams;
 
         p->streams = s->next;
+        s->dead = !flush;
         if (!flush)
             __fpurge(s->file);
         fclose(s->file);

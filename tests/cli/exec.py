@@ -210,7 +210,7 @@ def any_epoll_program_runs_with_arguments_from_a_template(tmp):
 
 
 def what_a_program_should_not_do_ends_the_run_by_name(tmp):
-    path = scenario(tmp, CHAT + "limits: {wall: 700ms}\n")
+    path = scenario(tmp, CHAT + "limits: {wall: 1s}\n")
     for argument, status, message in (
             ("fork", 1, "the program of peers-0 calls fork, which is not carried (at 0.000 s;"),
             ("thread", 1, "the program of peers-0 calls pthread_create, which is not carried"),

@@ -26,6 +26,8 @@ static void *thread(void *arg)
     return arg;
 }
 
+static char *volatile kept;
+
 static void leak(void)
 {
     for (int i = 0; i < 1000; i++) {
@@ -34,6 +36,7 @@ static void leak(void)
         sink += socket(AF_INET, SOCK_STREAM, 0);
         sink += open("/dev/null", O_RDONLY);
         memset(block, i, 1000);
+        kept = block;
     }
     close(3);
     printf("close again: %d %d\n", close(3), errno == EBADF);
