@@ -118,28 +118,22 @@ static void carried_freeaddrinfo(struct addrinfo *info)
     (void)call_leave(p, 0);
 }
 
+/* Addresses stay numbers. */
 static int carried_getnameinfo(const struct sockaddr *at, socklen_t size, char *host, socklen_t host_size, char *service,
                                socklen_t service_size, int flags)
 {
-    struct program *p = call_enter();
     struct sockaddr_in in;
-    char name[65];
-    struct endpoint e;
-    int err = 0;
 
-    if (size < sizeof in || at->sa_family != AF_INET) {
-        (void)call_leave(p, 0);
+    if (size < sizeof in || at->sa_family != AF_INET)
         return EAI_FAMILY;
-    }
+    if (flags & NI_NAMEREQD)
+        return EAI_NONAME;
     memcpy(&in, at, sizeof in);
-    e = endpoint_ip4(ntohl(in.sin_addr.s_addr), ntohs(in.sin_port));
-    if (host && host_size && !(!(flags & NI_NUMERICHOST) && p->config.name_of && p->config.name_of(p->config.ctx, &e, name) &&
-                               (socklen_t)snprintf(host, host_size, "%s", name) < host_size))
-        err = inet_ntop(AF_INET, &in.sin_addr, host, host_size) ? 0 : EAI_OVERFLOW;
-    if (service && service_size && (socklen_t)snprintf(service, service_size, "%u", e.port) >= service_size)
-        err = EAI_OVERFLOW;
-    (void)call_leave(p, 0);
-    return err;
+    if (host && host_size && !inet_ntop(AF_INET, &in.sin_addr, host, host_size))
+        return EAI_OVERFLOW;
+    if (service && service_size && (socklen_t)snprintf(service, service_size, "%u", ntohs(in.sin_port)) >= service_size)
+        return EAI_OVERFLOW;
+    return 0;
 }
 
 /* ---- interfaces ---- */

@@ -1,6 +1,7 @@
 /* The life of a program: its fiber, the way in and out of it, its end. */
 #include "sim/posix/internal.h"
 
+#include "sim/posix/guard.h"
 #include "sim/posix/sockets.h"
 #include "sim/posix/watchdog.h"
 #include "stack/base/check.h"
@@ -91,14 +92,20 @@ __attribute__((noinline)) static void swap_tls(struct program *p)
 
 static void to_stack(struct program *p)
 {
-    if (p->depth++ == 0 && p->tls_size)
+    if (p->depth++ > 0)
+        return;
+    guard_set(false);
+    if (p->tls_size)
         swap_tls(p);
 }
 
 static void to_program(struct program *p)
 {
-    if (--p->depth == 0 && p->tls_size)
+    if (--p->depth > 0)
+        return;
+    if (p->tls_size)
         swap_tls(p);
+    guard_set(true);
 }
 
 bool call_possible(void)
@@ -262,6 +269,8 @@ static void faulted(void)
         to_stack(p);
     if (fault.condemned)
         program_stuck(p, "runs and runs without waiting for anything");
+    if (fault.number == SIGSYS)
+        program_stuck(p, "makes system call %d by itself, past the C library, which is not carried", fault.system_call);
     if (fiber_guards(&p->fiber, fault.address))
         snprintf(p->words, sizeof p->words, "ran over the end of its stack, which has %zu KiB", PROGRAM_STACK_SIZE / 1024);
     program_end(p, PROGRAM_KILLED, fault.number);
@@ -402,6 +411,7 @@ struct program *program_new(const struct image_file *file, const struct program_
         return NULL;
     }
     watchdog_start();
+    guard_start();
     return p;
 }
 

@@ -37,7 +37,6 @@ struct program_config {
     /* Its end, once; from within an upcall or a call. It may be freed later only. */
     void (*ended)(void *ctx, uint64_t now_ns);
     bool (*resolve)(void *ctx, const char *name, struct endpoint *out); /* host names; NULL: there are none */
-    bool (*name_of)(void *ctx, const struct endpoint *at, char out[static 65]); /* the other way round; NULL */
 };
 
 /* Why programs cannot run in this build or process, or NULL. */

@@ -2,6 +2,7 @@
  * still runs, and asks the owner whether that is too long. */
 #include "sim/posix/watchdog.h"
 
+#include "sim/posix/guard.h"
 #include "sim/posix/program.h"
 #include "stack/base/check.h"
 
@@ -62,7 +63,8 @@ static bool redirect(ucontext_t *context, bool fault)
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
-    last = (struct watchdog_fault){.number = number, .address = info->si_addr};
+    guard_set(false);
+    last = (struct watchdog_fault){.number = number, .address = info->si_addr, .system_call = number == SIGSYS ? info->si_syscall : 0};
     if (!redirect(context, true))
         signal(number, SIG_DFL); /* our own mistake: it happens again, and ends the process */
 }
@@ -70,16 +72,17 @@ static void on_fault(int number, siginfo_t *info, void *context)
 static void on_tick(int number, siginfo_t *info, void *context)
 {
     uint64_t turn = program_turn();
+    bool guarded = guard_set(false);
 
     (void)number;
     (void)info;
-    if (!turn || turn != turn_seen || !limit || !limit()) {
-        turn_seen = turn;
-        return;
+    if (turn && turn == turn_seen && limit && limit()) {
+        condemned = 1;
+        last = (struct watchdog_fault){.condemned = true};
+        (void)redirect(context, false); /* else at its next call, or at the next tick */
     }
-    condemned = 1;
-    last = (struct watchdog_fault){.condemned = true};
-    (void)redirect(context, false); /* else at its next call, or at the next tick */
+    turn_seen = turn;
+    guard_set(guarded);
 }
 
 static void start_clock(void)
@@ -96,7 +99,7 @@ static void start_clock(void)
 
 void watchdog_start(void)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};
     static bool started;
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 

@@ -8,6 +8,7 @@
 struct watchdog_fault {
     int number;          /* the signal */
     const void *address; /* of memory that could not be touched */
+    int system_call;     /* SIGSYS: which */
     bool condemned;      /* none: it was stopped for running too long */
 };
 

@@ -3,6 +3,7 @@
 
 #include "sim/des/des.h"
 #include "sim/posix/fiber.h"
+#include "sim/posix/guard.h"
 #include "sim/posix/program.h"
 #include "sim/tcp/tcp.h"
 #include "stack/base/err.h"
@@ -263,6 +264,33 @@ static void a_fault_ends_the_program_and_nothing_else(void **state)
     }
 }
 
+/* Not through the C library: the kernel tells, where it can. */
+static void a_system_call_of_its_own_ends_the_program(void **state)
+{
+    struct world w;
+    struct program *p;
+
+    (void)state;
+    p = run_hostile(&w, "raw", NULL);
+    if (guard_works()) {
+        assert_int_equal(program_state(p), PROGRAM_STUCK);
+        assert_string_equal(program_words(p), "makes system call 39 by itself, past the C library, which is not carried");
+    } else {
+        print_message("skipped: this kernel has no syscall user dispatch\n");
+    }
+    world_close(&w);
+}
+
+static void a_program_stays_in_its_folder(void **state)
+{
+    struct world w;
+
+    (void)state;
+    run_hostile(&w, "escape", NULL);
+    assert_string_equal(world_read(&w, 0, "stdout"), "-1 -1 -1 -1\n");
+    world_close(&w);
+}
+
 static bool always(void)
 {
     return true;
@@ -434,6 +462,8 @@ int main(void)
                                        cmocka_unit_test(two_programs_behave_as_on_a_real_kernel),
                                        cmocka_unit_test(a_call_that_is_not_carried_ends_the_program_by_name),
                                        cmocka_unit_test(a_fault_ends_the_program_and_nothing_else),
+                                       cmocka_unit_test(a_system_call_of_its_own_ends_the_program),
+                                       cmocka_unit_test(a_program_stays_in_its_folder),
                                        cmocka_unit_test(a_program_that_never_waits_is_stopped),
                                        cmocka_unit_test(what_a_program_leaks_goes_with_it),
                                        cmocka_unit_test(a_signal_ends_a_program_that_waits),
