@@ -74,17 +74,25 @@ static uint8_t *thread_pointer(void)
 #endif
 }
 
+static inline void exchange(uint8_t *a, uint8_t *b, size_t size)
+{
+    uint8_t kept[64];
+
+    memcpy(kept, a, size);
+    memcpy(a, b, size);
+    memcpy(b, kept, size);
+}
+
 __attribute__((noinline)) static void swap_tls(struct program *p)
 {
-    uint64_t *mine = (uint64_t *)(void *)(thread_pointer() - p->tls_size), *theirs = (uint64_t *)(void *)p->tls;
+    uint8_t *mine = thread_pointer() - p->tls_size, *theirs = p->tls;
+    size_t i = 0;
 
     __asm__ volatile("" ::: "memory");
-    for (size_t i = 0; i < p->tls_size / sizeof *mine; i++) {
-        uint64_t word = mine[i];
-
-        mine[i] = theirs[i];
-        theirs[i] = word;
-    }
+    for (; i + 64 <= p->tls_size; i += 64)
+        exchange(mine + i, theirs + i, 64);
+    for (; i < p->tls_size; i += 8)
+        exchange(mine + i, theirs + i, 8);
     __asm__ volatile("" ::: "memory");
 }
 
