@@ -44,18 +44,21 @@ struct host { /* what every packet needs comes first */
     struct loop *loop; /* where work takes time: then `app` is the loop's; else NULL */
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
-    bool latency_pairs;   /* it has latencies of its own to some hosts */
-    bool middle;          /* a bottleneck: packets for other hosts pass its uplink */
-    bool unreachable;     /* to dials */
-    uint64_t sides;       /* bit i: inside partition i */
-    uint64_t wake_ns, wake_posted_ns;
+    bool latency_pairs : 1; /* it has latencies of its own to some hosts */
+    bool middle : 1;        /* a bottleneck: packets for other hosts pass its uplink */
+    bool unreachable : 1;   /* to dials */
+    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
     struct link up, down;
+    uint64_t wake_ns, wake_posted_ns;
+    uint64_t sides;       /* bit i: inside partition i */
     struct endpoint address;
     struct rng jitter, random;
-    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
     uint64_t queue_ns;      /* of its links; 0: the queues have fixed sizes */
     struct queue_config aqm;
+    char rest[24];
 };
+
+_Static_assert(offsetof(struct host, up) == 64 && sizeof(struct host) % 64 == 0, "lines: calls, links, ..., the TCP model's own");
 
 /* A TCP model: connections between hosts. The calls about them are those of backend_ops. */
 struct des_transport {

@@ -13,7 +13,8 @@ static const struct {
 } kinds[] = {{"connected", TRACE_PEER_READY}, {"disconnected", TRACE_PEER_GONE}, {"dial-failed", TRACE_DIAL_FAILED},
              {"connection-failed", TRACE_CONN_FAILED}, {"joined", TRACE_JOIN}, {"left", TRACE_LEAVE}, {"graft", TRACE_GRAFT},
              {"prune", TRACE_PRUNE}, {"published", TRACE_PUBLISH}, {"received", TRACE_ARRIVE}, {"delivered", TRACE_DELIVER},
-             {"duplicate", TRACE_DUPLICATE}, {"rejected", TRACE_REJECT}, {"dropped", TRACE_DROP}, {"sent", TRACE_SEND}};
+             {"duplicate", TRACE_DUPLICATE}, {"rejected", TRACE_REJECT}, {"dropped", TRACE_DROP}, {"sent", TRACE_SEND},
+             {"withheld", TRACE_WITHHOLD}};
 
 static const char *text_of(const json_t *line, const char *key)
 {
@@ -75,7 +76,7 @@ static int code_of(enum trace_kind kind, const char *reason)
     if (!reason)
         return ERR_SYSTEM;
     if (kind == TRACE_REJECT) {
-        for (int r = TRACE_REJECT_MISSING_SIGNATURE; r <= TRACE_REJECT_TOO_LARGE; r++)
+        for (int r = TRACE_REJECT_MISSING_SIGNATURE; r < TRACE_REJECT_COUNT; r++)
             if (strcmp(trace_reject_text((enum trace_reject)r), reason) == 0)
                 return r;
         return TRACE_REJECT_INVALID;

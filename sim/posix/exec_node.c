@@ -44,6 +44,9 @@ const char *exec_node_refuses(const struct scenario *s, char *out)
 
         if (!g->gossipsub_on)
             snprintf(out, 256, "nodes.%u.gossipsub: `hearsay node` always speaks it (leave \"off\" out)", i);
+        else if (g->score || g->gater || g->app_score_count || g->topics_allowed_count)
+            snprintf(out, 256, "nodes.%u.gossipsub.%s: `hearsay node` gets no mappings and lists as arguments (leave it out)", i,
+                     g->score || g->app_score_count ? "score" : g->gater ? "gater" : "subscription_filter");
         else if (g->algorand_on && !algorand_default(&g->algorand))
             snprintf(out, 256, "nodes.%u.algorand: `hearsay node` has no options for queue, queue_stale, seen_ttl, handshake_timeout", i);
         else if (g->topic_count > LIVE_TOPICS_MAX)
@@ -52,6 +55,8 @@ const char *exec_node_refuses(const struct scenario *s, char *out)
             continue;
         return out;
     }
+    if (s->scores_every_ns)
+        return "record.scores: programs tell none (leave it out)";
     for (uint32_t i = 0; i < s->traffic_count; i++)
         if (largest(&s->traffic[i].size) > BODY_SIZE_MAX) {
             snprintf(out, 256, "traffic.%u.size: `hearsay node` is told messages of at most 3 MiB", i);

@@ -106,6 +106,7 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
         const struct node_record *n = &r->nodes[i];
 
         out->payload_bytes += r->fronts[i].copy_bytes_sent;
+        out->withheld_bytes += r->fronts[i].copy_bytes_withheld;
         out->control_bytes += n->control_sent;
         out->total_bytes += n->total_sent;
     }
@@ -127,6 +128,8 @@ static void write_traffic(struct recorder *r, uint32_t node)
     row[7] = n->control_received;
     row[8] = n->total_sent;
     row[9] = n->total_received;
+    row[10] = front->copies_withheld;
+    row[11] = front->copy_bytes_withheld;
 }
 
 static char *region_name(const struct recorder *r, uint32_t wanted)

@@ -14,7 +14,7 @@
 #define UNKNOWN UINT32_MAX
 #define SECOND_NS ((uint64_t)1000000000)
 
-#define REJECT_COUNT (TRACE_REJECT_TOO_LARGE + 1)
+#define REJECT_COUNT TRACE_REJECT_COUNT
 #define LOSS_COUNT (REJECT_COUNT + 1) /* rejects, then full queues */
 #define TALLY_CONTROL (2 * TRACE_CONTROL_COUNT)
 #define DEGREES 64 /* a mesh that is larger counts as 63 */
@@ -33,7 +33,8 @@ struct node_front {
     uint32_t *slots;         /* peer slot -> node index */
     uint32_t slot_count;
     uint64_t copies_sent, copy_bytes_sent, copies_received, copy_bytes_received, duplicates;
-    char rest[48];
+    uint64_t copies_withheld, copy_bytes_withheld; /* the peer said IDONTWANT */
+    char rest[32];
 };
 
 struct node_record {
@@ -101,6 +102,8 @@ struct recorder {
     struct table messages_by_id;
     struct message *messages;
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
+    uint64_t recent_key;     /* of the last one that was looked for: a node sends the same message to many */
+    uint32_t recent;
     struct sampler hops, deliveries;
     uint32_t peer_every; /* connection and mesh rows of every k-th node; RECORD_NONE */
     uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;

@@ -105,9 +105,15 @@ static struct message *find(struct recorder *r, struct digest_hash id, uint64_t 
 {
     const uint64_t *found;
 
-    for (*key = id.a; (found = table_find(&r->messages_by_id, *key)) != NULL; ++*key)
-        if (r->messages[*found].check == id.b)
-            return &r->messages[*found];
+    if (id.a == r->recent_key && r->recent < r->message_count && r->messages[r->recent].check == id.b)
+        return &r->messages[r->recent];
+    for (*key = id.a; (found = table_find(&r->messages_by_id, *key)) != NULL; ++*key) {
+        if (r->messages[*found].check != id.b)
+            continue;
+        r->recent = (uint32_t)*found;
+        r->recent_key = id.a;
+        return &r->messages[*found];
+    }
     return NULL; /* places passed belong to others with the same first half */
 }
 

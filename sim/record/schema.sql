@@ -1,7 +1,7 @@
 -- The database of one run. README.md beside this file explains it; version: PRAGMA user_version.
 -- Times are integer nanoseconds of simulated time; nodes, topics and messages are small integers.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -74,6 +74,14 @@ CREATE TABLE loss (                     -- messages rejected, or dropped because
 
 CREATE TABLE mesh (at_ns INTEGER, node INTEGER, peer INTEGER, topic INTEGER, graft INTEGER);
 
+CREATE TABLE score (                    -- what a node thinks of a peer; where asked for (record: scores)
+    at_ns INTEGER, node INTEGER, peer INTEGER,
+    score REAL,                         -- the sum, P1 to P4 capped where there is a cap
+    p1 REAL, p2 REAL, p3 REAL, p3b REAL, p4 REAL, -- with all weights, over all topics
+    p5 REAL, p6 REAL, p7 REAL,
+    meshes INTEGER                      -- of the node, that the peer is in
+);
+
 CREATE TABLE mesh_degree (              -- how many nodes had that many mesh peers
     at_ns INTEGER, topic INTEGER, degree INTEGER, nodes INTEGER,
     PRIMARY KEY (at_ns, topic, degree)
@@ -92,7 +100,8 @@ CREATE TABLE traffic (
     copies_sent INTEGER, copy_bytes_sent INTEGER,
     copies_received INTEGER, copy_bytes_received INTEGER, duplicates INTEGER,
     control_sent INTEGER, control_received INTEGER,
-    total_sent INTEGER, total_received INTEGER
+    total_sent INTEGER, total_received INTEGER,
+    copies_withheld INTEGER, copy_bytes_withheld INTEGER -- not sent: the peer had said IDONTWANT
 );
 
 CREATE TABLE propagation (              -- histogram: publish to delivery, measured period; ns is right to 0.1 %

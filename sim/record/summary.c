@@ -163,6 +163,7 @@ void summary_print_json(const struct record_summary *s, FILE *out)
     fprintf(out, ",\"bytes\":{\"payload\":%llu", (unsigned long long)s->payload_bytes);
     json_number(out, "control", s->control_bytes);
     json_number(out, "total", s->total_bytes);
+    json_number(out, "withheld", s->withheld_bytes);
     fputc('}', out);
     json_number(out, "events", s->events);
     fprintf(out, ",\"sim_s\":%s", summary_decimal(s->sim_ns / 1000, 6, number));
@@ -282,6 +283,8 @@ static void print_head(const struct record_summary *s, FILE *out)
     row(out, "bytes sent", summary_bytes(s->total_bytes, number));
     row(out, "  payload", summary_bytes(s->payload_bytes, number));
     row(out, "  control", summary_bytes(s->control_bytes, number));
+    if (s->withheld_bytes)
+        row(out, "not sent (IDONTWANT)", summary_bytes(s->withheld_bytes, number));
     snprintf(line, sizeof line, "%s s in %.2f s wall (+ %.2f s setup)",
              summary_decimal(s->sim_ns / 1000, 3, number), s->wall_s, s->setup_wall_s);
     row(out, "simulated", line);

@@ -34,6 +34,7 @@ struct record_summary {
     uint64_t unexpected;        /* accepted by nodes that came too late to be expected */
     uint64_t rejected, dropped; /* whole run: by validation; from full queues */
     uint64_t payload_bytes, control_bytes, total_bytes; /* sent by all nodes, whole run */
+    uint64_t withheld_bytes; /* of copies that were not sent: the peer said IDONTWANT */
     uint32_t hops_max;
     uint32_t expectations, expectations_failed;
     uint64_t dials_failed;        /* whole run */

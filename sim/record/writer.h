@@ -33,11 +33,13 @@
     X(ROW_CONTROL, "INSERT INTO control VALUES(?,?,?,?,?,?)", "iiilii")                            \
     X(ROW_LOSS, "INSERT INTO loss VALUES(?,?,?,?,?)", "iilii")                                     \
     X(ROW_MESH, "INSERT INTO mesh VALUES(?,?,?,?,?)", "iiiii")                                     \
+    X(ROW_SCORE, "INSERT INTO score VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", "iiirrrrrrrrri")           \
     X(ROW_MESH_DEGREE, "INSERT OR REPLACE INTO mesh_degree VALUES(?,?,?,?)", "iiii")               \
     X(ROW_CONNECTION, "INSERT INTO connection VALUES(?,?,?,?,?,?)", "iiilil")                      \
     X(ROW_EVENT, "INSERT INTO event VALUES(?,?,?)", "itt")                                         \
     X(ROW_EXPECTATION, "INSERT INTO expectation VALUES(?,?,?,?)", "itti")                          \
-    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?)", "iiiiiiiiii")      \
+    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",                \
+      "iiiiiiiiiiii")                                                                              \
     X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")               \
     X(ROW_MESSAGE_PROPAGATION, "INSERT OR REPLACE INTO message_propagation VALUES(?,?,?)", "iii")
 
@@ -69,6 +71,7 @@ uint64_t *writer_row(struct writer *w, enum row_kind kind);
 uint64_t row_text(const char *text);    /* a copy; NULL gives NULL */
 uint64_t row_literal(const char *text); /* not copied */
 uint64_t row_blob(const void *data, size_t size);
+uint64_t row_real(double x);
 
 /* Hands over what is buffered, without waiting for it to be written. */
 void writer_flush(struct writer *w);

@@ -4,6 +4,8 @@
 
 #include "sim/record/tape.h"
 #include "sim/run/run.h"
+#include "stack/base/map.h"
+#include "stack/base/map.h"
 #include "sim/scenario/placement.h"
 #include "sim/scenario/topology.h"
 #include "stack/node/node.h"
@@ -50,6 +52,7 @@ struct run {
     struct timeline timeline;
     struct endpoint *addresses;
     struct peerid *peers;
+    struct map by_peer; /* peer id -> node, where groups score each other (P5) */
     struct resident *residents;
     struct schedule schedule;
     /* Publications, events and changes of the network from here on wait for run_proceed: all that may differ between

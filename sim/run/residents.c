@@ -40,6 +40,8 @@ static gossipsub_id_fn *message_id(enum scenario_message_id id)
         return gossipsub_id_blake2b256;
     case SCENARIO_ID_FIRST8:
         return gossipsub_id_first8;
+    case SCENARIO_ID_ETH2:
+        return gossipsub_id_eth2;
     }
     UNREACHABLE();
 }
@@ -77,6 +79,13 @@ static struct node_config config_of(const struct resident *r)
         c.gossipsub.message_id = message_id(g->message_id);
         c.gossipsub.validation_delay_ns = g->validation_ns;
         c.gossipsub_versions = g->versions;
+        c.gossipsub.score = g->score;
+        c.gossipsub.gater = g->gater;
+        c.gossipsub.extensions = g->extensions;
+        c.gossipsub.topics_allowed = g->topics_allowed;
+        c.gossipsub.topics_allowed_count = g->topics_allowed_count;
+        if (r->run->scenario->scores_every_ns && r->index % r->run->scenario->scores_of == 0)
+            c.gossipsub.score_report_ns = r->run->scenario->scores_every_ns;
     }
     c.algorand_on = g->algorand_on;
     if (g->algorand_on)
@@ -157,6 +166,19 @@ static void wake_up(struct resident *r, uint64_t now_ns)
         schedule_dials(r, now_ns);
 }
 
+/* P5: what the group's settings say of the peer's group. */
+static double app_score(void *ctx, const struct peerid *id)
+{
+    const struct resident *r = ctx;
+    const struct scenario_group *g = group_of(r);
+    const uint64_t *index = map_find(&r->run->by_peer, peerid_slice(id));
+
+    for (uint32_t i = 0; index && i < g->app_score_count; i++)
+        if (g->app_scores[i].group == r->run->nodes[*index].group)
+            return g->app_scores[i].value;
+    return 0;
+}
+
 void resident_start(struct resident *r, uint64_t now_ns)
 {
     const struct scenario *s = r->run->scenario;
@@ -175,6 +197,10 @@ void resident_start(struct resident *r, uint64_t now_ns)
     if (r->asleep) {
         wake_up(r, now_ns);
         return;
+    }
+    if (g->app_score_count) {
+        events.ctx = r;
+        events.app_score = app_score;
     }
     if (behaviour)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);

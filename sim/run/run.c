@@ -111,6 +111,14 @@ static void record_links(struct run *run)
     }
 }
 
+static bool groups_score_each_other(const struct scenario *s)
+{
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].app_score_count)
+            return true;
+    return false;
+}
+
 static void name_nodes(struct run *run)
 {
     uint32_t count = run->scenario->node_count;
@@ -128,6 +136,12 @@ static void name_nodes(struct run *run)
         run->addresses[i] = run->ops->address(i);
         run->residents[i].run = run;
         run->residents[i].index = i;
+    }
+    map_init(&run->by_peer, run->scenario->seed);
+    for (uint32_t i = 0; i < count && groups_score_each_other(run->scenario); i++) {
+        bool fresh;
+
+        *map_insert(&run->by_peer, peerid_slice(&run->peers[i]), &fresh) = i;
     }
 }
 
@@ -396,6 +410,7 @@ void run_dismantle(struct run *run)
     mem_free(run->nodes);
     timeline_free(&run->timeline);
     mem_free(run->addresses);
+    map_deinit(&run->by_peer);
     mem_free(run->peers);
     if (run->planned)
         topology_free(&run->topology);

@@ -37,8 +37,19 @@ enum scenario_message_id {
     SCENARIO_ID_DEFAULT,
     SCENARIO_ID_SHA256,
     SCENARIO_ID_BLAKE2B256,
-    SCENARIO_ID_FIRST8
+    SCENARIO_ID_FIRST8,
+    SCENARIO_ID_ETH2
 };
+
+/* What the nodes of a group tell as P5 of the peers of another one. */
+struct scenario_app_score {
+    char *group_name;
+    uint32_t group; /* its index */
+    double value;
+};
+
+/* The presets of gossipsub settings. */
+enum scenario_preset { PRESET_GO, PRESET_SPEC, PRESET_JS, PRESET_ALGORAND, PRESET_ETH2 };
 
 /* Unreachable nodes dial, but dials to them get no answer, as behind a NAT. */
 enum scenario_reach { SCENARIO_REACHABLE, SCENARIO_UNREACHABLE };
@@ -55,6 +66,13 @@ struct scenario_group {
     enum gossipsub_signing signing;
     enum scenario_message_id message_id;
     uint32_t versions; /* bit i: enum gossipsub_version i is offered */
+    const struct score_params *score; /* NULL: off */
+    struct scenario_app_score *app_scores;
+    uint32_t app_score_count;
+    const struct gater_params *gater; /* NULL: off */
+    unsigned extensions;              /* a set of GOSSIPSUB_EXTENSION_... */
+    const char **topics_allowed;      /* NULL: all */
+    uint32_t topics_allowed_count;
     bool algorand_on;
     struct algorand_config algorand; /* seed is 0 here; validation_delay_ns is validation_ns */
     uint32_t *topics;                /* subscribed: indexes into scenario.topics */
@@ -212,6 +230,8 @@ struct scenario {
     enum record_extent peers;  /* connections and grafts, by node; never RECORD_SAMPLED */
     uint32_t record_sample;    /* sampled: of every n-th message */
     bool message_histograms;   /* of each message, too */
+    uint64_t scores_every_ns;  /* rows of scores; 0: none */
+    uint32_t scores_of;        /* of every k-th node */
 };
 
 /* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",

@@ -18,6 +18,9 @@ void tcp_settings_read(struct reader *r, const struct tree *t, struct scenario_n
 #define CPU_SPEED_MAX_PPM 1000000000u
 
 void cpu_read(struct reader *r, const struct tree *t, const struct tree *network, struct scenario *s);
+/* Scores that a preset brings; false when it has none. */
+bool preset_score(enum scenario_preset preset, struct arena *a, struct score_params *out);
+void preset_apply(struct scenario_group *g, enum scenario_preset preset, uint32_t fanout);
 void groups_read(struct reader *r, const struct tree *t, struct scenario *s);
 void topology_settings_read(struct reader *r, const struct tree *t, struct scenario *s);
 void traffic_read(struct reader *r, const struct tree *t, struct scenario *s);
@@ -26,8 +29,13 @@ void expectations_read(struct reader *r, const struct tree *t, struct scenario *
 
 /* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
-/* The other way round: every key with a text that is read as the same value. */
+/* The other way round: the keys with texts that are read as the same values; but for score, gater and subscription_filter. */
 void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx);
+/* `score` and `gater` of gossipsub: `on`, `off` or a mapping, on top of what the preset has. */
+void score_settings_read(struct reader *r, const struct tree *t, enum scenario_preset preset, struct scenario_group *g);
+void gater_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* The groups that `app` of a score names. After groups_read. */
+void score_settings_resolve(struct reader *r, const struct tree *nodes, struct scenario *s);
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
 

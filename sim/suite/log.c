@@ -141,7 +141,9 @@ static void tell_control(struct suite_log *l, uint64_t now_ns, const struct trac
         [TRACE_CONTROL_GRAFT] = "Graft",
         [TRACE_CONTROL_PRUNE] = "Prune",
         [TRACE_CONTROL_IDONTWANT] = "Idontwant",
-        [TRACE_CONTROL_EXTENSIONS] = "Extensions"};
+        [TRACE_CONTROL_EXTENSIONS] = "Extensions",
+        [TRACE_CONTROL_PARTIAL] = "Partial",
+        [TRACE_CONTROL_TEST] = "TestExtension"};
     bool sent = e->kind == TRACE_CONTROL_SENT;
     char msg[32];
 

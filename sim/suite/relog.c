@@ -55,7 +55,8 @@ static bool take_control(const json_t *line, const char *what, struct relogged *
     static const char *const names[TRACE_CONTROL_COUNT] = {[TRACE_CONTROL_SUBSCRIBE] = "Subscription", [TRACE_CONTROL_IHAVE] = "Ihave",
                                                            [TRACE_CONTROL_IWANT] = "Iwant",            [TRACE_CONTROL_GRAFT] = "Graft",
                                                            [TRACE_CONTROL_PRUNE] = "Prune",            [TRACE_CONTROL_IDONTWANT] = "Idontwant",
-                                                           [TRACE_CONTROL_EXTENSIONS] = "Extensions"};
+                                                           [TRACE_CONTROL_EXTENSIONS] = "Extensions",      [TRACE_CONTROL_PARTIAL] = "Partial",
+                                                           [TRACE_CONTROL_TEST] = "TestExtension"};
     const json_t *count = json_object_get(line, "count");
     int control = 0;
 

@@ -49,6 +49,9 @@ struct node_events {
     void (*peer_topic)(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined);
     /* The Noise handshake is done: the keys of the connection in that slot. Secret; for those who decrypt captures. */
     void (*secured)(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    /* What the owner thinks of a peer: P5 of its score; asked when it comes and at every decay. */
+    double (*app_score)(void *ctx, const struct peerid *id);
+    void (*test_extension)(void *ctx, uint64_t now_ns, uint32_t peer); /* of GossipSub v1.3 */
 };
 
 /* What is in a slot. */
@@ -110,5 +113,8 @@ bool node_peer(const struct node *n, uint32_t slot, struct node_peer *out); /* f
 bool node_peer_find(const struct node *n, const struct peerid *id, uint32_t *slot); /* false: not connected */
 const struct algorand_stats *node_algorand_stats(const struct node *n);              /* NULL without Algorand */
 uint32_t node_mesh_size(const struct node *n, struct slice topic);
+double node_score(const struct node *n, uint32_t slot); /* 0 without scores */
+/* A direct peer: connected to again and again, always forwarded to, never in a mesh. */
+void node_direct(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer);
 
 #endif

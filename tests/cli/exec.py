@@ -26,7 +26,7 @@ warmup: 5s
 network: {regions: interop8, jitter: 10%}
 nodes:
   - {group: peers, count: 24, gossipsub: {D: 6, heartbeat: 700ms, flood_publish: true}, validation: 5ms, start_spread: 1s, dial_interval: 50ms}
-  - {group: watchers, count: 4, gossipsub: {signing: strict-sign, message_id: default, versions: ["1.1"]}, subscribe: [blobs]}
+  - {group: watchers, count: 4, gossipsub: {signing: strict-sign, message_id: default, versions: ["1.1", "1.2"], idontwant_threshold: 1 KiB}, subscribe: [blobs]}
 topology: {kind: random-regular, degree: 8}
 traffic:
   - {from: peers, topic: news, size: 1 KiB, every: 500ms, stop: 15s}
@@ -249,6 +249,8 @@ def what_cannot_be_run_is_refused_before_the_run(tmp):
             ((gossip, "--exec", "node", "--set", "cpu={cores: 1, table: epyc}"), "cpu: a program's work takes no time here"),
             ((gossip, "--exec", "node", "--set", "nodes.0.clock={drift: 10ppm}"), "nodes.0.clock: a program's clock is exact"),
             ((gossip, "--exec", "node", "--set", "network.encryption=modelled"), "network.encryption: programs encrypt for good"),
+            ((gossip, "--exec", "node", "--set", "nodes.1.gossipsub.score={behaviour_penalty_weight: -1}"),
+             "nodes.1.gossipsub.score: `hearsay node` gets no mappings and lists as arguments"),
             ((gossip, "--exec", "node", "--set", "traffic.1.size=4 MiB", "--set", "nodes.0.gossipsub.rpc_max=8 MiB", "--set",
               "nodes.1.gossipsub.rpc_max=8 MiB"), "traffic.1.size: `hearsay node` is told messages of at most 3 MiB")):
         status, _, err = run(*arguments, "--out", f"{tmp}/r")

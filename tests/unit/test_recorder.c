@@ -129,7 +129,7 @@ static void a_flood_is_found_in_the_tables(void **state)
     recorder_expectation(r, "delivery_ratio >= 1", "1.0", true);
     finish(r, NULL);
 
-    assert_int_equal(query("PRAGMA user_version"), 2);
+    assert_int_equal(query("PRAGMA user_version"), 3);
     assert_int_equal(query("SELECT complete FROM run"), 1);
     assert_int_equal(query("SELECT seed FROM run"), 7);
     assert_int_equal(query("SELECT length(digest) FROM run"), 64);
@@ -254,7 +254,7 @@ static void the_summary_counts_the_measured_period(void **state)
     assert_non_null(strstr(text, "\"nodes\":40,\"connections\":120,\"messages\":8,"
                                  "\"deliveries\":312,\"delivery_ratio\":1.000000,"));
     assert_true(s.payload_bytes > 0 && s.control_bytes > 0);
-    assert_non_null(strstr(text, "\"total\":300},"
+    assert_non_null(strstr(text, "\"total\":300,\"withheld\":0},"
                                  "\"events\":12345,\"sim_s\":20.000000,\"wall_s\":1.500,"
                                  "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":1}\n"));
     free(text);
