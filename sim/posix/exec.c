@@ -190,15 +190,35 @@ static void bury(void *arg, uint64_t now_ns)
     run_retire(t->exec->run, t->node, now_ns, "program-ended", t->stopping ? NULL : words);
 }
 
+/* The beginning of what it said about it; "" when it said nothing. */
+static const char *last_words(const struct tenant *t, char out[static 200])
+{
+    char name[SCENARIO_NODE_NAME_SIZE], path[PATH_ROOM];
+    size_t size = 0;
+    FILE *f;
+
+    exec_host_name(t->exec, t->node, name);
+    snprintf(path, sizeof path, "%.2048s/hosts/%s/%s", t->exec->config.folder, name, output_names[t->exec->config.kind == EXEC_INTEROP][1]);
+    f = fopen(path, "r");
+    if (f) {
+        size = fread(out, 1, 199, f);
+        fclose(f);
+    }
+    out[size] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    return out;
+}
+
 static void on_end(void *ctx, uint64_t now_ns)
 {
     struct tenant *t = ctx;
     struct exec *e = t->exec;
+    char said[200];
 
     if (program_state(t->program) == PROGRAM_STUCK)
         complain(e->failure, t, now_ns, "%s", program_words(t->program));
     else if (!t->stopping && (program_state(t->program) == PROGRAM_KILLED || program_status(t->program) != 0))
-        complain(e->complaint, t, now_ns, "%s", program_words(t->program));
+        complain(e->complaint, t, now_ns, "%s%s%s", program_words(t->program), *last_words(t, said) ? ": " : "", said);
     t->ended_life = t->lives;
     run_schedule(e->run, t->node, now_ns, bury, t); /* not from within its own upcall */
 }

@@ -184,13 +184,20 @@ static void tell_set(uint32_t set, const char *const *names, char out[static 64]
 
 void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx)
 {
-    char text[64] = "";
+    const struct scenario_group plain = {.gossipsub = gossipsub_params_default()};
+    char text[64] = "", usual[64];
 
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (fields[i].kind != FIELD_OTHER) {
-            tell_field(&fields[i], g, text, sizeof text);
-            each(ctx, fields[i].key, text);
-        }
+    each(ctx, "preset", "go");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct field *f = &fields[i];
+
+        if (f->kind == FIELD_OTHER)
+            continue;
+        tell_field(f, g, text, sizeof text);
+        tell_field(f, &plain, usual, sizeof usual);
+        if (f->kind == FIELD_CHOICE || strcmp(text, usual) != 0)
+            each(ctx, f->key, text);
+    }
     tell_set(g->versions, version_names, text);
     each(ctx, "versions", text);
     if (!g->extensions)

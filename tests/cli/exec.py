@@ -249,7 +249,7 @@ def what_cannot_be_run_is_refused_before_the_run(tmp):
             ((gossip, "--exec", "node", "--set", "cpu={cores: 1, table: epyc}"), "cpu: a program's work takes no time here"),
             ((gossip, "--exec", "node", "--set", "nodes.0.clock={drift: 10ppm}"), "nodes.0.clock: a program's clock is exact"),
             ((gossip, "--exec", "node", "--set", "network.encryption=modelled"), "network.encryption: programs encrypt for good"),
-            ((gossip, "--exec", "node", "--set", "nodes.1.gossipsub.score={behaviour_penalty_weight: -1}"),
+            ((gossip, "--exec", "node", "--set", "nodes.1.gossipsub={preset: algorand, score: on}"),
              "nodes.1.gossipsub.score: `hearsay node` gets no mappings and lists as arguments"),
             ((gossip, "--exec", "node", "--set", "traffic.1.size=4 MiB", "--set", "nodes.0.gossipsub.rpc_max=8 MiB", "--set",
               "nodes.1.gossipsub.rpc_max=8 MiB"), "traffic.1.size: `hearsay node` is told messages of at most 3 MiB")):
