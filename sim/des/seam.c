@@ -18,11 +18,11 @@ static int ops_listen(void *host, const struct endpoint *at)
 static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *conn)
 {
     struct host *h = host;
-    struct endpoint key = *to;
-    uint64_t *found;
+    uint8_t key[HOST_KEY_SIZE];
+    uint64_t *found = map_find(&h->des->by_address, slice_of(to->ip, sizeof to->ip));
 
-    key.port = 0;
-    found = map_find(&h->des->by_address, slice_of(&key.ip, sizeof key.ip));
+    if (!found)
+        found = map_find(&h->des->by_address, host_key(to, key));
     if (!found)
         return ERR_UNREACHABLE;
     return h->des->transport->dial(h, h->des->hosts[*found], to->port, conn);
@@ -97,6 +97,19 @@ static void ops_trace(void *host, uint64_t now_ns, const struct trace_event *eve
 
     if (h->des->config.trace)
         h->des->config.trace(h->des->config.trace_ctx, h->index, now_ns, event);
+}
+
+bool des_ends(struct des *d, uint32_t host, struct backend_conn conn, struct endpoint *local, struct endpoint *remote)
+{
+    struct capture_ends ends;
+
+    if (!d->transport->ends || !d->transport->ends(d->hosts[host], conn, &ends))
+        return false;
+    *local = ends.from->address;
+    local->port = ends.from_port;
+    *remote = ends.to->address;
+    remote->port = ends.to_port;
+    return true;
 }
 
 const struct backend_ops des_ops = {

@@ -54,6 +54,7 @@ struct topic {
     struct histogram *regions; /* publish to delivery, by the receiver's region; measured period */
     uint32_t region_count;
     struct histogram hops; /* of expected deliveries, measured period */
+    struct histogram repeats, repeat_lags; /* likewise: duplicates of each; how long after the first copy, where asked for */
 };
 
 /* One copy received, of a message that is recorded in full. */
@@ -130,6 +131,8 @@ uint32_t topics_audience(const struct recorder *r, const struct topic *t, uint32
 void topics_sample(struct recorder *r, uint64_t at_ns);
 struct histogram *topics_propagation(struct recorder *r, uint32_t topic, uint32_t region);
 struct histogram *topics_hops(struct recorder *r, uint32_t topic);
+struct histogram *topics_repeats(struct recorder *r, uint32_t topic);
+struct histogram *topics_repeat_lags(struct recorder *r, uint32_t topic);
 
 /* messages.c */
 void messages_deinit(struct recorder *r);
@@ -147,6 +150,8 @@ void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, ui
                         uint64_t now_ns);
 void messages_deliver(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                       uint64_t now_ns);
+/* Of a message that is not settled: how many duplicates each expected receiver has got. */
+void messages_count_repeats(const struct message *m, struct histogram *repeats);
 void messages_sweep(struct recorder *r, uint64_t now_ns); /* settles what is old */
 void messages_settle_all(struct recorder *r);
 

@@ -193,6 +193,7 @@ static void write_node(struct recorder *r, const struct record_node *node)
     row[7] = node->up_bps;
     row[8] = node->down_bps;
     row[9] = node->algorand;
+    row[10] = row_text(node->behaviour);
 }
 
 void recorder_node(struct recorder *r, const struct record_node *node)
@@ -311,6 +312,31 @@ static void write_mesh(struct recorder *r, uint32_t node, uint32_t remote, uint6
     row[4] = e->kind == TRACE_GRAFT;
 }
 
+static void write_subscription(struct recorder *r, uint32_t node, uint64_t now_ns, const struct topic *t, bool joined)
+{
+    uint64_t *row;
+
+    if (!records_peers(r, node))
+        return;
+    row = writer_row(r->writer, ROW_SUBSCRIPTION);
+    row[0] = now_ns;
+    row[1] = node;
+    row[2] = t->id;
+    row[3] = joined;
+}
+
+static void take_subscription(struct recorder *r, uint32_t node, uint64_t now_ns, const struct trace_event *e)
+{
+    struct topic *t = topics_get(r, e->protocol, e->topic);
+    bool joined = e->kind == TRACE_JOIN;
+
+    if (joined)
+        topics_join(r, t, node, now_ns);
+    else
+        topics_leave(r, t, node);
+    write_subscription(r, node, now_ns, t, joined);
+}
+
 static void write_score(struct recorder *r, uint32_t node, uint32_t remote, uint64_t now_ns, const struct trace_event *e)
 {
     struct trace_score s;
@@ -423,10 +449,8 @@ static void trace_other(struct recorder *r, uint32_t node, uint32_t remote, uint
         tallies_control(r, node, now_ns, e);
         break;
     case TRACE_JOIN:
-        topics_join(r, topics_get(r, e->protocol, e->topic), node, now_ns);
-        break;
     case TRACE_LEAVE:
-        topics_leave(r, topics_get(r, e->protocol, e->topic), node);
+        take_subscription(r, node, now_ns, e);
         break;
     case TRACE_GRAFT:
     case TRACE_PRUNE:

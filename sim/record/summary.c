@@ -16,6 +16,8 @@ void summary_deinit(struct record_summary *s)
     for (uint32_t i = 0; i < s->topic_count; i++) {
         histogram_deinit(&s->topics[i].propagation);
         histogram_deinit(&s->topics[i].hops);
+        histogram_deinit(&s->topics[i].repeats);
+        histogram_deinit(&s->topics[i].repeat_lags);
         mem_free(s->topics[i].name);
     }
     mem_free(s->topics);
@@ -23,6 +25,8 @@ void summary_deinit(struct record_summary *s)
     mem_free(s->backend);
     histogram_deinit(&s->propagation);
     histogram_deinit(&s->hops);
+    histogram_deinit(&s->repeats);
+    histogram_deinit(&s->repeat_lags);
     *s = (struct record_summary){0};
 }
 

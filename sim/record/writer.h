@@ -15,7 +15,7 @@
  * t text that the writer frees, l text that outlives the writer, b blob: struct row_blob that the
  * writer frees */
 #define ROW_TABLE(X)                                                                               \
-    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?)", "ittttttiii")                      \
+    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittttttiiit")                   \
     X(ROW_LINK, "INSERT INTO link VALUES(?,?,?)", "iii")                                           \
     X(ROW_TOPIC, "INSERT INTO topic VALUES(?,?,?)", "itl")                                         \
     X(ROW_MESSAGE,                                                                                 \
@@ -32,6 +32,7 @@
     X(ROW_HOP, "INSERT INTO hop VALUES(?,?,?,?,?,?,?,?)", "iiiiiiii")                              \
     X(ROW_CONTROL, "INSERT INTO control VALUES(?,?,?,?,?,?)", "iiilii")                            \
     X(ROW_LOSS, "INSERT INTO loss VALUES(?,?,?,?,?)", "iilii")                                     \
+    X(ROW_SUBSCRIPTION, "INSERT INTO subscription VALUES(?,?,?,?)", "iiii")                        \
     X(ROW_MESH, "INSERT INTO mesh VALUES(?,?,?,?,?)", "iiiii")                                     \
     X(ROW_SCORE, "INSERT INTO score VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", "iiirrrrrrrrri")           \
     X(ROW_MESH_DEGREE, "INSERT OR REPLACE INTO mesh_degree VALUES(?,?,?,?)", "iiii")               \

@@ -150,6 +150,8 @@ static void read_sections(struct reader *r, const struct tree *root, struct scen
     if (!r->failed)
         groups_subscribe(r, tree_find(root, "nodes"), s);
     if (!r->failed)
+        behaviours_read(r, tree_find(root, "nodes"), tree_find(root, "traffic"), s);
+    if (!r->failed)
         check_audience(r, tree_find(root, "traffic"), s);
     if (!r->failed)
         events_read(r, tree_find(root, "events"), s);

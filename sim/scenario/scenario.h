@@ -12,6 +12,7 @@
 #define SIM_SCENARIO_SCENARIO_H
 
 #include "sim/scenario/arena.h"
+#include "sim/scenario/behaviour.h"
 #include "sim/scenario/expect.h"
 #include "sim/scenario/network.h"
 #include "sim/scenario/sample.h"
@@ -80,7 +81,10 @@ struct scenario_group {
     uint64_t validation_ns;    /* per message */
     uint64_t start_ns;         /* TIME_NEVER: only a join event starts them */
     uint64_t start_spread_ns;  /* plus uniform [0, this) */
+    uint64_t dial_delay_ns;    /* from a node's start to its first dial */
     uint64_t dial_interval_ns; /* between two dials of a node */
+    uint32_t per_address;      /* so many nodes share an IP address, each with a port of its own; 1 */
+    struct scenario_behaviour *behaviour; /* NULL: honest */
     uint64_t keepalive_ns;     /* of yamux; 0: off */
     uint64_t clock_offset_ns, clock_drift_ppb; /* each node's clock is uniform within +- these of the true one */
 };

@@ -40,6 +40,8 @@ struct node_config node_config_default(void);
 /* What the owner hears; any may be NULL. */
 struct node_events {
     void *ctx;
+    /* The peer in that slot is connected: streams may be opened to it. That it is gone, its streams tell. */
+    void (*connected)(void *ctx, uint64_t now_ns, uint32_t peer);
     void (*delivered)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
     void (*received)(void *ctx, uint64_t now_ns, const struct algorand_message *m);
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
@@ -49,7 +51,8 @@ struct node_events {
     /* The peer joined or left a topic; not told when it goes away with topics left. */
     void (*peer_topic)(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined);
     /* The Noise handshake is done: the keys of the connection in that slot. Secret; for those who decrypt captures. */
-    void (*secured)(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void (*secured)(void *secured_ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void *secured_ctx; /* of its own: whoever captures need not be the owner */
     /* What the owner thinks of a peer: P5 of its score; asked when it comes and at every decay. */
     double (*app_score)(void *ctx, const struct peerid *id);
     void (*test_extension)(void *ctx, uint64_t now_ns, uint32_t peer); /* of GossipSub v1.3 */
