@@ -549,6 +549,11 @@ static void parts_of_peers_that_never_declared_the_extension_are_ignored(void **
     assert_int_equal(app.incoming, 0);
     assert_int_equal(gossipsub_partial_groups(s.node->g, slice_text(T)), 0);
     solo_free(&s);
+    s = partial_solo(false, false); /* nor do we take any of topics in which we take no part */
+    peer = partial_peer(&s, true, true, true);
+    send_partial(&s, peer, "g");
+    assert_int_equal(app.incoming, 0);
+    solo_free(&s);
 }
 
 int main(void)
