@@ -124,7 +124,7 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["run", "--nonsense", SMALL], "--nonsense is not an option of this command"),
         (["run", "--junit", "x", SMALL], "is not an option of this command"),
         (["run", SMALL, "--backend"], "--backend needs a value"),
-        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns)"),
+        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns, ns3)"),
         (["run", SMALL, "--seed", "-1"], "is not a seed"),
         (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
         (["run", SMALL, "--seed", "x"], "is not a seed"),
