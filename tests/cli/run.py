@@ -786,6 +786,7 @@ def a_program_in_c_uses_ns3(tmp):
     done = subprocess.run([program, f"{tmp}/client.pcap"], capture_output=True, text=True, timeout=60)
     same(done.returncode, 0, done.stderr)
     expect("1000000 bytes there and back in 673.8 ms" in done.stdout, done.stdout)
+    expect("691 segments, 0 of them again; round trip 8" in done.stdout, done.stdout)  # 1000000 / 1448
     flags = look_at_capture(f"{tmp}/client.pcap", "tcp.analysis.window_update", [False, True, True, True])
     same([f for f in flags if int(f, 16) & 7], ["0x0002", "0x0012", "0x0011", "0x0011"], "SYN, SYN-ACK, two FINs")
 
