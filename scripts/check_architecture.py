@@ -47,7 +47,7 @@ LIBRARY_HOMES = {
     "sodium.h": ["stack/crypto/*", "tests/*"],
     "openssl/evp.h": ["stack/crypto/*"],
     "jansson.h": ["sim/live/*", "sim/suite/*", "tests/*"],
-    "sqlite3.h": ["sim/record/*", "sim/report/*", "tests/*"],
+    "sqlite3.h": ["sim/record/*", "sim/report/*", "sim/export/*", "tests/*"],
     "libfyaml.h": ["sim/scenario/*", "tests/*"],
     "igraph.h": ["sim/scenario/*", "tests/*"],
     "igraph/igraph.h": ["sim/scenario/*", "tests/*"],

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Makes an experiment of the kind of libp2p's gossipsub-interop suite: params.json, graph.gml and shadow.yaml.
 
-    scripts/suite-params.py --out DIR [--scenario subnet-blob-msg|simple-fanout] [--nodes N] [--seed N] [OPTION]...
+    scripts/suite-params.py --out DIR [--scenario SCENARIO] [--nodes N] [--seed N] [OPTION]...
 
 subnet-blob-msg: all nodes are in one topic, whose messages of 96 KiB take 5 ms to validate.
 simple-fanout:   even nodes are in one topic, odd ones in another; anybody publishes 1 KiB to either.
+partial-messages: all ask for parts of messages; each has some parts of one group, and all get all of them.
+partial-messages-chain: in a line; the parts of 16 groups are dealt round.
+partial-messages-fanout: node 0 is not in the topic and has all parts, of which it tells the others.
 The shape of the experiments is the suite's; random choices are not those of its own generator, so the same seed gives
 another network there. Standard library only.
 """
@@ -28,7 +31,8 @@ LATENCY_MS = [
     [190, 140, 175, 145, 100, 100, 195, 7],
 ]
 DEGREE = 20
-SCENARIOS = ("subnet-blob-msg", "simple-fanout")
+PARTIAL = ("partial-messages", "partial-messages-chain", "partial-messages-fanout")
+SCENARIOS = ("subnet-blob-msg", "simple-fanout", *PARTIAL)
 
 
 def only(node, instruction):
@@ -50,6 +54,32 @@ def dials(rng, count):
     return drawn
 
 
+def partial_topic(a, rng):
+    """Everything of the partial-messages experiments after the links."""
+    topic = "partial-msg-chain" if a.scenario == "partial-messages-chain" else "a-subnet"
+    everyone = {"type": "subscribeToTopic", "topicID": topic, "partial": True}
+    add = {"type": "addPartialMessage", "topicID": topic}
+    publish = {"type": "publishPartial", "topicID": topic}
+    if a.scenario == "partial-messages-fanout":
+        script = [only(node, everyone) for node in range(1, a.nodes)] + [{"type": "waitUntil", "elapsedSeconds": 30}]
+        script += [only(0, {**add, "groupID": 0, "parts": 255}),
+                   only(0, {**publish, "groupID": 0, "publishToNodeIDs": list(range(1, a.nodes))})]
+        return script + [{"type": "waitUntil", "elapsedSeconds": 40}]
+    script = [everyone, {"type": "waitUntil", "elapsedSeconds": 30}]
+    if a.scenario == "partial-messages":
+        parts = [rng.randrange(256) for _ in range(a.nodes)]
+        parts[0] |= 255 & ~sum(1 << bit for bit in range(8) if any(p >> bit & 1 for p in parts))  # somebody has each
+        script += [only(node, {**add, "groupID": 0, "parts": p}) for node, p in enumerate(parts)]
+        return script + [{**publish, "groupID": 0}, {"type": "waitUntil", "elapsedSeconds": 70}]
+    for group in range(16):
+        dealt = [0] * a.nodes
+        for part in range(8):
+            dealt[(group * 8 + part) % a.nodes] |= 1 << part
+        script += [only(node, {**add, "groupID": group, "parts": p}) for node, p in enumerate(dealt)]
+        script += [{**publish, "groupID": group}, {"type": "waitUntil", "elapsedSeconds": 32 + 2 * group}]
+    return script + [{"type": "waitUntil", "elapsedSeconds": 62 + 30}]
+
+
 def make_script(a, rng):
     script = []
     for node in range(a.nodes):
@@ -59,7 +89,12 @@ def make_script(a, rng):
         script.append(only(node, {"type": "initGossipSub", "gossipSubParams": params}))
     if a.settle:
         script.append({"type": "waitUntil", "elapsedSeconds": a.settle})
-    script += [only(node, {"type": "connect", "connectTo": to}) for node, to in enumerate(dials(rng, a.nodes)) if to]
+    links = dials(rng, a.nodes)
+    if a.scenario == "partial-messages-chain":
+        links = [[node + 1] if node + 1 < a.nodes else [] for node in range(a.nodes)]
+    script += [only(node, {"type": "connect", "connectTo": to}) for node, to in enumerate(links) if to]
+    if a.scenario in PARTIAL:
+        return script + partial_topic(a, rng)
     if a.scenario == "subnet-blob-msg":
         topics, size = ["a-subnet"], 2 * 1024 * 48
         script.append({"type": "setTopicValidationDelay", "topicID": topics[0], "delaySeconds": 0.005})

@@ -11,7 +11,7 @@ struct command {
 };
 
 extern const struct command command_run, command_report, command_check, command_verify, command_node,
-    command_decrypt, command_interop, command_calibrate;
+    command_decrypt, command_interop, command_calibrate, command_export;
 
 /* What run, check and verify have in common. */
 struct run_arguments {

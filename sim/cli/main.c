@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify,
+static const struct command *const commands[] = {&command_run, &command_report, &command_check, &command_verify, &command_export,
                                                &command_node, &command_decrypt,
                                                &command_interop, &command_calibrate};
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -115,15 +115,26 @@ struct host *host_new(struct des *d, const struct des_host_config *config)
     return h;
 }
 
+struct slice host_key(const struct endpoint *e, uint8_t key[static HOST_KEY_SIZE])
+{
+    memcpy(key, e->ip, sizeof e->ip);
+    store_be16(key + sizeof e->ip, e->port);
+    return slice_of(key, HOST_KEY_SIZE);
+}
+
 uint32_t des_host_add(struct des *d, const struct des_host_config *config)
 {
     struct host *h;
+    uint8_t key[HOST_KEY_SIZE];
     bool fresh;
 
     CHECK(d->middle_count == 0);
     h = host_new(d, config);
     d->host_count++;
-    *map_insert(&d->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
+    if (config->shares_address)
+        *map_insert(&d->by_address, host_key(&config->address, key), &fresh) = h->index;
+    else
+        *map_insert(&d->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
     CHECK(fresh);
     return h->index;
 }

@@ -47,7 +47,8 @@ struct des_config {
 };
 
 struct des_host_config {
-    struct endpoint address; /* port ignored */
+    struct endpoint address; /* port ignored, unless */
+    bool shares_address;     /* others have it too, with other ports, and say so too: dials tell them apart */
     uint32_t region;
     uint64_t up_bps, down_bps; /* bits per second; 0: unlimited */
     uint32_t cores, speed_ppm; /* of its CPU; 0 cores: work takes no time */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define ARITY 4
@@ -218,11 +219,20 @@ static void new_year(struct event_queue *q)
     q->year_events = 0;
 }
 
+/* A day's events were added over a long time: its memory is cold. */
+static void fetch_day(const struct event_list *day)
+{
+    for (uint32_t i = 0; i < day->count && i < 2 * DAY_EVENTS; i += 2)
+        fetch_line(&day->items[i]);
+}
+
 /* Sorts the next day into the near future. */
 static void next_day(struct event_queue *q)
 {
     struct event_list *day = &q->days[q->today % DAYS], *near = &q->near;
     uint32_t first;
+
+    fetch_day(&q->days[(q->today + 1) % DAYS]);
 
     if (q->near_at) {
         near->count -= q->near_at;

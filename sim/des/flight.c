@@ -8,6 +8,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 
 #define SWEEP_NS (10ull * NS_PER_S)
 #define ACK_CARRIED_NS (20ull * NS_PER_MS) /* bytes go back, where the last ones arrived no longer ago than this */
@@ -210,11 +211,17 @@ static void flight_expect(const struct host *h, struct backend_conn handle, unsi
         return;
     c = conn_at(fh, handle.index);
     if (step == 0) {
-        __builtin_prefetch(c, 1);
-        __builtin_prefetch((const char *)c + 64, 1);
-        __builtin_prefetch((const char *)c + 128, 1);
+        fetch_line_to_write(c);
+        fetch_line_to_write((const char *)c + 64);
+        fetch_line_to_write((const char *)c + 128);
+    } else if (step == 1) {
+        const char *peer = (const char *)h->des->hosts[c->peer_host];
+
+        fetch_line(peer);
+        fetch_line(peer + offsetof(struct host, down));
+        sender_expect(&c->sender, 0);
     } else {
-        sender_expect(&c->sender);
+        sender_expect(&c->sender, 1);
     }
 }
 
@@ -302,7 +309,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
     sender_heard(&c->sender, h->lane->now_ns);
     at = (struct receiver_at){.config = config_of(h),
                               .now_ns = h->lane->now_ns,
-                              .opened_ns = c->sender.w.min_rtt_since_ns + (c->sender.w.srtt_us >> 3) * (uint64_t)NS_PER_US,
+                              .window = &c->sender.w,
                               .paused = c->paused};
     acks = receiver_take(&c->receiver, &at, t, &bytes);
     if (acks)
@@ -475,14 +482,13 @@ static void fetch(const struct host *h, const struct train *t)
 {
     const char *app = h->app_ctx;
 
-    __builtin_prefetch(flight_host(h));
+    fetch_line(flight_host(h));
     if (!t->bytes.size || !app)
         return;
-    __builtin_prefetch(t->bytes.spans);
-    __builtin_prefetch((const char *)t->bytes.spans + 64);
-    __builtin_prefetch(app);
-    __builtin_prefetch(app + 64);
-    __builtin_prefetch(app + 128);
+    fetch_line(t->bytes.spans);
+    fetch_line(app);
+    fetch_line(app + 64);
+    fetch_line(app + 128);
 }
 
 static void fetch_conn(const struct host *h, const struct train *t)
@@ -493,7 +499,7 @@ static void fetch_conn(const struct host *h, const struct train *t)
     if (t->kind == TRAIN_SYN || t->to.index >= fh->conn_count)
         return;
     c = (const char *)conn_at(fh, t->to.index);
-    __builtin_prefetch(c, 1);
+    fetch_line_to_write(c);
 }
 
 static void fetch_inbox(const struct host *h, const struct train *t)
@@ -515,7 +521,7 @@ static void flight_ahead(const struct host *h, const struct event *e, unsigned s
     if (step == 1) {
         fetch_conn(h, t);
         if (t->bytes.count)
-            __builtin_prefetch(chain_front(&t->bytes).data);
+            fetch_line(chain_front(&t->bytes).data);
     }
     if (step == 2)
         fetch_inbox(h, t);

@@ -20,8 +20,11 @@ static void tell_lost(struct host *h, struct train *notice)
 /* Takes out the segments that a queue or a partition swallowed. */
 static void drop_segments(struct host *h, struct train *t, uint16_t segments)
 {
-    struct train *notice = train_lose(t, segments);
+    struct train *notice;
 
+    if (segments == 0)
+        return;
+    notice = train_lose(t, segments);
     h->lane->counts.dropped += (uint64_t)__builtin_popcount(segments);
     if (notice)
         tell_lost(h, notice);

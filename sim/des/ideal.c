@@ -7,6 +7,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 /* Bytes that travel as one event. Small enough that a large message does not hold up a small one behind it for
@@ -304,7 +305,7 @@ static void ideal_expect(const struct host *h, struct backend_conn handle, unsig
     const struct ideal_host *ih = ideal_host(h);
 
     if (step == 0 && handle.index < ih->conn_count)
-        __builtin_prefetch(&ih->conns[handle.index], 1);
+        fetch_line_to_write(&ih->conns[handle.index]);
 }
 
 /* ---- what arrives ---- */
@@ -624,14 +625,13 @@ static void fetch(const struct host *h, const struct packet *p)
     const char *app = h->app_ctx;
 
     if (p->to.index < ih->conn_count)
-        __builtin_prefetch(&ih->conns[p->to.index]);
+        fetch_line(&ih->conns[p->to.index]);
     if (!p->bytes.size || !app)
         return;
-    __builtin_prefetch(p->bytes.spans);
-    __builtin_prefetch((const char *)p->bytes.spans + 64);
-    __builtin_prefetch(app);
-    __builtin_prefetch(app + 64);
-    __builtin_prefetch(app + 128);
+    fetch_line(p->bytes.spans);
+    fetch_line(app);
+    fetch_line(app + 64);
+    fetch_line(app + 128);
 }
 
 static void ideal_ahead(const struct host *h, const struct event *e, unsigned step)
@@ -643,7 +643,7 @@ static void ideal_ahead(const struct host *h, const struct event *e, unsigned st
     if (step == 0)
         fetch(h, p);
     if (step == 1 && p->bytes.count)
-        __builtin_prefetch(chain_front(&p->bytes).data);
+        fetch_line(chain_front(&p->bytes).data);
     if (step > 0 && p->bytes.size && h->app && h->app->expect)
         h->app->expect(h->app_ctx, p->to, &p->bytes, step - 1);
 }

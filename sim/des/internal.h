@@ -45,18 +45,19 @@ struct host { /* what every packet needs comes first */
     struct loop *loop; /* where work takes time: then `app` is the loop's; else NULL */
     uint32_t index, region, sequence;
     uint16_t listen_port; /* 0: not listening */
-    bool latency_pairs;   /* it has latencies of its own to some hosts */
-    bool middle;          /* a bottleneck: packets for other hosts pass its uplink */
-    bool unreachable;     /* to dials */
-    uint64_t sides;       /* bit i: inside partition i */
-    uint64_t wake_ns, wake_posted_ns;
+    bool latency_pairs : 1; /* it has latencies of its own to some hosts */
+    bool middle : 1;        /* a bottleneck: packets for other hosts pass its uplink */
+    bool unreachable : 1;   /* to dials */
+    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
     struct link up, down;
+    uint64_t wake_ns, wake_posted_ns;
+    uint64_t sides;       /* bit i: inside partition i */
     struct endpoint address;
     struct rng jitter, random;
-    struct host_loss *loss; /* path.c's; NULL: nothing was lost so far */
     uint64_t queue_ns;      /* of its links; 0: the queues have fixed sizes */
     struct queue_config aqm;
     struct pcap *capture;   /* NULL: nobody watches */
+    char rest[16];
 };
 
 /* The two ends of a packet, or of a connection as the first one sees it. */
@@ -64,6 +65,8 @@ struct capture_ends {
     const struct host *from, *to;
     uint16_t from_port, to_port;
 };
+
+_Static_assert(offsetof(struct host, up) == 64 && sizeof(struct host) % 64 == 0, "lines: calls, links, ..., the TCP model's own");
 
 /* A TCP model: connections between hosts. The calls about them are those of backend_ops. */
 struct des_transport {
@@ -133,6 +136,9 @@ void des_drop(struct des *d, const struct event *e); /* an event that will not h
 /* An event of `to`, caused by `from`. */
 void des_post(struct host *from, uint32_t to, uint64_t at_ns, uint32_t kind, void *object);
 
+/* Under which a host that shares its address is found; the others are under their address alone. */
+#define HOST_KEY_SIZE 18
+struct slice host_key(const struct endpoint *e, uint8_t key[static HOST_KEY_SIZE]);
 /* A host after the others, without an address. */
 struct host *host_new(struct des *d, const struct des_host_config *config);
 

@@ -6,6 +6,7 @@
 #include "sim/des/internal.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 struct lane *lane_new(struct des *d, uint32_t index, uint32_t lane_count)
@@ -93,11 +94,10 @@ static void look_ahead(const struct lane *l)
     const struct event *e = event_queue_ahead(&l->queue, FIRST);
 
     if (e) {
-        __builtin_prefetch(e->object);
-        __builtin_prefetch(d->hosts[e->node]);
-        __builtin_prefetch((const char *)d->hosts[e->node] + 64);
-        __builtin_prefetch((const char *)d->hosts[e->node] + 128);
-        __builtin_prefetch(transport_state(d->hosts[e->node]));
+        fetch_line(e->object);
+        fetch_line(d->hosts[e->node]);
+        fetch_line((const char *)d->hosts[e->node] + 64);
+        fetch_line(transport_state(d->hosts[e->node]));
         if (d->config.expect)
             d->config.expect(d->config.trace_ctx, e->node, 0);
     }

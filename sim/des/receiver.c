@@ -1,6 +1,7 @@
 #include "sim/des/receiver.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define ECHO_SEGMENTS 2 /* of a train share the ACK that let them go, more or less */
@@ -174,6 +175,12 @@ static void measure_window(const struct receiver *r, uint64_t now_ns)
     b->window_ns = now_ns;
 }
 
+/* Roughly: when the handshake began, and a round trip later. */
+static uint64_t opened_ns(const struct window *w)
+{
+    return w->min_rtt_since_ns + (w->srtt_us >> 3) * (uint64_t)NS_PER_US;
+}
+
 uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct train *t, struct chain *out)
 {
     bool alarmed = (r->box && r->box->count) || t->lost || t->seq != r->received || t->fin || t->asks;
@@ -187,7 +194,7 @@ uint32_t receiver_take(struct receiver *r, const struct receiver_at *at, struct 
     }
     if (!b) {
         b = box_get(r, at->config);
-        b->space.tune_ns = at->opened_ns;
+        b->space.tune_ns = opened_ns(at->window);
     }
     if (t->probe)
         return 1;
@@ -252,9 +259,9 @@ void receiver_expect(const struct receiver *r)
 {
     if (!r->box)
         return;
-    __builtin_prefetch(r->box, 1);
-    __builtin_prefetch((const char *)r->box + 64, 1);
-    __builtin_prefetch((const char *)r->box + 128, 1);
+    fetch_line_to_write(r->box);
+    fetch_line_to_write((const char *)r->box + 64);
+    fetch_line_to_write((const char *)r->box + 128);
 }
 
 size_t receiver_memory(const struct receiver *r)

@@ -17,8 +17,9 @@ struct receiver {
 /* What a receiver is asked about, and when. */
 struct receiver_at {
     const struct tcp_config *config;
-    uint64_t now_ns, opened_ns; /* the latter: of the connection, roughly */
-    bool paused;                /* the reader does not want bytes */
+    uint64_t now_ns;
+    const struct window *window; /* of the sender beside it, which knows when the connection opened; cold memory: seldom read */
+    bool paused;                 /* the reader does not want bytes */
 };
 
 void receiver_init(struct receiver *r);

@@ -18,11 +18,11 @@ static int ops_listen(void *host, const struct endpoint *at)
 static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *conn)
 {
     struct host *h = host;
-    struct endpoint key = *to;
-    uint64_t *found;
+    uint8_t key[HOST_KEY_SIZE];
+    uint64_t *found = map_find(&h->des->by_address, slice_of(to->ip, sizeof to->ip));
 
-    key.port = 0;
-    found = map_find(&h->des->by_address, slice_of(&key.ip, sizeof key.ip));
+    if (!found)
+        found = map_find(&h->des->by_address, host_key(to, key));
     if (!found)
         return ERR_UNREACHABLE;
     return h->des->transport->dial(h, h->des->hosts[*found], to->port, conn);

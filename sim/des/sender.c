@@ -3,6 +3,7 @@
 #include "sim/des/outbox.h"
 #include "sim/des/recovery.h"
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define BULK_SEGMENTS 4u /* so many acknowledged at once: congestion control gets a memory */
@@ -366,13 +367,18 @@ bool sender_rest(struct sender *s, const struct sender_out *out)
     return true;
 }
 
-void sender_expect(const struct sender *s)
+void sender_expect(const struct sender *s, unsigned step)
 {
-    if (!s->box)
-        return;
-    __builtin_prefetch(s->box, 1);
-    __builtin_prefetch((const char *)s->box + 64, 1);
-    __builtin_prefetch((const char *)s->box + 128, 1);
+    const struct outbox *o = s->box;
+
+    if (o && step == 0) {
+        fetch_line_to_write(o);
+        fetch_line_to_write((const char *)o + 64);
+        fetch_line_to_write((const char *)o + 128);
+    } else if (o && o->records != o->few) {
+        fetch_line_to_write(record_at(o, 0));
+        fetch_line_to_write(record_at(o, o->count));
+    }
 }
 
 struct sender_info sender_info(const struct sender *s)

@@ -91,7 +91,7 @@ static inline void sender_heard(struct sender *s, uint64_t now_ns)
     s->heard_ms = (uint32_t)(now_ns / NS_PER_MS);
 }
 
-void sender_expect(const struct sender *s); /* a hint: it will send */
+void sender_expect(const struct sender *s, unsigned step); /* a hint: it will send; step 0, and a moment later step 1 */
 
 /* For tests. */
 struct sender_info {

@@ -140,7 +140,7 @@ static void tell_message(struct journal *j, uint64_t now_ns, enum journal_event 
     jsonl_number(&j->json, "size", e->size);
     if (event == JOURNAL_DROPPED)
         jsonl_number(&j->json, "messages", e->count);
-    journal_peer(j, event == JOURNAL_SENT || event == JOURNAL_DROPPED ? "to" : "via", e->peer);
+    journal_peer(j, event == JOURNAL_SENT || event == JOURNAL_DROPPED || event == JOURNAL_WITHHELD ? "to" : "via", e->peer);
     if (event == JOURNAL_REJECTED)
         jsonl_text(&j->json, "reason", slice_text(trace_reject_text((enum trace_reject)e->code)));
     journal_end(j);
@@ -164,6 +164,18 @@ static void tell_control(struct journal *j, uint64_t now_ns, const struct trace_
     journal_peer(j, e->kind == TRACE_CONTROL_SENT ? "to" : "via", e->peer);
     jsonl_number(&j->json, "items", e->count);
     jsonl_number(&j->json, "size", e->size);
+    journal_end(j);
+}
+
+static void tell_score(struct journal *j, uint64_t now_ns, const struct trace_event *e)
+{
+    struct trace_score s;
+
+    if (!journal_begin(j, now_ns, JOURNAL_SCORE))
+        return;
+    memcpy(&s, e->id.data, sizeof s);
+    journal_peer(j, "peer", e->peer);
+    jsonl_real(&j->json, "score", s.score);
     journal_end(j);
 }
 
@@ -215,6 +227,14 @@ void journal_trace(struct journal *j, uint64_t now_ns, const struct trace_event 
         break;
     case TRACE_PRUNE:
         tell_topic(j, now_ns, JOURNAL_PRUNE, e);
+        break;
+    case TRACE_WITHHOLD:
+        tell_message(j, now_ns, JOURNAL_WITHHELD, e);
+        break;
+    case TRACE_SCORE:
+        tell_score(j, now_ns, e);
+        break;
+    case TRACE_THROTTLE_PEER:
         break;
     case TRACE_DELIVER: /* told with the data, by journal_delivered and journal_algorand */
     case TRACE_KIND_COUNT:

@@ -34,6 +34,8 @@
     X(JOURNAL_DROPPED, "dropped", true)                                                            \
     X(JOURNAL_SENT, "sent", false)                                                                 \
     X(JOURNAL_CONTROL, "control", false)                                                           \
+    X(JOURNAL_WITHHELD, "withheld", false)                                                         \
+    X(JOURNAL_SCORE, "score", true)                                                                \
     X(JOURNAL_PING, "ping", true)                                                                  \
     X(JOURNAL_TRANSFER, "transfer", true)                                                          \
     X(JOURNAL_FLOODED, "flooded", true)                                                            \

@@ -138,6 +138,15 @@ void jsonl_milli(struct jsonl *j, const char *key, uint64_t thousandths)
     put(j, text);
 }
 
+void jsonl_real(struct jsonl *j, const char *key, double x)
+{
+    char text[32];
+
+    item(j, key);
+    snprintf(text, sizeof text, "%.9g", x);
+    put(j, text);
+}
+
 void jsonl_bool(struct jsonl *j, const char *key, bool value)
 {
     item(j, key);

@@ -23,6 +23,7 @@ void jsonl_text(struct jsonl *j, const char *key, struct slice text);
 void jsonl_hex(struct jsonl *j, const char *key, struct slice bytes);
 void jsonl_number(struct jsonl *j, const char *key, uint64_t number);
 void jsonl_milli(struct jsonl *j, const char *key, uint64_t thousandths); /* "1.250" */
+void jsonl_real(struct jsonl *j, const char *key, double x); /* finite */
 void jsonl_bool(struct jsonl *j, const char *key, bool value);
 void jsonl_open(struct jsonl *j, const char *key, char bracket); /* '{' or '[' */
 void jsonl_close(struct jsonl *j, char bracket);                 /* '}' or ']' */

@@ -247,7 +247,8 @@ static void make_node(struct live *l)
                                        .received = on_algorand,
                                        .identified = on_identified,
                                        .peer_topic = on_peer_topic,
-                                       .secured = on_secured};
+                                       .secured = on_secured,
+                                       .secured_ctx = l};
     const struct endpoint any = {0};
     struct node_config config = l->options->node;
     uint64_t seed;

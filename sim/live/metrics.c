@@ -85,7 +85,7 @@ static void put_rejected(const struct metrics *m, struct buf *out)
 {
     head(out, "rejected_total", "counter", "Messages that did not pass validation.");
     for (int p = 0; p < 2; p++)
-        for (int r = 0; r <= TRACE_REJECT_TOO_LARGE; r++)
+        for (int r = 0; r < TRACE_REJECT_COUNT; r++)
             put(out, "hearsay_rejected_total{protocol=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
                 protocols[p], trace_reject_text((enum trace_reject)r), m->rejected[p][r]);
 }

@@ -28,7 +28,7 @@ struct metrics {
     uint32_t topic_count;
     uint64_t events[TRACE_KIND_COUNT][2]; /* by enum trace_protocol */
     uint64_t bytes[TRACE_KIND_COUNT][2];  /* of the messages in them */
-    uint64_t rejected[2][TRACE_REJECT_TOO_LARGE + 1];
+    uint64_t rejected[2][TRACE_REJECT_COUNT];
     uint64_t control[2][TRACE_CONTROL_COUNT]; /* items sent, received */
     uint64_t dropped;
     struct sockets_host *host;

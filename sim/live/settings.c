@@ -25,7 +25,8 @@ bool settings_has(const struct settings *s, const char *key)
 
 bool settings_add(struct settings *s, const char *source, const char *key, const char *value)
 {
-    bool list = strcmp(key, "versions") == 0;
+    bool list = strcmp(key, "versions") == 0 || strcmp(key, "extensions") == 0 ||
+                strcmp(key, "subscription_filter") == 0;
     struct tree *t;
 
     if (settings_has(s, key))
@@ -60,6 +61,8 @@ static gossipsub_id_fn *message_id(enum scenario_message_id id)
         return gossipsub_id_blake2b256;
     case SCENARIO_ID_FIRST8:
         return gossipsub_id_first8;
+    case SCENARIO_ID_ETH2:
+        return gossipsub_id_eth2;
     }
     UNREACHABLE();
 }
@@ -69,6 +72,8 @@ bool settings_apply(struct settings *s, struct node_config *config, struct scena
     struct scenario_group group = {0};
     struct reader r = {.arena = &s->doc.arena, .scratch = &s->doc.arena, .err = err, .folder = ""};
 
+    if (!settings_has(s, "versions")) /* unlike in a scenario: a real node offers all that it speaks */
+        settings_add(s, "gossipsub", "versions", "1.3,1.2,1.1,1.0,floodsub");
     gossipsub_settings_read(&r, s->root, &group);
     if (r.failed)
         return false;
@@ -77,5 +82,10 @@ bool settings_apply(struct settings *s, struct node_config *config, struct scena
     config->gossipsub.signing = group.signing;
     config->gossipsub.message_id = message_id(group.message_id);
     config->gossipsub_versions = group.versions;
+    config->gossipsub.score = group.score;
+    config->gossipsub.gater = group.gater;
+    config->gossipsub.extensions = group.extensions;
+    config->gossipsub.topics_allowed = group.topics_allowed;
+    config->gossipsub.topics_allowed_count = group.topics_allowed_count;
     return true;
 }

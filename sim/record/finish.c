@@ -23,8 +23,19 @@ static struct record_topic *summary_topic(struct recorder *r, struct record_summ
                                   .protocol = t ? topic_protocol_text(t) : ""};
     histogram_init(&made->propagation);
     histogram_init(&made->hops);
+    histogram_init(&made->repeats);
+    histogram_init(&made->repeat_lags);
     places[cell] = out->topic_count;
     return made;
+}
+
+static void merge_topic(struct record_topic *to, const struct topic *t)
+{
+    for (uint32_t k = 0; k < t->region_count; k++)
+        histogram_merge(&to->propagation, &t->regions[k]);
+    histogram_merge(&to->hops, &t->hops);
+    histogram_merge(&to->repeats, &t->repeats);
+    histogram_merge(&to->repeat_lags, &t->repeat_lags);
 }
 
 static void add_messages(struct recorder *r, struct record_summary *out)
@@ -46,6 +57,8 @@ static void add_messages(struct recorder *r, struct record_summary *out)
         t->deliveries += m->deliveries;
         t->duplicates += m->duplicates;
         out->unexpected += m->unexpected;
+        if (!m->settled)
+            messages_count_repeats(m, &t->repeats);
         if (m->hops_max > out->hops_max)
             out->hops_max = m->hops_max;
     }
@@ -53,10 +66,10 @@ static void add_messages(struct recorder *r, struct record_summary *out)
         const struct topic *t =
             cell < r->topic_count && cell < RECORD_TOPICS_DETAILED ? r->topics[cell] : r->others;
 
-        for (uint32_t k = 0; places[cell] && t && k < t->region_count; k++)
-            histogram_merge(&out->topics[places[cell] - 1].propagation, &t->regions[k]);
-        if (places[cell] && t)
-            histogram_merge(&out->topics[places[cell] - 1].hops, &t->hops);
+        struct record_topic *to = places[cell] ? &out->topics[places[cell] - 1] : NULL;
+
+        if (to && t)
+            merge_topic(to, t);
     }
 }
 
@@ -90,6 +103,8 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
     };
     histogram_init(&out->propagation);
     histogram_init(&out->hops);
+    histogram_init(&out->repeats);
+    histogram_init(&out->repeat_lags);
     recorder_digest(r, out->digest);
     add_messages(r, out);
     for (uint32_t i = 0; i < out->topic_count; i++) {
@@ -101,11 +116,14 @@ void recorder_summarize(struct recorder *r, const struct record_totals *totals,
         out->duplicates += t->duplicates;
         histogram_merge(&out->propagation, &t->propagation);
         histogram_merge(&out->hops, &t->hops);
+        histogram_merge(&out->repeats, &t->repeats);
+        histogram_merge(&out->repeat_lags, &t->repeat_lags);
     }
     for (uint32_t i = 0; i < r->run.node_count; i++) {
         const struct node_record *n = &r->nodes[i];
 
         out->payload_bytes += r->fronts[i].copy_bytes_sent;
+        out->withheld_bytes += r->fronts[i].copy_bytes_withheld;
         out->control_bytes += n->control_sent;
         out->total_bytes += n->total_sent;
     }
@@ -127,6 +145,8 @@ static void write_traffic(struct recorder *r, uint32_t node)
     row[7] = n->control_received;
     row[8] = n->total_sent;
     row[9] = n->total_received;
+    row[10] = front->copies_withheld;
+    row[11] = front->copy_bytes_withheld;
 }
 
 static char *region_name(const struct recorder *r, uint32_t wanted)

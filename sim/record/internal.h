@@ -14,7 +14,7 @@
 #define UNKNOWN UINT32_MAX
 #define SECOND_NS ((uint64_t)1000000000)
 
-#define REJECT_COUNT (TRACE_REJECT_TOO_LARGE + 1)
+#define REJECT_COUNT TRACE_REJECT_COUNT
 #define LOSS_COUNT (REJECT_COUNT + 1) /* rejects, then full queues */
 #define TALLY_CONTROL (2 * TRACE_CONTROL_COUNT)
 #define DEGREES 64 /* a mesh that is larger counts as 63 */
@@ -33,7 +33,8 @@ struct node_front {
     uint32_t *slots;         /* peer slot -> node index */
     uint32_t slot_count;
     uint64_t copies_sent, copy_bytes_sent, copies_received, copy_bytes_received, duplicates;
-    char rest[48];
+    uint64_t copies_withheld, copy_bytes_withheld; /* the peer said IDONTWANT */
+    char rest[32];
 };
 
 struct node_record {
@@ -53,6 +54,7 @@ struct topic {
     struct histogram *regions; /* publish to delivery, by the receiver's region; measured period */
     uint32_t region_count;
     struct histogram hops; /* of expected deliveries, measured period */
+    struct histogram repeats, repeat_lags; /* likewise: duplicates of each; how long after the first copy, where asked for */
 };
 
 /* One copy received, of a message that is recorded in full. */
@@ -101,6 +103,8 @@ struct recorder {
     struct table messages_by_id;
     struct message *messages;
     uint32_t message_count, message_capacity, oldest; /* messages before `oldest` are settled */
+    uint64_t recent_key;     /* of the last one that was looked for: a node sends the same message to many */
+    uint32_t recent;
     struct sampler hops, deliveries;
     uint32_t peer_every; /* connection and mesh rows of every k-th node; RECORD_NONE */
     uint64_t live_bytes, interval_ns, next_sample_ns, last_ns, measured_until_ns;
@@ -127,6 +131,8 @@ uint32_t topics_audience(const struct recorder *r, const struct topic *t, uint32
 void topics_sample(struct recorder *r, uint64_t at_ns);
 struct histogram *topics_propagation(struct recorder *r, uint32_t topic, uint32_t region);
 struct histogram *topics_hops(struct recorder *r, uint32_t topic);
+struct histogram *topics_repeats(struct recorder *r, uint32_t topic);
+struct histogram *topics_repeat_lags(struct recorder *r, uint32_t topic);
 
 /* messages.c */
 void messages_deinit(struct recorder *r);
@@ -144,6 +150,8 @@ void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, ui
                         uint64_t now_ns);
 void messages_deliver(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                       uint64_t now_ns);
+/* Of a message that is not settled: how many duplicates each expected receiver has got. */
+void messages_count_repeats(const struct message *m, struct histogram *repeats);
 void messages_sweep(struct recorder *r, uint64_t now_ns); /* settles what is old */
 void messages_settle_all(struct recorder *r);
 

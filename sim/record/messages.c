@@ -105,9 +105,15 @@ static struct message *find(struct recorder *r, struct digest_hash id, uint64_t 
 {
     const uint64_t *found;
 
-    for (*key = id.a; (found = table_find(&r->messages_by_id, *key)) != NULL; ++*key)
-        if (r->messages[*found].check == id.b)
-            return &r->messages[*found];
+    if (id.a == r->recent_key && r->recent < r->message_count && r->messages[r->recent].check == id.b)
+        return &r->messages[r->recent];
+    for (*key = id.a; (found = table_find(&r->messages_by_id, *key)) != NULL; ++*key) {
+        if (r->messages[*found].check != id.b)
+            continue;
+        r->recent = (uint32_t)*found;
+        r->recent_key = id.a;
+        return &r->messages[*found];
+    }
     return NULL; /* places passed belong to others with the same first half */
 }
 
@@ -251,6 +257,14 @@ void messages_arrive(struct recorder *r, struct message *m, uint32_t node, uint3
         note_copy(r, m, mine, from, now_ns);
 }
 
+static void note_lag(struct recorder *r, const struct message *m, uint32_t node, uint64_t now_ns)
+{
+    const struct receipt *mine = receipts_find(&m->receipts, node);
+
+    if (!(mine->flags & RECEIPT_PUBLISHER))
+        histogram_add(topics_repeat_lags(r, m->topic), now_ns - mine->arrived_ns);
+}
+
 void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, uint32_t from,
                         uint64_t now_ns)
 {
@@ -261,6 +275,8 @@ void messages_duplicate(struct recorder *r, struct message *m, uint32_t node, ui
         receipt_of(r, m, node, from, now_ns);
         receipts_count_duplicate(&m->receipts, node);
     }
+    if (r->run.repeat_lags && m->measured)
+        note_lag(r, m, node, now_ns);
     if (m->has_hops) {
         note_copy(r, m, receipts_find(&m->receipts, node), from, now_ns);
         m->copies[m->copy_count - 1].duplicate = true;
@@ -425,6 +441,16 @@ static void write_settled(struct recorder *r, const struct message *m, const uin
     row[13] = m->has_hops;
 }
 
+void messages_count_repeats(const struct message *m, struct histogram *repeats)
+{
+    for (uint32_t i = 0; i < m->receipts.capacity; i++) {
+        const struct receipt *got = &m->receipts.places[i];
+
+        if (got->node != UNKNOWN && got->flags & RECEIPT_EXPECTED)
+            histogram_add(repeats, receipts_duplicates(&m->receipts, got));
+    }
+}
+
 static void write_receipt(struct recorder *r, const struct message *m, const struct receipt *got)
 {
     if (got->node == UNKNOWN)
@@ -440,6 +466,8 @@ static void settle(struct recorder *r, struct message *m)
     uint64_t percents[3], *times, count;
 
     CHECK(!m->settled);
+    if (m->measured)
+        messages_count_repeats(m, topics_repeats(r, m->topic));
     if (r->writer) {
         for (uint32_t i = 0; i < m->receipts.capacity; i++)
             write_receipt(r, m, &m->receipts.places[i]);

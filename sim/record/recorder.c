@@ -7,6 +7,7 @@
 #include "sim/record/internal.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define SLOTS_MAX (1u << 20)   /* peers of one node; a slot number above is a bug */
@@ -135,6 +136,7 @@ int recorder_open(const char *db_path, const struct record_run *run, struct reco
     r->nodes = mem_zalloc(run->node_count * sizeof *r->nodes);
     open_fronts(r);
     digest_lane_init(&r->scenario);
+    r->recent = UNKNOWN;
     map_init(&r->peers, run->seed);
     map_init(&r->regions, run->seed);
     map_init(&r->topic_names[0], run->seed);
@@ -191,6 +193,7 @@ static void write_node(struct recorder *r, const struct record_node *node)
     row[7] = node->up_bps;
     row[8] = node->down_bps;
     row[9] = node->algorand;
+    row[10] = row_text(node->behaviour);
 }
 
 void recorder_node(struct recorder *r, const struct record_node *node)
@@ -309,6 +312,56 @@ static void write_mesh(struct recorder *r, uint32_t node, uint32_t remote, uint6
     row[4] = e->kind == TRACE_GRAFT;
 }
 
+static void write_subscription(struct recorder *r, uint32_t node, uint64_t now_ns, const struct topic *t, bool joined)
+{
+    uint64_t *row;
+
+    if (!records_peers(r, node))
+        return;
+    row = writer_row(r->writer, ROW_SUBSCRIPTION);
+    row[0] = now_ns;
+    row[1] = node;
+    row[2] = t->id;
+    row[3] = joined;
+}
+
+static void take_subscription(struct recorder *r, uint32_t node, uint64_t now_ns, const struct trace_event *e)
+{
+    struct topic *t = topics_get(r, e->protocol, e->topic);
+    bool joined = e->kind == TRACE_JOIN;
+
+    if (joined)
+        topics_join(r, t, node, now_ns);
+    else
+        topics_leave(r, t, node);
+    write_subscription(r, node, now_ns, t, joined);
+}
+
+static void write_score(struct recorder *r, uint32_t node, uint32_t remote, uint64_t now_ns, const struct trace_event *e)
+{
+    struct trace_score s;
+    uint64_t *row;
+
+    CHECK(e->id.size == sizeof s);
+    memcpy(&s, e->id.data, sizeof s);
+    if (!r->writer)
+        return;
+    row = writer_row(r->writer, ROW_SCORE);
+    row[0] = now_ns;
+    row[1] = node;
+    row[2] = remote == UNKNOWN ? ROW_NULL : remote;
+    row[3] = row_real(s.score);
+    row[4] = row_real(s.p1);
+    row[5] = row_real(s.p2);
+    row[6] = row_real(s.p3);
+    row[7] = row_real(s.p3b);
+    row[8] = row_real(s.p4);
+    row[9] = row_real(s.p5);
+    row[10] = row_real(s.p6);
+    row[11] = row_real(s.p7);
+    row[12] = s.meshes;
+}
+
 static void write_connection(struct recorder *r, uint32_t node, uint32_t remote, uint64_t now_ns,
                              const struct trace_event *e)
 {
@@ -331,6 +384,9 @@ static void count_copies(struct node_front *n, const struct trace_event *e)
     if (e->kind == TRACE_SEND) {
         n->copies_sent++;
         n->copy_bytes_sent += e->size;
+    } else if (e->kind == TRACE_WITHHOLD) {
+        n->copies_withheld++;
+        n->copy_bytes_withheld += e->size;
     } else if (e->kind == TRACE_ARRIVE || e->kind == TRACE_DUPLICATE) {
         n->copies_received++;
         n->copy_bytes_received += e->size;
@@ -393,14 +449,18 @@ static void trace_other(struct recorder *r, uint32_t node, uint32_t remote, uint
         tallies_control(r, node, now_ns, e);
         break;
     case TRACE_JOIN:
-        topics_join(r, topics_get(r, e->protocol, e->topic), node, now_ns);
-        break;
     case TRACE_LEAVE:
-        topics_leave(r, topics_get(r, e->protocol, e->topic), node);
+        take_subscription(r, node, now_ns, e);
         break;
     case TRACE_GRAFT:
     case TRACE_PRUNE:
         write_mesh(r, node, remote, now_ns, e);
+        break;
+    case TRACE_SCORE:
+        write_score(r, node, remote, now_ns, e);
+        break;
+    case TRACE_WITHHOLD: /* counted already */
+    case TRACE_THROTTLE_PEER:
         break;
     case TRACE_PUBLISH:
     case TRACE_ARRIVE:
@@ -424,11 +484,11 @@ void recorder_expect(const struct recorder *r, uint32_t node, unsigned step)
     const struct node_front *n = &r->fronts[node];
 
     if (step == 0) {
-        __builtin_prefetch(n, 1);
-        __builtin_prefetch((const char *)n + 64, 1);
+        fetch_line_to_write(n);
+        fetch_line_to_write((const char *)n + 64);
     } else if (n->slots) {
-        __builtin_prefetch(n->slots);
-        __builtin_prefetch(n->slots + 16);
+        fetch_line(n->slots);
+        fetch_line(n->slots + 16);
     }
 }
 
@@ -455,7 +515,8 @@ void recorder_trace(struct recorder *r, uint32_t node, uint64_t now_ns, const st
     if (e->kind == TRACE_PEER_READY)
         set_slot(r, n, e->peer, e->id);
     remote = remote_of(n, e->peer);
-    digest_lane_add(&n->lane, now_ns, e, remote, id, digest_hash_of(e->topic));
+    if (e->kind != TRACE_SCORE) /* a look, not an event */
+        digest_lane_add(&n->lane, now_ns, e, remote, id, digest_hash_of(e->topic));
     count_copies(n, e);
     if (waits(r)) {
         const struct feed_report report = {

@@ -43,11 +43,13 @@ struct record_run {
     uint32_t hop_every, delivery_every;
     uint32_t peer_every;     /* connection and mesh, by node */
     bool message_histograms; /* message_propagation */
+    bool repeat_lags;        /* record_summary.repeat_lags: costs a look at the receipt for every duplicate */
 };
 
 struct record_node {
     uint32_t index;
     const char *name, *group, *region, *class_name, *peer_id, *address;
+    const char *behaviour; /* NULL: honest */
     struct slice peer_id_bytes; /* as TRACE_PEER_READY reports it; copied */
     uint64_t up_bps, down_bps;
     bool algorand; /* runs the Algorand protocol: expected to get its broadcasts */

@@ -1,7 +1,7 @@
 -- The database of one run. README.md beside this file explains it; version: PRAGMA user_version.
 -- Times are integer nanoseconds of simulated time; nodes, topics and messages are small integers.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -26,7 +26,8 @@ CREATE TABLE run (
 CREATE TABLE node (
     id INTEGER PRIMARY KEY,
     name TEXT, grp TEXT, region TEXT, class TEXT, peer_id TEXT, address TEXT,
-    up_bps INTEGER, down_bps INTEGER, algorand INTEGER
+    up_bps INTEGER, down_bps INTEGER, algorand INTEGER,
+    behaviour TEXT                      -- of an adversary; NULL: honest
 );
 
 CREATE TABLE link (dialler INTEGER, listener INTEGER, latency_ns INTEGER); -- as planned
@@ -72,7 +73,17 @@ CREATE TABLE loss (                     -- messages rejected, or dropped because
     start_ns INTEGER, node INTEGER, reason TEXT, messages INTEGER, bytes INTEGER
 );
 
+CREATE TABLE subscription (at_ns INTEGER, node INTEGER, topic INTEGER, joined INTEGER); -- joined 0: it left the topic
+
 CREATE TABLE mesh (at_ns INTEGER, node INTEGER, peer INTEGER, topic INTEGER, graft INTEGER);
+
+CREATE TABLE score (                    -- what a node thinks of a peer; where asked for (record: scores)
+    at_ns INTEGER, node INTEGER, peer INTEGER,
+    score REAL,                         -- the sum, P1 to P4 capped where there is a cap
+    p1 REAL, p2 REAL, p3 REAL, p3b REAL, p4 REAL, -- with all weights, over all topics
+    p5 REAL, p6 REAL, p7 REAL,
+    meshes INTEGER                      -- of the node, that the peer is in
+);
 
 CREATE TABLE mesh_degree (              -- how many nodes had that many mesh peers
     at_ns INTEGER, topic INTEGER, degree INTEGER, nodes INTEGER,
@@ -92,7 +103,8 @@ CREATE TABLE traffic (
     copies_sent INTEGER, copy_bytes_sent INTEGER,
     copies_received INTEGER, copy_bytes_received INTEGER, duplicates INTEGER,
     control_sent INTEGER, control_received INTEGER,
-    total_sent INTEGER, total_received INTEGER
+    total_sent INTEGER, total_received INTEGER,
+    copies_withheld INTEGER, copy_bytes_withheld INTEGER -- not sent: the peer had said IDONTWANT
 );
 
 CREATE TABLE propagation (              -- histogram: publish to delivery, measured period; ns is right to 0.1 %
@@ -122,6 +134,25 @@ SELECT t.name AS topic, s.ns, s.count,
            / sum(s.count) OVER (PARTITION BY t.name) AS fraction
 FROM (SELECT topic, ns, sum(count) AS count FROM propagation_sample GROUP BY topic, ns) s
 JOIN topic t ON t.id = s.topic;
+
+-- Whom honest nodes have in their meshes, at the end of each second in which that changed (of the nodes that mesh has rows of).
+-- captured: (node, topic) pairs whose mesh is not empty and holds adversaries only.
+CREATE VIEW mesh_share AS
+WITH change AS (
+    SELECT e.at_ns, e.rowid AS place, e.node, e.topic,
+           CASE WHEN p.behaviour IS NULL THEN 2 * e.graft - 1 ELSE 0 END AS honest,
+           CASE WHEN p.behaviour IS NULL THEN 0 ELSE 2 * e.graft - 1 END AS adversaries
+    FROM mesh e JOIN node n ON n.id = e.node LEFT JOIN node p ON p.id = e.peer WHERE n.behaviour IS NULL),
+mine AS (
+    SELECT at_ns, place, node, topic, honest, adversaries,
+           sum(honest) OVER w = 0 AND sum(adversaries) OVER w > 0 AS captured
+    FROM change WINDOW w AS (PARTITION BY node, topic ORDER BY at_ns, place)),
+turn AS (
+    SELECT at_ns, honest, adversaries,
+           captured - coalesce(lag(captured) OVER (PARTITION BY node, topic ORDER BY at_ns, place), 0) AS captured FROM mine)
+SELECT second, sum(sum(honest)) OVER t AS honest, sum(sum(adversaries)) OVER t AS adversaries, sum(sum(captured)) OVER t AS captured
+FROM (SELECT at_ns / 1000000000 AS second, honest, adversaries, captured FROM turn)
+GROUP BY second WINDOW t AS (ORDER BY second);
 
 CREATE VIEW message_summary AS
 SELECT m.id, t.name AS topic, m.publisher, m.size, m.published_ns,

@@ -16,6 +16,8 @@ void summary_deinit(struct record_summary *s)
     for (uint32_t i = 0; i < s->topic_count; i++) {
         histogram_deinit(&s->topics[i].propagation);
         histogram_deinit(&s->topics[i].hops);
+        histogram_deinit(&s->topics[i].repeats);
+        histogram_deinit(&s->topics[i].repeat_lags);
         mem_free(s->topics[i].name);
     }
     mem_free(s->topics);
@@ -23,6 +25,8 @@ void summary_deinit(struct record_summary *s)
     mem_free(s->backend);
     histogram_deinit(&s->propagation);
     histogram_deinit(&s->hops);
+    histogram_deinit(&s->repeats);
+    histogram_deinit(&s->repeat_lags);
     *s = (struct record_summary){0};
 }
 
@@ -163,6 +167,7 @@ void summary_print_json(const struct record_summary *s, FILE *out)
     fprintf(out, ",\"bytes\":{\"payload\":%llu", (unsigned long long)s->payload_bytes);
     json_number(out, "control", s->control_bytes);
     json_number(out, "total", s->total_bytes);
+    json_number(out, "withheld", s->withheld_bytes);
     fputc('}', out);
     json_number(out, "events", s->events);
     fprintf(out, ",\"sim_s\":%s", summary_decimal(s->sim_ns / 1000, 6, number));
@@ -282,6 +287,8 @@ static void print_head(const struct record_summary *s, FILE *out)
     row(out, "bytes sent", summary_bytes(s->total_bytes, number));
     row(out, "  payload", summary_bytes(s->payload_bytes, number));
     row(out, "  control", summary_bytes(s->control_bytes, number));
+    if (s->withheld_bytes)
+        row(out, "not sent (IDONTWANT)", summary_bytes(s->withheld_bytes, number));
     snprintf(line, sizeof line, "%s s in %.2f s wall (+ %.2f s setup)",
              summary_decimal(s->sim_ns / 1000, 3, number), s->wall_s, s->setup_wall_s);
     row(out, "simulated", line);

@@ -17,6 +17,8 @@ struct record_topic {
     uint64_t messages, expected, deliveries, duplicates;
     struct histogram propagation; /* ns */
     struct histogram hops;
+    struct histogram repeats;     /* duplicates of a message that a node got */
+    struct histogram repeat_lags; /* ns from the first copy to a duplicate; where asked for */
 };
 
 struct record_summary {
@@ -34,11 +36,12 @@ struct record_summary {
     uint64_t unexpected;        /* accepted by nodes that came too late to be expected */
     uint64_t rejected, dropped; /* whole run: by validation; from full queues */
     uint64_t payload_bytes, control_bytes, total_bytes; /* sent by all nodes, whole run */
+    uint64_t withheld_bytes; /* of copies that were not sent: the peer said IDONTWANT */
     uint32_t hops_max;
     uint32_t expectations, expectations_failed;
     uint64_t dials_failed;        /* whole run */
     struct histogram propagation; /* ns, all topics */
-    struct histogram hops;
+    struct histogram hops, repeats, repeat_lags;
     struct record_topic *topics;  /* those with messages; many topics end in one "(other topics)" */
     uint32_t topic_count;
 };

@@ -50,6 +50,8 @@ static struct topic *topic_new(uint32_t id, enum trace_protocol protocol, struct
     t->protocol = protocol;
     t->name = readable(name);
     histogram_init(&t->hops);
+    histogram_init(&t->repeats);
+    histogram_init(&t->repeat_lags);
     return t;
 }
 
@@ -91,6 +93,8 @@ static void topic_free(struct topic *t)
         histogram_deinit(&t->regions[i]);
     mem_free(t->regions);
     histogram_deinit(&t->hops);
+    histogram_deinit(&t->repeats);
+    histogram_deinit(&t->repeat_lags);
     mem_free(t->name);
     mem_free(t);
 }
@@ -211,6 +215,16 @@ static struct topic *detailed(struct recorder *r, uint32_t topic)
 struct histogram *topics_hops(struct recorder *r, uint32_t topic)
 {
     return &detailed(r, topic)->hops;
+}
+
+struct histogram *topics_repeats(struct recorder *r, uint32_t topic)
+{
+    return &detailed(r, topic)->repeats;
+}
+
+struct histogram *topics_repeat_lags(struct recorder *r, uint32_t topic)
+{
+    return &detailed(r, topic)->repeat_lags;
 }
 
 struct histogram *topics_propagation(struct recorder *r, uint32_t topic, uint32_t region)

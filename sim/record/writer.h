@@ -15,7 +15,7 @@
  * t text that the writer frees, l text that outlives the writer, b blob: struct row_blob that the
  * writer frees */
 #define ROW_TABLE(X)                                                                               \
-    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?)", "ittttttiii")                      \
+    X(ROW_NODE, "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?)", "ittttttiiit")                   \
     X(ROW_LINK, "INSERT INTO link VALUES(?,?,?)", "iii")                                           \
     X(ROW_TOPIC, "INSERT INTO topic VALUES(?,?,?)", "itl")                                         \
     X(ROW_MESSAGE,                                                                                 \
@@ -32,12 +32,15 @@
     X(ROW_HOP, "INSERT INTO hop VALUES(?,?,?,?,?,?,?,?)", "iiiiiiii")                              \
     X(ROW_CONTROL, "INSERT INTO control VALUES(?,?,?,?,?,?)", "iiilii")                            \
     X(ROW_LOSS, "INSERT INTO loss VALUES(?,?,?,?,?)", "iilii")                                     \
+    X(ROW_SUBSCRIPTION, "INSERT INTO subscription VALUES(?,?,?,?)", "iiii")                        \
     X(ROW_MESH, "INSERT INTO mesh VALUES(?,?,?,?,?)", "iiiii")                                     \
+    X(ROW_SCORE, "INSERT INTO score VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", "iiirrrrrrrrri")           \
     X(ROW_MESH_DEGREE, "INSERT OR REPLACE INTO mesh_degree VALUES(?,?,?,?)", "iiii")               \
     X(ROW_CONNECTION, "INSERT INTO connection VALUES(?,?,?,?,?,?)", "iiilil")                      \
     X(ROW_EVENT, "INSERT INTO event VALUES(?,?,?)", "itt")                                         \
     X(ROW_EXPECTATION, "INSERT INTO expectation VALUES(?,?,?,?)", "itti")                          \
-    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?)", "iiiiiiiiii")      \
+    X(ROW_TRAFFIC, "INSERT OR REPLACE INTO traffic VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",                \
+      "iiiiiiiiiiii")                                                                              \
     X(ROW_PROPAGATION, "INSERT OR REPLACE INTO propagation VALUES(?,?,?,?)", "itii")               \
     X(ROW_MESSAGE_PROPAGATION, "INSERT OR REPLACE INTO message_propagation VALUES(?,?,?)", "iii")
 
@@ -69,6 +72,7 @@ uint64_t *writer_row(struct writer *w, enum row_kind kind);
 uint64_t row_text(const char *text);    /* a copy; NULL gives NULL */
 uint64_t row_literal(const char *text); /* not copied */
 uint64_t row_blob(const void *data, size_t size);
+uint64_t row_real(double x);
 
 /* Hands over what is buffered, without waiting for it to be written. */
 void writer_flush(struct writer *w);

@@ -31,6 +31,10 @@ static const struct figure figures[] = {
     {"traffic", "Traffic of a node"},
     {"mesh", "Mesh degree"},
     {"control", "Control messages"},
+    {"overhead", "Control overhead of honest nodes"},
+    {"idontwant", "Saved by IDONTWANT"},
+    {"scores", "Scores that honest nodes give"},
+    {"attackers", "Adversaries in the meshes of honest nodes"},
 };
 
 struct figure_size {

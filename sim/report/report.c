@@ -12,7 +12,7 @@
 #include "sim/report/sections.h"
 #include "stack/base/err.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define PATH_SIZE 4096
 
 static int integer(sqlite3 *db, const char *sql, int64_t *value)

@@ -116,9 +116,8 @@ void capture_listen(struct resident *r, struct node_events *events)
 {
     if (!r->capture)
         return;
-    CHECK(!events->ctx);
-    events->ctx = r;
     events->secured = on_secured;
+    events->secured_ctx = r;
 }
 
 static bool close_keys(struct run *run)

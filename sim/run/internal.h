@@ -2,8 +2,11 @@
 #ifndef SIM_RUN_INTERNAL_H
 #define SIM_RUN_INTERNAL_H
 
+#include "sim/adversary/adversary.h"
 #include "sim/record/tape.h"
 #include "sim/run/run.h"
+#include "stack/base/map.h"
+#include "stack/base/map.h"
 #include "sim/scenario/placement.h"
 #include "sim/scenario/topology.h"
 #include "stack/node/node.h"
@@ -31,6 +34,7 @@ struct resident {
     struct run *run;
     struct node *node;   /* NULL while down */
     struct node *asleep; /* while suspended */
+    struct adversary *adversary; /* what the node does, awake or asleep, where its group has a behaviour; else NULL */
     uint32_t index;
     uint32_t dial_next;              /* in run->topology.dials */
     uint32_t publication_next;
@@ -49,6 +53,7 @@ struct run {
     struct timeline timeline;
     struct endpoint *addresses;
     struct peerid *peers;
+    struct map by_peer; /* peer id -> node, where groups score each other (P5) */
     struct resident *residents;
     struct schedule schedule;
     /* Publications, events and changes of the network from here on wait for run_proceed: all that may differ between
@@ -57,6 +62,7 @@ struct run {
     struct recorder *recorder; /* NULL: `tape` hears it all */
     struct tape *tape;
     enum noise_mode encryption;
+    struct adversary_plan *plans; /* of each group; those without a behaviour are empty */
     struct topology topology; /* when planned */
     bool planned;
     struct fault **faults; /* of the first fault_count events */
@@ -114,6 +120,15 @@ void residents_validate(struct run *run); /* as long as the scenario, a new one,
 /* Goes on with another schedule, which was the same until now. */
 void residents_reschedule(struct run *run, const struct schedule *schedule);
 void residents_bytes(struct run *run);
+
+gossipsub_id_fn *resident_message_id(const struct scenario_group *g);
+
+/* adversaries.c: residents that are not honest */
+void adversaries_plan(struct run *run); /* once the nodes have their addresses */
+void adversaries_free(struct run *run);
+void adversary_enter(struct resident *r, struct node_config *config, struct node_events *events); /* before there is a node */
+void adversary_leave(struct resident *r); /* before its node is freed; adversary_end after that */
+void adversary_end(struct resident *r);
 
 /* faults.c */
 void faults_schedule(struct run *run, uint64_t until_ns); /* those before then that are not scheduled yet */

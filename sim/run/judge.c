@@ -51,7 +51,11 @@ static bool of_topic(const struct record_topic *t, const struct expectation *e, 
     case EXPECT_HOPS:
         return of_histogram(&t->hops, e, value);
     case EXPECT_DUPLICATES:
+        if (e->statistic != EXPECT_VALUE)
+            return of_histogram(&t->repeats, e, value);
         return ratio(t->duplicates, t->deliveries, value);
+    case EXPECT_DUPLICATE_LAG:
+        return of_histogram(&t->repeat_lags, e, value);
     case EXPECT_MESSAGES:
         *value = (double)t->messages;
         return true;
@@ -78,7 +82,9 @@ static bool of_run(const struct record_summary *s, const struct expectation *e, 
                                      .deliveries = s->deliveries,
                                      .duplicates = s->duplicates,
                                      .propagation = s->propagation,
-                                     .hops = s->hops};
+                                     .hops = s->hops,
+                                     .repeats = s->repeats,
+                                     .repeat_lags = s->repeat_lags};
     uint64_t number;
 
     switch (e->metric) {
@@ -107,6 +113,7 @@ static bool of_run(const struct record_summary *s, const struct expectation *e, 
     case EXPECT_PROPAGATION:
     case EXPECT_HOPS:
     case EXPECT_DUPLICATES:
+    case EXPECT_DUPLICATE_LAG:
     case EXPECT_MESSAGES:
     case EXPECT_DELIVERIES:
     case EXPECT_METRIC_COUNT:

@@ -24,9 +24,9 @@ void resident_identity(const struct run *run, uint32_t index, uint8_t seed[stati
     rng_fill(&r, seed, 32);
 }
 
-static gossipsub_id_fn *message_id(enum scenario_message_id id)
+gossipsub_id_fn *resident_message_id(const struct scenario_group *g)
 {
-    switch (id) {
+    switch (g->message_id) {
     case SCENARIO_ID_DEFAULT:
         return gossipsub_id_default;
     case SCENARIO_ID_SHA256:
@@ -35,6 +35,8 @@ static gossipsub_id_fn *message_id(enum scenario_message_id id)
         return gossipsub_id_blake2b256;
     case SCENARIO_ID_FIRST8:
         return gossipsub_id_first8;
+    case SCENARIO_ID_ETH2:
+        return gossipsub_id_eth2;
     }
     UNREACHABLE();
 }
@@ -69,9 +71,16 @@ static struct node_config config_of(const struct resident *r)
     if (g->gossipsub_on) {
         c.gossipsub.params = g->gossipsub;
         c.gossipsub.signing = g->signing;
-        c.gossipsub.message_id = message_id(g->message_id);
+        c.gossipsub.message_id = resident_message_id(g);
         c.gossipsub.validation_delay_ns = g->validation_ns;
         c.gossipsub_versions = g->versions;
+        c.gossipsub.score = g->score;
+        c.gossipsub.gater = g->gater;
+        c.gossipsub.extensions = g->extensions;
+        c.gossipsub.topics_allowed = g->topics_allowed;
+        c.gossipsub.topics_allowed_count = g->topics_allowed_count;
+        if (r->run->scenario->scores_every_ns && r->index % r->run->scenario->scores_of == 0)
+            c.gossipsub.score_report_ns = r->run->scenario->scores_every_ns;
     }
     c.algorand_on = g->algorand_on;
     if (g->algorand_on)
@@ -130,13 +139,40 @@ static void wake_up(struct resident *r, uint64_t now_ns)
     err = node_resume(r->node, now_ns);
     if (err)
         report(r->run, now_ns, "listen-failed", r->index, err_text(err));
+    if (r->adversary)
+        adversary_wake(r->adversary, now_ns); /* what came due meanwhile */
     if (r->dial_next < r->run->topology.first[r->index + 1])
         schedule_dials(r, now_ns);
 }
 
+/* Its part in the network: topics, or what an adversary does; then whom it dials. */
+static void settle_in(struct resident *r, uint64_t now_ns)
+{
+    const struct scenario_group *g = group_of(r);
+
+    if (r->adversary)
+        adversary_started(r->adversary, now_ns, r->node);
+    for (uint32_t i = 0; i < g->topic_count && !r->adversary; i++)
+        node_subscribe(r->node, now_ns, slice_text(r->run->scenario->topics[g->topics[i]]));
+    if (r->dial_next < r->run->topology.first[r->index + 1])
+        schedule_dials(r, now_ns + g->dial_delay_ns);
+}
+
+/* P5: what the group's settings say of the peer's group. */
+static double app_score(void *ctx, const struct peerid *id)
+{
+    const struct resident *r = ctx;
+    const struct scenario_group *g = group_of(r);
+    const uint64_t *index = map_find(&r->run->by_peer, peerid_slice(id));
+
+    for (uint32_t i = 0; index && i < g->app_score_count; i++)
+        if (g->app_scores[i].group == r->run->nodes[*index].group)
+            return g->app_scores[i].value;
+    return 0;
+}
+
 void resident_start(struct resident *r, uint64_t now_ns)
 {
-    const struct scenario *s = r->run->scenario;
     const struct scenario_group *g = group_of(r);
     const struct run_behaviour *behaviour = r->run->options->behaviour;
     struct node_events events = {0};
@@ -149,8 +185,14 @@ void resident_start(struct resident *r, uint64_t now_ns)
         wake_up(r, now_ns);
         return;
     }
+    if (g->app_score_count) {
+        events.ctx = r;
+        events.app_score = app_score;
+    }
     if (behaviour)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);
+    else if (g->behaviour)
+        adversary_enter(r, &config, &events);
     capture_listen(r, &events);
     r->dial_next = r->run->topology.first[r->index];
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
@@ -163,10 +205,7 @@ void resident_start(struct resident *r, uint64_t now_ns)
         behaviour->started(behaviour->ctx, r->index, now_ns, r->node);
         return;
     }
-    for (uint32_t i = 0; i < g->topic_count; i++)
-        node_subscribe(r->node, now_ns, slice_text(s->topics[g->topics[i]]));
-    if (r->dial_next < r->run->topology.first[r->index + 1])
-        schedule_dials(r, now_ns);
+    settle_in(r, now_ns);
 }
 
 static void put_down(struct resident *r, uint64_t now_ns)
@@ -176,7 +215,9 @@ static void put_down(struct resident *r, uint64_t now_ns)
     r->total_sent += c.bytes_sent;
     r->total_received += c.bytes_received;
     r->run->ops->place(r->run->world, r->index, NULL, NULL);
+    adversary_leave(r);
     node_free(r->node);
+    adversary_end(r);
     r->node = NULL;
     report_node_state(r->run, r->index, now_ns, false);
 }

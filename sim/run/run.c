@@ -92,6 +92,9 @@ static void record_nodes(struct run *run)
                                   .peer_id_bytes = peerid_slice(&run->peers[i]),
                                   .up_bps = n->up_bps,
                                   .down_bps = n->down_bps,
+                                  .behaviour = s->groups[n->group].behaviour
+                                                   ? behaviour_text(s->groups[n->group].behaviour->kind)
+                                                   : NULL,
                                   .algorand = s->groups[n->group].algorand_on,
                                   .down = true};
 
@@ -111,6 +114,25 @@ static void record_links(struct run *run)
     }
 }
 
+/* Nodes that share an address have that of the first of them, and ports of their own. */
+static struct endpoint address_of(const struct run *run, uint32_t node)
+{
+    const struct scenario_group *g = &run->scenario->groups[run->nodes[node].group];
+    uint32_t place = (node - g->node_first) % g->per_address;
+    struct endpoint e = run->ops->address(node - place);
+
+    e.port = (uint16_t)(e.port + place);
+    return e;
+}
+
+static bool groups_score_each_other(const struct scenario *s)
+{
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].app_score_count)
+            return true;
+    return false;
+}
+
 static void name_nodes(struct run *run)
 {
     uint32_t count = run->scenario->node_count;
@@ -125,9 +147,15 @@ static void name_nodes(struct run *run)
         resident_identity(run, i, seed);
         identity_from_seed(&id, seed);
         run->peers[i] = id.id;
-        run->addresses[i] = run->ops->address(i);
+        run->addresses[i] = address_of(run, i);
         run->residents[i].run = run;
         run->residents[i].index = i;
+    }
+    map_init(&run->by_peer, run->scenario->seed);
+    for (uint32_t i = 0; i < count && groups_score_each_other(run->scenario); i++) {
+        bool fresh;
+
+        *map_insert(&run->by_peer, peerid_slice(&run->peers[i]), &fresh) = i;
     }
 }
 
@@ -183,6 +211,7 @@ enum run_status run_plan(struct run *run, struct run_result *result)
     if (run->topology.warning)
         snprintf(result->warning, sizeof result->warning, "%s", run->topology.warning);
     name_nodes(run);
+    adversaries_plan(run);
     if (captures_plan(run, result) != RUN_OK)
         return RUN_USAGE;
     if (schedule_build(s, &run->schedule, result->error, sizeof result->error) != ERR_OK)
@@ -232,6 +261,8 @@ enum run_status run_open_recorder(struct run *run, struct run_result *result)
     info.delivery_every = record_every(s->deliveries, s->record_sample);
     info.peer_every = record_every(s->peers, 1);
     info.message_histograms = s->message_histograms;
+    for (uint32_t i = 0; i < s->expectation_count; i++)
+        info.repeat_lags |= s->expectations[i].metric == EXPECT_DUPLICATE_LAG;
     if (recorder_open(run->options->database, &info, &run->recorder, result->error, sizeof result->error) != ERR_OK)
         return RUN_FAILED;
     record_nodes(run);
@@ -365,22 +396,26 @@ void run_dismantle(struct run *run)
     for (uint32_t i = 0; run->residents && i < run->scenario->node_count; i++) {
         struct resident *r = &run->residents[i];
 
+        adversary_leave(r);
         if (r->node)
             node_free(r->node);
         if (r->asleep)
             node_free(r->asleep);
+        adversary_end(r);
         r->node = r->asleep = NULL;
     }
     captures_free(run);
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
+    adversaries_free(run);
     schedule_free(&run->schedule);
     recorder_free(run->recorder);
     tape_free(run->tape);
     mem_free(run->nodes);
     timeline_free(&run->timeline);
     mem_free(run->addresses);
+    map_deinit(&run->by_peer);
     mem_free(run->peers);
     if (run->planned)
         topology_free(&run->topology);

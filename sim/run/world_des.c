@@ -122,6 +122,7 @@ static void add_host(struct des *d, const struct world_config *config, uint32_t 
     const struct scenario *s = config->scenario;
     const struct scenario_node *node = &config->nodes[i];
     struct des_host_config host = {.address = config->addresses[i],
+                                   .shares_address = s->groups[node->group].per_address > 1,
                                    .region = node->region,
                                    .up_bps = node->up_bps,
                                    .down_bps = node->down_bps,

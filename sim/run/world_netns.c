@@ -27,6 +27,17 @@ struct world {
     struct histogram lateness; /* of those calls */
 };
 
+/* A node is a device with an address of its own. */
+static const char *shared_address(const struct scenario *s, char *out)
+{
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].per_address > 1) {
+            snprintf(out, 256, "nodes.%u.per_address: the netns backend gives each node an address of its own (des, sockets)", i);
+            return out;
+        }
+    return NULL;
+}
+
 static const char *refuses(const struct scenario *s, char *out)
 {
     static const uint32_t honoured = 1u << DEMAND_PATH_LOSS | 1u << DEMAND_AQM;
@@ -44,7 +55,7 @@ static const char *refuses(const struct scenario *s, char *out)
     else if (setting)
         snprintf(out, 256, "%s: the netns backend's links cannot do this (des)", setting);
     else
-        return NULL;
+        return shared_address(s, out);
     return out;
 }
 

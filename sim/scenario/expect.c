@@ -107,7 +107,7 @@ static void find_metric(struct clause *c, const char *word, struct expectation *
     else
         fail(
             c,
-            "\"%.60s\" is not a metric (delivery_ratio, propagation, hops, duplicates, messages, "
+            "\"%.60s\" is not a metric (delivery_ratio, propagation, hops, duplicates, duplicate_lag, messages, "
             "deliveries, "
             "rejects, drops, connections, dials_failed, payload_bytes, control_bytes, total_bytes)",
             word);

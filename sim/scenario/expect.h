@@ -21,6 +21,7 @@
     X(EXPECT_PROPAGATION, "propagation", DURATION, ONLY, true)                                     \
     X(EXPECT_HOPS, "hops", NUMBER, ONLY, true)                                                     \
     X(EXPECT_DUPLICATES, "duplicates", NUMBER, MAY, true)                                          \
+    X(EXPECT_DUPLICATE_LAG, "duplicate_lag", DURATION, ONLY, true)                                 \
     X(EXPECT_MESSAGES, "messages", NUMBER, NEVER, true)                                            \
     X(EXPECT_DELIVERIES, "deliveries", NUMBER, NEVER, true)                                        \
     X(EXPECT_REJECTS, "rejects", NUMBER, NEVER, true)                                              \

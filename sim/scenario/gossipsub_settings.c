@@ -9,59 +9,12 @@
 #define DAY_NS (86400 * NS_PER_S)
 #define RPC_SIZE_MAX (64u << 20)
 
-enum preset { PRESET_GO, PRESET_SPEC, PRESET_JS, PRESET_ALGORAND };
-static const char *const preset_names[] = {"go", "spec", "js", "algorand", NULL};
+static const char *const preset_names[] = {"go", "spec", "js", "algorand", "eth2", NULL};
 static const char *const signing_names[] = {"strict-sign", "strict-no-sign", "no-author", NULL};
-static const char *const message_id_names[] = {"default", "sha256", "blake2b256", "first8", NULL};
-static const char *const version_names[] = {"1.0", "1.1", NULL};
+static const char *const message_id_names[] = {"default", "sha256", "blake2b256", "first8", "eth2", NULL};
+static const char *const version_names[] = {"floodsub", "1.0", "1.1", "1.2", "1.3", NULL};
 _Static_assert(sizeof version_names / sizeof *version_names == GOSSIPSUB_VERSION_COUNT + 1,
                "a name each");
-
-/* Algorand derives the D family from its fanout: below 5 and above 11 it is fixed, between them a
- * formula. */
-static void algorand_degrees(struct gossipsub_params *p, uint32_t fanout)
-{
-    uint32_t n = fanout < 12 ? fanout : 12;
-
-    if (n == 0) {
-        p->d = p->d_lo = p->d_score = p->d_out = p->d_hi = p->d_lazy = 0;
-        return;
-    }
-    if (n < 5) {
-        p->d = p->d_hi = p->d_lazy = 4;
-        p->d_lo = 2;
-        p->d_score = p->d_out = 1;
-        return;
-    }
-    p->d = n - n / 3;
-    p->d_lo = p->d_score = p->d * 3 / 4;
-    p->d_out = p->d * 3 / 8;
-    p->d_hi = p->d_lazy = n;
-}
-
-static void apply_preset(struct scenario_group *g, enum preset preset, uint32_t fanout)
-{
-    struct gossipsub_params *p = &g->gossipsub;
-
-    switch (preset) {
-    case PRESET_GO:
-        return; /* gossipsub_params_default() */
-    case PRESET_SPEC:
-    case PRESET_JS:
-        p->d_lo = 4;
-        p->flood_publish = true;
-        return;
-    case PRESET_ALGORAND:
-        algorand_degrees(p, fanout);
-        p->gossip_factor_ppm = 100000;
-        p->history_length = 10;
-        p->iwant_followup_ns = 5 * NS_PER_S;
-        p->validation_queue_max = 256;
-        g->signing = GOSSIPSUB_STRICT_NO_SIGN;
-        g->message_id = SCENARIO_ID_BLAKE2B256;
-        return;
-    }
-}
 
 /* versions: [1.1, 1.0] */
 static void read_versions(struct reader *r, const struct tree *t, struct scenario_group *g)
@@ -72,7 +25,7 @@ static void read_versions(struct reader *r, const struct tree *t, struct scenari
     if (!reader_is(r, t, TREE_LIST, GOSSIPSUB_VERSION_COUNT))
         return;
     for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
-        enum gossipsub_version v = GOSSIPSUB_V10;
+        enum gossipsub_version v = GOSSIPSUB_FLOODSUB;
 
         reader_value(r, c, &version, &v);
         if (!r->failed && g->versions & 1u << v)
@@ -81,12 +34,43 @@ static void read_versions(struct reader *r, const struct tree *t, struct scenari
     }
 }
 
-static void read_preset(struct reader *r, const struct tree *t, struct scenario_group *g)
+/* extensions: [test, partial] */
+static void read_extensions(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    static const char *const names[] = {"test", "partial", NULL};
+    static const struct field extension = {"extensions", FIELD_CHOICE, false, 0, 0, 0, names};
+
+    if (!reader_is(r, t, TREE_LIST, 2))
+        return;
+    for (const struct tree *c = t->first; c && !r->failed; c = c->next) {
+        enum { FIRST } which = FIRST;
+
+        reader_value(r, c, &extension, &which);
+        if (!r->failed && g->extensions & 1u << which)
+            reader_fail(r, c, "is given twice");
+        g->extensions |= 1u << which;
+    }
+    if (!r->failed && !(g->versions >> GOSSIPSUB_V13 & 1))
+        reader_fail(r, t, "needs version 1.3 (versions: [1.3, ...])");
+}
+
+/* subscription_filter: [topic, ...] */
+static void read_filter(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    if (!reader_is(r, t, TREE_LIST, LIST_ITEMS_MAX))
+        return;
+    g->topics_allowed = arena_alloc(r->arena, t->count, sizeof *g->topics_allowed);
+    for (const struct tree *c = t->first; c && !r->failed; c = c->next)
+        if (reader_is(r, c, TREE_SCALAR, 0))
+            g->topics_allowed[g->topics_allowed_count++] = arena_text(r->arena, c->text, strlen(c->text));
+}
+
+static enum scenario_preset read_preset(struct reader *r, const struct tree *t, struct scenario_group *g)
 {
     static const struct field preset_field = {"preset", FIELD_CHOICE, false, 0, 0, 0, preset_names};
     static const struct field fanout_field = {"fanout", FIELD_U32, false, 0, 0, 1000, NULL};
     const struct tree *preset_at = tree_find(t, "preset"), *fanout_at = tree_find(t, "fanout");
-    enum preset preset = PRESET_GO;
+    enum scenario_preset preset = PRESET_GO;
     uint32_t fanout = FANOUT_DEFAULT;
 
     if (preset_at)
@@ -96,7 +80,8 @@ static void read_preset(struct reader *r, const struct tree *t, struct scenario_
     if (fanout_at && preset != PRESET_ALGORAND)
         reader_fail_key(r, fanout_at, "belongs to preset: algorand");
     if (!r->failed)
-        apply_preset(g, preset, fanout);
+        preset_apply(g, preset, fanout);
+    return preset;
 }
 
 #define PARAM(member) offsetof(struct scenario_group, gossipsub.member)
@@ -132,30 +117,60 @@ static const struct field fields[] = {
     {"max_ihave_messages", FIELD_U32, false, PARAM(max_ihave_messages), 0, 1000000, NULL},
     {"gossip_retransmission", FIELD_U32, false, PARAM(gossip_retransmission), 0, 1000000, NULL},
     {"iwant_followup", FIELD_DURATION, false, PARAM(iwant_followup_ns), NS_PER_MS, DAY_NS, NULL},
+    {"idontwant_threshold", FIELD_SIZE32, false, PARAM(idontwant_threshold), 0, RPC_SIZE_MAX, NULL},
+    {"max_idontwant_messages", FIELD_U32, false, PARAM(max_idontwant_messages), 0, 100000, NULL},
+    {"max_idontwant_length", FIELD_U32, false, PARAM(max_idontwant_length), 0, 100000, NULL},
+    {"idontwant_ttl", FIELD_U32, false, PARAM(idontwant_ttl), 1, 1000, NULL},
+    {"opportunistic_graft_ticks", FIELD_U32, false, PARAM(opportunistic_graft_ticks), 1, 1000000, NULL},
+    {"opportunistic_graft_peers", FIELD_U32, false, PARAM(opportunistic_graft_peers), 0, 1000, NULL},
+    {"peer_exchange", FIELD_BOOL, false, PARAM(do_px), 0, 0, NULL},
+    {"validation_throttle", FIELD_U32, false, PARAM(validation_throttle), 1, 1000000, NULL},
+    {"topic_throttle", FIELD_U32, false, PARAM(topic_throttle), 1, 1000000, NULL},
+    {"subscriptions_per_rpc", FIELD_U32, false, PARAM(subscriptions_per_rpc_max), 1, 1000000, NULL},
+    {"subscription_filter", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"seqno_check", FIELD_BOOL, false, PARAM(seqno_check), 0, 0, NULL},
+    {"score", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"gater", FIELD_OTHER, false, 0, 0, 0, NULL},
+    {"extensions", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"signing", FIELD_CHOICE, false, FIELD(scenario_group, signing), 0, 0, signing_names},
     {"message_id", FIELD_CHOICE, false, FIELD(scenario_group, message_id), 0, 0, message_id_names},
     {"versions", FIELD_OTHER, false, 0, 0, 0, NULL},
 };
 
-static void read_given(struct reader *r, const struct tree *t, struct scenario_group *g)
+static void check_together(struct reader *r, const struct tree *t, const struct scenario_group *g)
 {
-    const struct tree *versions;
-    const char *wrong;
+    const char *wrong = gossipsub_params_check(&g->gossipsub);
 
-    read_preset(r, t, g);
-    reader_fields(r, t, FIELDS(fields), g);
-    if (r->failed)
-        return;
-    versions = tree_find(t, "versions");
-    if (versions)
-        read_versions(r, versions, g);
-    wrong = gossipsub_params_check(&g->gossipsub);
     if (wrong)
         reader_fail(r, t, "%s", wrong);
     if (g->signing == GOSSIPSUB_STRICT_NO_AUTHOR && g->message_id == SCENARIO_ID_DEFAULT)
         reader_fail(r, t,
                     "message_id default needs an author, signing no-author sends none (sha256, "
-                    "blake2b256, first8)");
+                    "blake2b256, first8, eth2)");
+    if (g->gossipsub.seqno_check && g->signing != GOSSIPSUB_STRICT_SIGN)
+        reader_fail(r, t, "seqno_check needs signing: strict-sign");
+}
+
+static void read_given(struct reader *r, const struct tree *t, struct scenario_group *g)
+{
+    enum scenario_preset preset = read_preset(r, t, g);
+    const struct tree *at;
+
+    reader_fields(r, t, FIELDS(fields), g);
+    if (r->failed)
+        return;
+    if ((at = tree_find(t, "versions")))
+        read_versions(r, at, g);
+    if ((at = tree_find(t, "extensions")))
+        read_extensions(r, at, g);
+    if ((at = tree_find(t, "subscription_filter")))
+        read_filter(r, at, g);
+    if ((at = tree_find(t, "score")))
+        score_settings_read(r, at, preset, g);
+    if ((at = tree_find(t, "gater")))
+        gater_settings_read(r, at, g);
+    if (!r->failed)
+        check_together(r, t, g);
 }
 
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g)
@@ -164,7 +179,7 @@ void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scen
     g->gossipsub = gossipsub_params_default();
     g->signing = GOSSIPSUB_STRICT_SIGN;
     g->message_id = SCENARIO_ID_DEFAULT;
-    g->versions = (1u << GOSSIPSUB_VERSION_COUNT) - 1;
+    g->versions = 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
     if (!t)
         return;
     if (t->kind == TREE_SCALAR && strcmp(t->text, "off") == 0) {

@@ -12,6 +12,7 @@
 #define TOPICS_MAX 1000u
 #define TOPIC_SIZE_MAX 128u
 #define KEEPALIVE_DEFAULT_NS (30 * NS_PER_S)
+#define PER_ADDRESS_MAX 50000u /* ports */
 #define LONG_NS (366 * 86400 * NS_PER_S)
 
 uint32_t scenario_topic(struct reader *r, struct scenario *s, const struct tree *t)
@@ -262,8 +263,11 @@ static const struct field group_fields[] = {
     {"start", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"start_spread", FIELD_DURATION, false, FIELD(scenario_group, start_spread_ns), 0, LONG_NS,
      NULL},
+    {"dial_delay", FIELD_DURATION, false, FIELD(scenario_group, dial_delay_ns), 0, LONG_NS, NULL},
     {"dial_interval", FIELD_DURATION, false, FIELD(scenario_group, dial_interval_ns), 0,
      3600 * NS_PER_S, NULL},
+    {"per_address", FIELD_U32, false, FIELD(scenario_group, per_address), 1, PER_ADDRESS_MAX, NULL},
+    {"behaviour", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"keepalive", FIELD_OTHER, false, 0, 0, 0, NULL},
     {"reachable", FIELD_CHOICE, false, FIELD(scenario_group, reach), 0, 0, reach_names},
     {"clock", FIELD_OTHER, false, 0, 0, 0, NULL},
@@ -274,6 +278,7 @@ static void read_group(struct reader *r, const struct tree *t, struct scenario *
     struct scenario_group *g = &s->groups[s->group_count];
 
     g->keepalive_ns = KEEPALIVE_DEFAULT_NS;
+    g->per_address = 1;
     reader_fields(r, t, FIELDS(group_fields), g);
     if (r->failed)
         return;

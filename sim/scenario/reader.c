@@ -190,6 +190,7 @@ static const char *format_limit(enum field_kind kind, uint64_t value, char *out)
         return format_percent(value, kind == FIELD_PPM ? 10000 : 10000000, out);
     case FIELD_U32:
     case FIELD_U64:
+    case FIELD_REAL:
     case FIELD_BOOL:
     case FIELD_CHOICE:
     case FIELD_NAME:
@@ -217,6 +218,7 @@ static const char *parse_number(enum field_kind kind, const char *text, uint64_t
         return units_ratio(text, 1000000000, number);
     case FIELD_U32:
     case FIELD_U64:
+    case FIELD_REAL:
     case FIELD_BOOL:
     case FIELD_CHOICE:
     case FIELD_NAME:
@@ -254,6 +256,17 @@ static void read_number(struct reader *r, const struct tree *t, const struct fie
     } else {
         memcpy(out, &number, sizeof number);
     }
+}
+
+static void read_real(struct reader *r, const struct tree *t, double *out)
+{
+    bool negative = t->text[0] == '-';
+    const char *wrong = units_number(t->text + negative, out);
+
+    if (wrong)
+        reader_fail(r, t, "\"%.60s\" %s", t->text, wrong);
+    else if (negative)
+        *out = -*out;
 }
 
 static void read_bool(struct reader *r, const struct tree *t, bool *out)
@@ -313,6 +326,9 @@ void reader_value(struct reader *r, const struct tree *value, const struct field
     if (field->kind == FIELD_OTHER || !reader_is(r, value, TREE_SCALAR, 0))
         return;
     switch (field->kind) {
+    case FIELD_REAL:
+        read_real(r, value, out);
+        return;
     case FIELD_BOOL:
         read_bool(r, value, out);
         return;

@@ -24,6 +24,7 @@ enum field_kind {
     FIELD_BANDWIDTH, /* bits per second */
     FIELD_PPM,       /* a ratio ("25%", "0.25") in millionths, into uint32_t */
     FIELD_PPB,       /* a ratio in billionths */
+    FIELD_REAL,      /* a number, may be negative, into double; min and max do not count */
     FIELD_BOOL,      /* true or false, into bool */
     FIELD_CHOICE,    /* one of `names`, its position into an enum */
     FIELD_NAME,      /* letters, digits, "_", "-", ".", into char * */

@@ -60,6 +60,14 @@ static void read_limits(struct reader *r, const struct tree *t, struct scenario 
         reader_fields(r, t, FIELDS(fields), s);
 }
 
+static bool has_scores(const struct scenario *s)
+{
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].score)
+            return true;
+    return false;
+}
+
 static void read_record(struct reader *r, const struct tree *t, struct scenario *s)
 {
     static const char *const extents[] = {"auto", "all", "sampled", "off", NULL};
@@ -71,6 +79,8 @@ static void read_record(struct reader *r, const struct tree *t, struct scenario 
         {"sample", FIELD_U32, false, FIELD(scenario, record_sample), 1, 1000000000, NULL},
         {"peers", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"histograms", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"scores", FIELD_DURATION, false, FIELD(scenario, scores_every_ns), NS_PER_S, 86400 * NS_PER_S, NULL},
+        {"scores_of", FIELD_U32, false, FIELD(scenario, scores_of), 1, 1000000, NULL},
     };
     static const struct field peers_field = {"peers", FIELD_CHOICE, false, 0, 0, 0, peers};
     static const struct field histograms_field = {"histograms", FIELD_CHOICE, false, 0, 0, 0, histograms};
@@ -78,11 +88,16 @@ static void read_record(struct reader *r, const struct tree *t, struct scenario 
     enum { FIRST, SECOND, THIRD } choice = FIRST;
 
     s->record_sample = SAMPLE_DEFAULT;
+    s->scores_of = 1;
     if (!t)
         return;
     reader_fields(r, t, FIELDS(fields), s);
     if (!r->failed && tree_find(t, "sample") && s->hops != RECORD_SAMPLED && s->deliveries != RECORD_SAMPLED)
         reader_fail_key(r, tree_find(t, "sample"), "belongs to hops: sampled or deliveries: sampled");
+    if (!r->failed && tree_find(t, "scores_of") && !s->scores_every_ns)
+        reader_fail_key(r, tree_find(t, "scores_of"), "needs scores");
+    if (!r->failed && s->scores_every_ns && !has_scores(s))
+        reader_fail_key(r, tree_find(t, "scores"), "no group keeps scores (gossipsub: {score: ...})");
     if (!r->failed && tree_find(t, "peers"))
         reader_value(r, tree_find(t, "peers"), &peers_field, &choice);
     s->peers = peer_extents[choice];
@@ -122,6 +137,8 @@ static void read_sections(struct reader *r, const struct tree *root, struct scen
         cpu_read(r, tree_find(root, "cpu"), tree_find(root, "network"), s);
     if (!r->failed)
         groups_read(r, tree_find(root, "nodes"), s);
+    if (!r->failed)
+        score_settings_resolve(r, tree_find(root, "nodes"), s);
     if (!r->failed && network)
         pairs = tree_find(network, "latency_pairs"); /* after the nodes that it names */
     if (!r->failed && pairs)
@@ -132,6 +149,8 @@ static void read_sections(struct reader *r, const struct tree *root, struct scen
         traffic_read(r, tree_find(root, "traffic"), s);
     if (!r->failed)
         groups_subscribe(r, tree_find(root, "nodes"), s);
+    if (!r->failed)
+        behaviours_read(r, tree_find(root, "nodes"), tree_find(root, "traffic"), s);
     if (!r->failed)
         check_audience(r, tree_find(root, "traffic"), s);
     if (!r->failed)

@@ -12,6 +12,7 @@
 #define SIM_SCENARIO_SCENARIO_H
 
 #include "sim/scenario/arena.h"
+#include "sim/scenario/behaviour.h"
 #include "sim/scenario/expect.h"
 #include "sim/scenario/network.h"
 #include "sim/scenario/sample.h"
@@ -37,8 +38,19 @@ enum scenario_message_id {
     SCENARIO_ID_DEFAULT,
     SCENARIO_ID_SHA256,
     SCENARIO_ID_BLAKE2B256,
-    SCENARIO_ID_FIRST8
+    SCENARIO_ID_FIRST8,
+    SCENARIO_ID_ETH2
 };
+
+/* What the nodes of a group tell as P5 of the peers of another one. */
+struct scenario_app_score {
+    char *group_name;
+    uint32_t group; /* its index */
+    double value;
+};
+
+/* The presets of gossipsub settings. */
+enum scenario_preset { PRESET_GO, PRESET_SPEC, PRESET_JS, PRESET_ALGORAND, PRESET_ETH2 };
 
 /* Unreachable nodes dial, but dials to them get no answer, as behind a NAT. */
 enum scenario_reach { SCENARIO_REACHABLE, SCENARIO_UNREACHABLE };
@@ -55,6 +67,13 @@ struct scenario_group {
     enum gossipsub_signing signing;
     enum scenario_message_id message_id;
     uint32_t versions; /* bit i: enum gossipsub_version i is offered */
+    const struct score_params *score; /* NULL: off */
+    struct scenario_app_score *app_scores;
+    uint32_t app_score_count;
+    const struct gater_params *gater; /* NULL: off */
+    unsigned extensions;              /* a set of GOSSIPSUB_EXTENSION_... */
+    const char **topics_allowed;      /* NULL: all */
+    uint32_t topics_allowed_count;
     bool algorand_on;
     struct algorand_config algorand; /* seed is 0 here; validation_delay_ns is validation_ns */
     uint32_t *topics;                /* subscribed: indexes into scenario.topics */
@@ -62,7 +81,10 @@ struct scenario_group {
     uint64_t validation_ns;    /* per message */
     uint64_t start_ns;         /* TIME_NEVER: only a join event starts them */
     uint64_t start_spread_ns;  /* plus uniform [0, this) */
+    uint64_t dial_delay_ns;    /* from a node's start to its first dial */
     uint64_t dial_interval_ns; /* between two dials of a node */
+    uint32_t per_address;      /* so many nodes share an IP address, each with a port of its own; 1 */
+    struct scenario_behaviour *behaviour; /* NULL: honest */
     uint64_t keepalive_ns;     /* of yamux; 0: off */
     uint64_t clock_offset_ns, clock_drift_ppb; /* each node's clock is uniform within +- these of the true one */
 };
@@ -212,6 +234,8 @@ struct scenario {
     enum record_extent peers;  /* connections and grafts, by node; never RECORD_SAMPLED */
     uint32_t record_sample;    /* sampled: of every n-th message */
     bool message_histograms;   /* of each message, too */
+    uint64_t scores_every_ns;  /* rows of scores; 0: none */
+    uint32_t scores_of;        /* of every k-th node */
 };
 
 /* 0 or ERR_INVALID; then *out needs no scenario_free. `sets` are overrides, "nodes.0.count=100",

@@ -19,6 +19,9 @@ void tcp_settings_read(struct reader *r, const struct tree *t, struct scenario_n
 #define CPU_SPEED_MAX_PPM 1000000000u
 
 void cpu_read(struct reader *r, const struct tree *t, const struct tree *network, struct scenario *s);
+/* Scores that a preset brings; false when it has none. */
+bool preset_score(enum scenario_preset preset, struct arena *a, struct score_params *out);
+void preset_apply(struct scenario_group *g, enum scenario_preset preset, uint32_t fanout);
 void groups_read(struct reader *r, const struct tree *t, struct scenario *s);
 void topology_settings_read(struct reader *r, const struct tree *t, struct scenario *s);
 void traffic_read(struct reader *r, const struct tree *t, struct scenario *s);
@@ -27,8 +30,16 @@ void expectations_read(struct reader *r, const struct tree *t, struct scenario *
 
 /* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* `score` and `gater` of gossipsub: `on`, `off` or a mapping, on top of what the preset has. */
+void score_settings_read(struct reader *r, const struct tree *t, enum scenario_preset preset, struct scenario_group *g);
+void gater_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* The groups that `app` of a score names. After groups_read. */
+void score_settings_resolve(struct reader *r, const struct tree *nodes, struct scenario *s);
 /* Subscriptions that a group does not list: every topic of the traffic. After traffic_read. */
 void groups_subscribe(struct reader *r, const struct tree *nodes, struct scenario *s);
+
+/* `behaviour` of each group that has one. After groups_subscribe. */
+void behaviours_read(struct reader *r, const struct tree *nodes, const struct tree *traffic, struct scenario *s);
 
 /* What a distribution is of. */
 struct quantity {

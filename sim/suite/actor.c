@@ -34,8 +34,10 @@ static void connect_to(void *ctx, uint64_t now_ns, uint32_t node)
         node_connect(a->node, now_ns, &a->target, &a->target_id);
 }
 
-static void subscribe(void *ctx, uint64_t now_ns, struct slice topic)
+static void subscribe(void *ctx, uint64_t now_ns, struct slice topic, bool partial)
 {
+    if (partial)
+        node_partial_topic(((struct actor *)ctx)->node, topic, true, true);
     node_subscribe(((struct actor *)ctx)->node, now_ns, topic);
 }
 
@@ -60,6 +62,42 @@ static int publish(void *ctx, uint64_t now_ns, struct slice topic, uint64_t id, 
     return err;
 }
 
+static void add_parts(void *ctx, struct slice topic, uint64_t group, uint8_t parts)
+{
+    struct actor *a = ctx;
+
+    if (!node_partial_offers(a->node, topic)) /* not subscribed: it can give only */
+        node_partial_topic(a->node, topic, false, true);
+    parts_add(&a->parts, topic, group, parts);
+}
+
+static void publish_parts(void *ctx, uint64_t now_ns, struct slice topic, uint64_t group, const uint32_t *nodes,
+                          uint32_t count)
+{
+    struct actor *a = ctx;
+
+    if (count == 0)
+        parts_publish(&a->parts, now_ns, topic, group);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t seed[ED25519_SEED_SIZE];
+        struct identity identity;
+        uint32_t slot;
+
+        suite_identity_seed(nodes[i], seed);
+        identity_from_seed(&identity, seed);
+        if (node_peer_find(a->node, &identity.id, &slot))
+            parts_publish_to(&a->parts, now_ns, topic, group, slot);
+    }
+}
+
+static void on_extended(void *ctx, uint64_t now_ns, struct slice topic, uint64_t group, uint8_t have)
+{
+    struct actor *a = ctx;
+
+    (void)topic;
+    suite_log_parts(&a->log, now_ns, group, have == PARTS_ALL);
+}
+
 void suite_identity_seed(uint32_t node, uint8_t seed[static ED25519_SEED_SIZE])
 {
     memset(seed, 0, ED25519_SEED_SIZE);
@@ -70,9 +108,12 @@ void suite_identity_seed(uint32_t node, uint8_t seed[static ED25519_SEED_SIZE])
 void actor_init(struct actor *a, const struct suite_script *script, uint32_t node,
                 const struct actor_world *world)
 {
-    const struct player_env env = {a, connect_to, subscribe, delay, publish};
+    const struct player_env env = {a, connect_to, subscribe, delay, publish, add_parts, publish_parts};
 
     *a = (struct actor){.world = *world};
+    parts_init(&a->parts);
+    a->parts.ctx = a;
+    a->parts.extended = on_extended;
     player_init(&a->player, script, node, &env);
 }
 
@@ -90,7 +131,9 @@ void actor_configure(struct actor *a, struct node_config *config, struct node_ev
     config->gossipsub.signing = GOSSIPSUB_STRICT_NO_AUTHOR;
     config->gossipsub.message_id = gossipsub_id_first8;
     config->gossipsub.validation_delay_ns = 0;
-    config->gossipsub_versions = 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
+    config->gossipsub_versions = 1u << GOSSIPSUB_V13 | 1u << GOSSIPSUB_V12 | 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10;
+    config->gossipsub.extensions = GOSSIPSUB_EXTENSION_PARTIAL;
+    events->partial = &a->parts.env;
     events->ctx = a;
     events->peer_topic = on_peer_topic;
 }
@@ -98,6 +141,7 @@ void actor_configure(struct actor *a, struct node_config *config, struct node_ev
 void actor_start(struct actor *a, uint64_t now_ns, struct node *node)
 {
     a->node = node;
+    a->parts.node = node;
     a->log.node = node;
     suite_log_peer_id(&a->log, now_ns, a->player.node);
     actor_wake(a, now_ns);
@@ -132,6 +176,8 @@ void actor_trace(struct actor *a, uint64_t now_ns, const struct trace_event *e)
     if (!a->node)
         return;
     suite_log_trace(&a->log, now_ns, e);
+    if (e->kind == TRACE_PEER_GONE)
+        parts_peer_gone(&a->parts, e->peer);
     if (a->player.state == PLAYER_CONNECTING && !a->settled)
         watch(a, now_ns, e);
 }
@@ -154,4 +200,9 @@ void actor_wake(struct actor *a, uint64_t now_ns)
     a->node = NULL;
     a->log.node = NULL;
     a->world.ended(a->world.ctx, a, now_ns);
+}
+
+void actor_deinit(struct actor *a)
+{
+    parts_deinit(&a->parts);
 }

@@ -3,6 +3,7 @@
 #ifndef SIM_SUITE_ACTOR_H
 #define SIM_SUITE_ACTOR_H
 
+#include "sim/live/parts.h"
 #include "sim/suite/log.h"
 #include "sim/suite/player.h"
 
@@ -24,6 +25,7 @@ struct actor {
     struct suite_log log;   /* to be opened by the owner before actor_start, and closed */
     uint64_t ended_ns;      /* when the script had ended, or failed */
     struct node *node;      /* NULL before actor_start and after the end */
+    struct parts parts;     /* of partial messages */
     struct endpoint target; /* while the player is connecting */
     struct peerid target_id;
     bool settled; /* how the connecting went is known: */
@@ -40,5 +42,6 @@ void actor_configure(struct actor *a, struct node_config *config, struct node_ev
 void actor_start(struct actor *a, uint64_t now_ns, struct node *node); /* the node is up */
 void actor_trace(struct actor *a, uint64_t now_ns, const struct trace_event *e);
 void actor_wake(struct actor *a, uint64_t now_ns);
+void actor_deinit(struct actor *a); /* after the node is gone */
 
 #endif

@@ -360,6 +360,8 @@ bool experiment_finish(struct experiment *e)
 void experiment_free(struct experiment *e)
 {
     experiment_finish(e);
+    for (uint32_t i = 0; e->actors && i < e->scenario.node_count; i++)
+        actor_deinit(&e->actors[i]);
     mem_free(e->actors);
     scenario_free(&e->scenario);
     suite_hosts_free(&e->hosts);

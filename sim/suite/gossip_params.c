@@ -12,7 +12,6 @@ enum param_kind {
     PARAM_COUNT,    /* into uint32_t */
     PARAM_DURATION, /* nanoseconds, into uint64_t */
     PARAM_RATIO,    /* into uint32_t, in millionths */
-    PARAM_WITHOUT_EFFECT,
     PARAM_REFUSED
 };
 
@@ -43,19 +42,18 @@ static const struct param {
     {"MaxIHaveLength", PARAM_COUNT, AT(max_ihave_length)},
     {"MaxIHaveMessages", PARAM_COUNT, AT(max_ihave_messages)},
     {"IWantFollowupTime", PARAM_DURATION, AT(iwant_followup_ns)},
-    /* GossipSub 1.2; we offer 1.1 and 1.0, where there is no IDONTWANT. */
-    {"MaxIDontWantLength", PARAM_WITHOUT_EFFECT, 0},
-    {"MaxIDontWantMessages", PARAM_WITHOUT_EFFECT, 0},
-    {"IDontWantMessageThreshold", PARAM_WITHOUT_EFFECT, 0},
-    {"IDontWantMessageTTL", PARAM_WITHOUT_EFFECT, 0},
+    {"MaxIDontWantLength", PARAM_COUNT, AT(max_idontwant_length)},
+    {"MaxIDontWantMessages", PARAM_COUNT, AT(max_idontwant_messages)},
+    {"IDontWantMessageThreshold", PARAM_COUNT, AT(idontwant_threshold)},
+    {"IDontWantMessageTTL", PARAM_COUNT, AT(idontwant_ttl)}, /* heartbeats, whatever its comment says */
+    {"OpportunisticGraftTicks", PARAM_COUNT, AT(opportunistic_graft_ticks)}, /* of scores, which the suite has none of */
+    {"OpportunisticGraftPeers", PARAM_COUNT, AT(opportunistic_graft_peers)},
     {"SlowHeartbeatWarning", PARAM_REFUSED, 0},
     {"Connectors", PARAM_REFUSED, 0},
     {"MaxPendingConnections", PARAM_REFUSED, 0},
     {"ConnectionTimeout", PARAM_REFUSED, 0},
     {"DirectConnectTicks", PARAM_REFUSED, 0},
     {"DirectConnectInitialDelay", PARAM_REFUSED, 0},
-    {"OpportunisticGraftTicks", PARAM_REFUSED, 0},
-    {"OpportunisticGraftPeers", PARAM_REFUSED, 0},
 };
 
 struct gossipsub_params suite_params_default(void)
@@ -111,8 +109,6 @@ static const char *set(const struct param *param, const json_t *value, void *bas
         count = (uint32_t)(json_number_value(value) * 1e6 + 0.5);
         memcpy(at, &count, sizeof count);
         return NULL;
-    case PARAM_WITHOUT_EFFECT:
-        return json_is_number(value) ? NULL : "must be a number";
     case PARAM_REFUSED:
         break;
     }

@@ -141,7 +141,9 @@ static void tell_control(struct suite_log *l, uint64_t now_ns, const struct trac
         [TRACE_CONTROL_GRAFT] = "Graft",
         [TRACE_CONTROL_PRUNE] = "Prune",
         [TRACE_CONTROL_IDONTWANT] = "Idontwant",
-        [TRACE_CONTROL_EXTENSIONS] = "Extensions"};
+        [TRACE_CONTROL_EXTENSIONS] = "Extensions",
+        [TRACE_CONTROL_PARTIAL] = "Partial",
+        [TRACE_CONTROL_TEST] = "TestExtension"};
     bool sent = e->kind == TRACE_CONTROL_SENT;
     char msg[32];
 
@@ -172,6 +174,15 @@ void suite_log_trace(struct suite_log *l, uint64_t now_ns, const struct trace_ev
         tell_message(l, now_ns, e, true);
     else if (e->kind == TRACE_CONTROL_SENT || e->kind == TRACE_CONTROL_RECEIVED)
         tell_control(l, now_ns, e);
+}
+
+void suite_log_parts(struct suite_log *l, uint64_t now_ns, uint64_t group, bool all)
+{
+    if (!l->node)
+        return;
+    begin(l, now_ns, all ? "All parts received" : "Extended partial message");
+    jsonl_number(&l->json, "group id", group);
+    end(l);
 }
 
 void suite_log_subscription(struct suite_log *l, uint64_t now_ns, uint32_t peer, struct slice topic,

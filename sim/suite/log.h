@@ -33,6 +33,8 @@ bool suite_log_to_file(struct suite_log *l, const char *path, uint64_t epoch_ns)
 bool suite_log_close(struct suite_log *l); /* false with errno set when a write failed */
 
 void suite_log_peer_id(struct suite_log *l, uint64_t now_ns, uint32_t node_id);
+/* A group has more parts than before. */
+void suite_log_parts(struct suite_log *l, uint64_t now_ns, uint64_t group, bool all);
 void suite_log_trace(struct suite_log *l, uint64_t now_ns, const struct trace_event *e);
 /* A peer told that it joined or left a topic. */
 void suite_log_subscription(struct suite_log *l, uint64_t now_ns, uint32_t peer, struct slice topic,

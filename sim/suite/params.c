@@ -13,7 +13,6 @@
 
 #define TOPIC_BYTES_MAX 1024u
 #define DELAY_MAX_S 3600.0
-#define PARTIAL_ERROR "needs partial messages (GossipSub 1.3), which are not supported yet"
 
 struct loader {
     const char *name;
@@ -102,24 +101,23 @@ static uint32_t topic(struct loader *l, const json_t *object)
     return i;
 }
 
-static void read_connect(struct loader *l, const json_t *object)
+/* A list of node ids, appended to the targets; how many. */
+static uint32_t read_targets(struct loader *l, const json_t *list, const char *name)
 {
-    const json_t *list = json_object_get(object, "connectTo");
     struct suite_script *s = l->script;
     uint32_t first = s->target_count;
-    struct suite_instruction *i;
     char key[40];
 
     if (!json_is_array(list)) {
-        fail(l, "connectTo", list ? "must be a list of node ids" : "is missing");
-        return;
+        fail(l, name, list ? "must be a list of node ids" : "is missing");
+        return 0;
     }
     for (size_t k = 0; k < json_array_size(list) && !l->failed; k++) {
         const json_t *value = json_array_get(list, k);
 
         if (!json_is_integer(value) || json_integer_value(value) < 0 ||
             json_integer_value(value) >= SUITE_NODES_MAX) {
-            snprintf(key, sizeof key, "connectTo[%zu]", k);
+            snprintf(key, sizeof key, "%s[%zu]", name, k);
             fail(l, key, "must be a node id (0 to %u)", SUITE_NODES_MAX - 1);
         }
         if (s->target_count == s->target_capacity) {
@@ -128,9 +126,17 @@ static void read_connect(struct loader *l, const json_t *object)
         }
         s->targets[s->target_count++] = (uint32_t)json_integer_value(value);
     }
-    i = add(l, SUITE_CONNECT);
+    return s->target_count - first;
+}
+
+static void read_connect(struct loader *l, const json_t *object)
+{
+    uint32_t first = l->script->target_count;
+    uint32_t count = read_targets(l, json_object_get(object, "connectTo"), "connectTo");
+    struct suite_instruction *i = add(l, SUITE_CONNECT);
+
     i->value = first;
-    i->size = s->target_count - first;
+    i->size = count;
 }
 
 static void read_wait(struct loader *l, const json_t *object)
@@ -155,12 +161,14 @@ static void read_subscribe(struct loader *l, const json_t *object)
 {
     const json_t *partial = json_object_get(object, "partial");
     uint32_t index = topic(l, object);
+    struct suite_instruction *i;
 
     if (partial && !json_is_boolean(partial))
         fail(l, "partial", "must be true or false");
-    if (json_is_true(partial))
-        fail(l, "partial", PARTIAL_ERROR);
-    add(l, SUITE_SUBSCRIBE)->topic = index;
+    i = add(l, SUITE_SUBSCRIBE);
+    i->topic = index;
+    i->size = json_is_true(partial);
+    l->script->partial |= json_is_true(partial);
 }
 
 static void read_delay(struct loader *l, const json_t *object)
@@ -205,10 +213,32 @@ static void read_init(struct loader *l, const json_t *object)
     s->params[s->params_count++] = p;
 }
 
-static void read_partial(struct loader *l, const json_t *object)
+static void read_add_partial(struct loader *l, const json_t *object)
 {
-    (void)object;
-    fail(l, "type", "\"%s\" " PARTIAL_ERROR, l->type);
+    uint64_t group = (uint64_t)integer(l, object, "groupID", 0, INT64_MAX);
+    uint8_t parts = (uint8_t)integer(l, object, "parts", 0, 255);
+    uint32_t index = topic(l, object);
+    struct suite_instruction *i = add(l, SUITE_ADD_PARTIAL);
+
+    i->topic = index;
+    i->value = group;
+    i->parts = parts;
+    l->script->partial = true;
+}
+
+static void read_publish_partial(struct loader *l, const json_t *object)
+{
+    const json_t *to = json_object_get(object, "publishToNodeIDs");
+    uint64_t group = (uint64_t)integer(l, object, "groupID", 0, INT64_MAX);
+    uint32_t index = topic(l, object), first = l->script->target_count;
+    uint32_t count = to && !json_is_null(to) ? read_targets(l, to, "publishToNodeIDs") : 0;
+    struct suite_instruction *i = add(l, SUITE_PUBLISH_PARTIAL);
+
+    i->topic = index;
+    i->value = group;
+    i->first = first;
+    i->size = count;
+    l->script->partial = true;
 }
 
 static void read_condition(struct loader *l, const json_t *object);
@@ -224,9 +254,9 @@ static const struct {
     [SUITE_PUBLISH] = {"publish", read_publish, {"messageID", "messageSizeBytes", "topicID"}},
     [SUITE_SUBSCRIBE] = {"subscribeToTopic", read_subscribe, {"topicID", "partial"}},
     [SUITE_DELAY] = {"setTopicValidationDelay", read_delay, {"topicID", "delaySeconds"}},
+    [SUITE_ADD_PARTIAL] = {"addPartialMessage", read_add_partial, {"topicID", "groupID", "parts"}},
+    [SUITE_PUBLISH_PARTIAL] = {"publishPartial", read_publish_partial, {"topicID", "groupID", "publishToNodeIDs"}},
     {"ifNodeIDEquals", read_condition, {"nodeID", "instruction"}},
-    {"addPartialMessage", read_partial, {"topicID", "groupID", "parts"}},
-    {"publishPartial", read_partial, {"topicID", "groupID", "publishToNodeIDs"}},
 };
 #define TYPE_COUNT (sizeof types / sizeof *types)
 

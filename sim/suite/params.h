@@ -29,17 +29,21 @@ enum suite_kind {
     SUITE_WAIT,
     SUITE_PUBLISH,
     SUITE_SUBSCRIBE,
-    SUITE_DELAY
+    SUITE_DELAY,
+    SUITE_ADD_PARTIAL,
+    SUITE_PUBLISH_PARTIAL
 };
 
 struct suite_instruction {
     enum suite_kind kind;
     uint32_t number; /* its place in the file: script[number] */
     uint32_t node;   /* whom it is for, or SUITE_ALL */
-    uint32_t topic;  /* publish, subscribe, delay: index into topics */
-    uint32_t size;   /* connect: how many targets; publish: bytes */
+    uint32_t topic;  /* all but init, connect, wait: index into topics */
+    uint32_t size;   /* connect, publishPartial: how many targets; publish: bytes; subscribe: 1 to ask for parts */
     uint64_t value;  /* init: index into params; connect: first of its targets; wait: ns since the
-                        start;  publish: id of the message; delay: ns */
+                        start;  publish: id of the message; delay: ns; of partial messages: the group */
+    uint32_t first;  /* publishPartial: first of its targets */
+    uint8_t parts;   /* addPartialMessage: bitmap */
 };
 
 struct suite_script {
@@ -57,6 +61,7 @@ struct suite_script {
                       own[first[n + 1] - 1] */
     uint32_t *first;
     uint32_t node_limit; /* nodes from here on have none of their own */
+    bool partial;        /* some instruction is about partial messages */
 };
 
 /* 0, or ERR_INVALID with *err set: "file:line:column: what" for what is no JSON, else "file:

@@ -273,6 +273,7 @@ bool participant_run(const struct participant_options *options, FILE *out,
     sockets_host_run(p.host, NULL, NULL);
     node_free(p.node);
     sockets_free(p.sockets);
+    actor_deinit(&p.actor);
     if (!suite_log_close(&p.actor.log) && ok)
         ok = fail(error, "cannot write the log", strerror(errno));
     return ok;

@@ -92,10 +92,17 @@ static void step(struct player *p, uint64_t now_ns, const struct suite_instructi
         publish(p, now_ns, i);
         break;
     case SUITE_SUBSCRIBE:
-        p->env.subscribe(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]));
+        p->env.subscribe(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]), i->size);
         break;
     case SUITE_DELAY:
         p->env.delay(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]), i->value);
+        break;
+    case SUITE_ADD_PARTIAL:
+        p->env.add_parts(p->env.ctx, slice_text(p->script->topics[i->topic]), i->value, i->parts);
+        break;
+    case SUITE_PUBLISH_PARTIAL:
+        p->env.publish_parts(p->env.ctx, now_ns, slice_text(p->script->topics[i->topic]), i->value,
+                             p->script->targets + i->first, i->size);
         break;
     }
 }

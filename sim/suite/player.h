@@ -25,10 +25,14 @@ struct player_env {
     void *ctx;
     /* player_connected must follow. */
     void (*connect)(void *ctx, uint64_t now_ns, uint32_t node);
-    void (*subscribe)(void *ctx, uint64_t now_ns, struct slice topic);
+    void (*subscribe)(void *ctx, uint64_t now_ns, struct slice topic, bool partial);
     void (*delay)(void *ctx, uint64_t now_ns, struct slice topic, uint64_t delay_ns);
     /* `size` bytes: the id, 8 bytes big-endian, then zeros. 0 or a negative err. */
     int (*publish)(void *ctx, uint64_t now_ns, struct slice topic, uint64_t id, uint32_t size);
+    /* Partial messages: parts that the node has from now on; telling the mesh, or (count > 0) these nodes, of a group. */
+    void (*add_parts)(void *ctx, struct slice topic, uint64_t group, uint8_t parts);
+    void (*publish_parts)(void *ctx, uint64_t now_ns, struct slice topic, uint64_t group, const uint32_t *nodes,
+                          uint32_t count);
 };
 
 struct player {

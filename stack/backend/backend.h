@@ -75,8 +75,8 @@ struct backend_ops {
     /* While paused no `data` comes, and in time the sender feels it. */
     void (*pause)(void *host, struct backend_conn conn, bool paused);
 
-    /* A hint that `send` may follow in a moment: step 0, and once that was asked of other connections too, step 1. NULL: no
-     * interest. */
+    /* A hint that `send` may follow in a moment: step 0, and once that was asked of other connections too, step 1, then step 2.
+     * NULL: no interest. It goes by the index alone. */
     void (*expect)(const void *host, struct backend_conn conn, unsigned step);
 
     /* Ends the connection and forgets the handle: no further upcall comes for it. */

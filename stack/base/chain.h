@@ -34,6 +34,15 @@ size_t chain_memory(const struct chain *c);            /* bytes of its own, with
 void chain_peek(const struct chain *c, size_t offset, uint8_t *out, size_t size); /* copies, keeps */
 struct span chain_take_front(struct chain *c);         /* pops the first span; the reference moves out */
 
+/* The first `size` bytes (<= c->size), where they are, or copied to `out` when they do not lie together. */
+static inline const uint8_t *chain_view(const struct chain *c, uint8_t *out, size_t size)
+{
+    if (c->count && c->spans->items[c->spans->head].size >= size)
+        return c->spans->items[c->spans->head].data;
+    chain_peek(c, 0, out, size);
+    return out;
+}
+
 /* The first `size` bytes as one span (the reference moves out): a view where they are contiguous, a
  * copy otherwise. size <= c->size. */
 struct span chain_take(struct chain *c, size_t size);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -55,14 +56,11 @@ static bool range_refused;
 
 static uint32_t class_of(size_t size)
 {
+    static const uint8_t lines[] = {0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6}; /* by sixteenths */
     uint32_t doubling;
 
-    if (size <= 64)
-        return (size > 16 ? 1u : 0u) + (size > 32 ? 1u : 0u);
-    if (size <= 96)
-        return LINE_AND_HALF;
     if (size <= 256)
-        return LINE_AND_HALF + (uint32_t)(size - 1) / 64;
+        return lines[(size + 15) / 16];
     doubling = 63u - (uint32_t)__builtin_clzll(size - 1); /* 8 for 257 to 512 */
     return LINES_END + (doubling - 8) * 4 + (uint32_t)((size - 1) >> (doubling - 2) & 3);
 }
@@ -188,7 +186,7 @@ void *pool_take(size_t size)
     b = c->free;
     c->free = b->next;
     c->count--;
-    __builtin_prefetch(c->free); /* the next one to be taken, whose link will be read */
+    fetch_line(c->free); /* the next one to be taken, whose link will be read */
     return b;
 }
 

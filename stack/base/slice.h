@@ -100,12 +100,23 @@ static inline uint64_t load_be64(const uint8_t *p)
     return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
 }
 
-static inline uint64_t load_le64(const uint8_t *p)
+static inline uint64_t load_le64(const uint8_t *p) /* compilers make it one load */
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+           (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
+/* Up to seven bytes, the rest zero. */
+static inline uint64_t load_le_tail(const uint8_t *p, size_t size)
 {
     uint64_t v = 0;
 
-    for (int i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
+    if (size & 4)
+        v = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+    if (size & 2)
+        v |= ((uint64_t)p[size & 4] | (uint64_t)p[(size & 4) + 1] << 8) << (size & 4) * 8;
+    if (size & 1)
+        v |= (uint64_t)p[size & 6] << (size & 6) * 8;
     return v;
 }
 

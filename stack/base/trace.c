@@ -16,7 +16,8 @@ const char *trace_kind_text(enum trace_kind kind)
 const char *trace_control_text(enum trace_control control)
 {
     static const char *const texts[] = {"subscribe", "ihave",     "iwant",     "graft",
-                                        "prune",     "idontwant", "extensions"};
+                                        "prune",     "idontwant", "extensions", "partial",
+                                        "test-extension"};
 
     _Static_assert(sizeof texts / sizeof texts[0] == TRACE_CONTROL_COUNT, "one text a control");
     CHECK(control < TRACE_CONTROL_COUNT);
@@ -29,9 +30,10 @@ const char *trace_reject_text(enum trace_reject reject)
         "missing signature",      "unexpected signature", "unexpected auth info",
         "invalid signature",      "self originated message", "validation queue full",
         "validation failed",      "validation ignored",   "malformed",
-        "too large",
+        "too large",              "validation throttled", "blacklisted peer",
     };
 
-    CHECK((unsigned)reject < sizeof texts / sizeof texts[0]);
+    _Static_assert(sizeof texts / sizeof texts[0] == TRACE_REJECT_COUNT, "one text a reason");
+    CHECK((unsigned)reject < TRACE_REJECT_COUNT);
     return texts[reject];
 }

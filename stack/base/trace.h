@@ -29,7 +29,10 @@
     X(TRACE_JOIN, "join")                   /* topic */                                            \
     X(TRACE_LEAVE, "leave")                 /* topic */                                            \
     X(TRACE_GRAFT, "graft")                 /* topic: peer entered our mesh */                     \
-    X(TRACE_PRUNE, "prune")                 /* topic: peer left our mesh */
+    X(TRACE_PRUNE, "prune")                 /* topic: peer left our mesh */                        \
+    X(TRACE_WITHHOLD, "withhold")           /* id, topic, size: a copy not sent, the peer does not want it */ \
+    X(TRACE_THROTTLE_PEER, "throttle-peer") /* messages of an RPC left unread: the peer gater */   \
+    X(TRACE_SCORE, "score")                 /* id: struct trace_score */
 
 #define TRACE_ENUM(name, text) name,
 enum trace_kind { TRACE_TABLE(TRACE_ENUM) TRACE_KIND_COUNT };
@@ -46,6 +49,8 @@ enum trace_control {
     TRACE_CONTROL_PRUNE,
     TRACE_CONTROL_IDONTWANT,
     TRACE_CONTROL_EXTENSIONS,
+    TRACE_CONTROL_PARTIAL, /* a part of a message, or what is known of its parts */
+    TRACE_CONTROL_TEST,    /* the test extension's message */
     TRACE_CONTROL_COUNT
 };
 
@@ -59,7 +64,16 @@ enum trace_reject {
     TRACE_REJECT_INVALID, /* the validator said reject */
     TRACE_REJECT_IGNORED, /* the validator said ignore */
     TRACE_REJECT_MALFORMED,
-    TRACE_REJECT_TOO_LARGE
+    TRACE_REJECT_TOO_LARGE,
+    TRACE_REJECT_THROTTLED, /* more validations under way than allowed */
+    TRACE_REJECT_BLACKLISTED,
+    TRACE_REJECT_COUNT
+};
+
+/* A peer's score and what it is made of, each part with its weights: of P1 to P4 the sums over the topics. */
+struct trace_score {
+    double score, p1, p2, p3, p3b, p4, p5, p6, p7;
+    uint32_t meshes; /* that it is in */
 };
 
 struct trace_event {

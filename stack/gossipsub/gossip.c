@@ -116,20 +116,17 @@ static uint32_t gossip_target(const struct gossipsub_params *p, uint32_t count)
     return part > p->d_lazy ? part : p->d_lazy;
 }
 
-void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exclude)
+static bool may_gossip_with(const struct gossipsub *g, uint32_t slot)
 {
-    uint32_t most = g->config.params.max_ihave_length, count = 0, *slots;
-    struct ids ids;
+    return !g->score || watch_score(g, slot) >= g->config.score->gossip_threshold;
+}
 
-    if (!t->gossip || slotset_empty(&t->peers))
-        return;
-    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
-    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
-        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
-            !slotset_has(&g->direct, slot))
-            slots[count++] = slot;
-    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
-    ids = recent_ids(t);
+/* IHAVE about the topic's recent messages to these peers. */
+static void tell_recent(struct gossipsub *g, struct topic *t, const uint32_t *slots, uint32_t count)
+{
+    uint32_t most = g->config.params.max_ihave_length;
+    struct ids ids = recent_ids(t);
+
     if (ids.count <= most)
         send_all_ids(g, slots, count, topic_name(t), &ids);
     for (uint32_t i = 0; i < count && ids.count > most; i++) { /* each a choice of its own */
@@ -137,6 +134,26 @@ void gossip_emit(struct gossipsub *g, struct topic *t, const struct slotset *exc
         send_all_ids(g, &slots[i], 1, topic_name(t), &(struct ids){ids.items, most});
     }
     mem_free(ids.items);
+}
+
+void gossip_emit(struct gossipsub *g, uint64_t now_ns, struct topic *t, const struct slotset *exclude)
+{
+    uint32_t count = 0, parts = 0, *slots;
+
+    if ((!t->gossip && !(t->partial && g->partial)) || slotset_empty(&t->peers))
+        return;
+    slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
+    for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++)
+        if (slotset_has(&g->added, slot) && !slotset_has(exclude, slot) &&
+            !slotset_has(&g->direct, slot) && !slotset_has(&g->floodsub, slot) && may_gossip_with(g, slot))
+            slots[count++] = slot;
+    count = router_choose(&g->rng_gossip, slots, count, gossip_target(&g->config.params, count));
+    if (t->partial)
+        parts = partial_split(g, t, slots, count);
+    if (t->gossip)
+        tell_recent(g, t, slots + parts, count - parts);
+    if (parts)
+        partial_gossip(g, now_ns, t, slots, parts);
     mem_free(slots);
 }
 
@@ -191,18 +208,19 @@ static struct ids missing_ids(struct gossipsub *g, uint64_t now_ns, struct slice
     uint32_t most = g->config.params.max_ihave_length;
     struct rpc_walk walk = rpc_walk_of(rpc);
     struct wanted w = {.capacity = 0};
-    struct id_batch batch;
+    struct id_batch batches[2];
     struct slice item;
 
     seen_init(&w.listed, g->config.params.seen_ttl_ns, now_ns);
     while (rpc_next_control(&walk, TRACE_CONTROL_IHAVE, &item)) {
         struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
         struct cursor c = cursor_of(item);
-        uint32_t left = t && t->joined ? most : 0, read;
+        uint32_t left = t && t->joined ? most : 0, read = read_ids(g, &c, left, &batches[0]);
 
-        while (w.ids.count < most && (read = read_ids(g, &c, left, &batch)) > 0) {
+        for (unsigned turn = 0; read > 0 && w.ids.count < most; turn = !turn) { /* the next ones come while these are looked up */
             left -= read;
-            want_missing(g, now_ns, &batch, &w);
+            read = read_ids(g, &c, left, &batches[!turn]);
+            want_missing(g, now_ns, &batches[turn], &w);
         }
     }
     seen_deinit(&w.listed);
@@ -215,10 +233,7 @@ static void receive_ihave(struct gossipsub *g, uint64_t now_ns, uint32_t slot, s
     struct peer *p = peer_at(g, slot);
     struct ids ids;
 
-    if (p->heartbeat != g->heartbeat) {
-        p->heartbeat = g->heartbeat;
-        p->ihave_rpcs = p->ihave_asked = 0;
-    }
+    peer_is_new_in_heartbeat(g, p);
     p->ihave_rpcs++; /* go counts every RPC with a control field */
     if (p->ihave_rpcs > params->max_ihave_messages || p->ihave_asked >= params->max_ihave_length ||
         !p->added)
@@ -230,6 +245,7 @@ static void receive_ihave(struct gossipsub *g, uint64_t now_ns, uint32_t slot, s
 
         choose_ids(&g->rng_gossip, &ids, want);
         ids.count = want;
+        watch_promise(g, now_ns, slot, ids.items, want);
         p->ihave_asked += want;
         while (first < want) {
             uint32_t begin = first;
@@ -262,6 +278,8 @@ static struct post **wanted_posts(struct gossipsub *g, uint32_t slot, struct sli
             if (id.size > GOSSIPSUB_ID_MAX)
                 continue;
             key = seen_key_of(g->hash_key, id);
+            if (g->unwanted_capacity && idontwant_told(g, slot, &key))
+                continue;
             p = mcache_find(&g->mcache, &key);
             if (!p || post_answer_count(p, peer_key) > g->config.params.gossip_retransmission ||
                 p->mark == mark)
@@ -279,12 +297,15 @@ static struct post **wanted_posts(struct gossipsub *g, uint32_t slot, struct sli
 
 void gossip_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc)
 {
-    struct post **posts;
-    uint32_t count;
+    struct post **posts = NULL;
+    uint32_t count = 0;
 
-    receive_ihave(g, now_ns, slot, rpc);
-    posts = wanted_posts(g, slot, rpc, &count);
+    if (may_gossip_with(g, slot)) {
+        receive_ihave(g, now_ns, slot, rpc);
+        posts = wanted_posts(g, slot, rpc, &count);
+    }
     mesh_receive(g, now_ns, slot, rpc);
+    idontwant_receive(g, slot, rpc);
     send_flush(g, now_ns, slot, posts, count);
     mem_free(posts);
 }

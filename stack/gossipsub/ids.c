@@ -2,8 +2,10 @@
 #include "stack/gossipsub/gossipsub.h"
 
 #include "stack/base/check.h"
+#include "stack/gossipsub/topic.h"
 
 #define FIRST_SIZE 8
+#define ETH2_ID_SIZE 20
 
 size_t gossipsub_id_default(const struct gossipsub_message *m, uint8_t out[static GOSSIPSUB_ID_MAX])
 {
@@ -35,4 +37,17 @@ size_t gossipsub_id_first8(const struct gossipsub_message *m, uint8_t out[static
     if (size)
         memcpy(out, m->data.data, size);
     return size;
+}
+
+/* Where the data is not compressed with Snappy, as here, the domain is 0. */
+size_t gossipsub_id_eth2(const struct gossipsub_message *m, uint8_t out[static GOSSIPSUB_ID_MAX])
+{
+    uint8_t head[4 + 8 + TOPIC_SIZE_MAX] = {0};
+
+    CHECK(m->topic.size <= TOPIC_SIZE_MAX);
+    store_le64(head + 4, m->topic.size);
+    if (m->topic.size)
+        memcpy(head + 12, m->topic.data, m->topic.size);
+    sha256(out, slice_of(head, 12 + m->topic.size), m->data);
+    return ETH2_ID_SIZE;
 }

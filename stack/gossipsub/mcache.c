@@ -2,6 +2,7 @@
 #include "stack/gossipsub/mcache.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 
 #define CAPACITY_MIN 4
@@ -192,23 +193,28 @@ struct post *memo_find(const struct memo *m, const uint8_t *frame, size_t size)
     return p && p->frame.data == frame && p->frame.size == size ? p : NULL;
 }
 
-void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
+enum memo_guess memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
 {
     struct post *const *cell;
 
     if (m->capacity == 0)
-        return;
+        return MEMO_EMPTY;
     cell = &m->cells[memo_cell(m, frame)];
     if (step == 1) {
-        __builtin_prefetch(cell);
-        __builtin_prefetch(frame);
-    } else if (*cell && step == 2) {
-        __builtin_prefetch(*cell);
-        __builtin_prefetch((*cell)->id);
-    } else if (*cell) {
-        __builtin_prefetch((*cell)->topic);
-        __builtin_prefetch((*cell)->topic->name);
+        fetch_line(cell);
+        fetch_line(frame);
+        return MEMO_PROBABLY;
     }
+    if (!*cell)
+        return MEMO_EMPTY;
+    if (step == 2) { /* only the post itself tells whose cell it is */
+        fetch_line(*cell);
+        fetch_line((*cell)->id);
+        return MEMO_PROBABLY;
+    }
+    fetch_line((*cell)->topic);
+    fetch_line((*cell)->topic->name);
+    return (*cell)->frame.data == frame ? MEMO_PROBABLY : MEMO_OTHER;
 }
 
 void memo_clear(struct memo *m)

@@ -1,24 +1,23 @@
-/* Meshes and fanouts: who is in them, GRAFT and PRUNE, and the heartbeat that keeps their size
- * between D_lo and D_hi (gossipsub v1.0 and v1.1, in the order of go-libp2p-pubsub's heartbeat).
+/* Meshes and fanouts: who is in them, GRAFT and PRUNE (gossipsub v1.0 and v1.1, as go-libp2p-pubsub has them).
  *
  * Candidates are collected in slot order and then shuffled, so that a choice depends on the
  * router's seed only. */
 #include "stack/gossipsub/router.h"
 
 #include "stack/base/check.h"
-#include "stack/base/err.h"
 #include "stack/base/mem.h"
 
 #define SECOND_NS 1000000000ull
-#define BACKOFF_CLEAR_TICKS 15           /* heartbeats between two sweeps of the backoffs */
-#define BACKOFF_SLACK_NS (2 * SECOND_NS) /* how long an expired one is kept */
 #define BACKOFF_S_MAX 86400              /* what we believe of a peer's PRUNE */
 
 static void enter(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot)
 {
     CHECK(t->joined);
-    if (slotset_add(&t->mesh, slot))
-        router_trace_topic(g, now_ns, TRACE_GRAFT, slot, t);
+    if (!slotset_add(&t->mesh, slot))
+        return;
+    if (g->watched)
+        watch_graft(g, now_ns, slot, t);
+    router_trace_topic(g, now_ns, TRACE_GRAFT, slot, t);
 }
 
 static void leave(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot)
@@ -27,7 +26,7 @@ static void leave(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_
         router_trace_topic(g, now_ns, TRACE_PRUNE, slot, t);
 }
 
-static void graft(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot)
+void mesh_graft(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot)
 {
     enter(g, now_ns, t, slot);
     send_graft(g, slot, t);
@@ -39,25 +38,37 @@ static void back_off(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint
     topic_backoff_add(t, peer_at(g, slot)->key, now_ns + backoff_ns);
 }
 
-static void prune(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot,
-                  uint64_t backoff_ns)
+void mesh_prune(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot, uint64_t backoff_ns, bool tell)
 {
+    if (g->watched)
+        watch_prune(g, slot, t);
     leave(g, now_ns, t, slot);
     back_off(g, now_ns, t, slot, backoff_ns);
-    send_prune(g, slot, t, backoff_ns);
+    send_prune(g, slot, t, backoff_ns, tell && g->config.params.do_px);
 }
 
-/* Peers of the topic that we may send to and that are in neither `except` nor the direct set; the
- * caller frees the list. With `in`, only its members. NULL when there are none. */
-static uint32_t *candidates(const struct gossipsub *g, const struct topic *t,
-                            const struct slotset *except, const struct slotset *in, uint32_t *count)
+static bool is_good_enough(const struct gossipsub *g, uint32_t slot, const struct choice *c)
+{
+    double score = watch_score(g, slot);
+
+    return c->above ? score > c->least : score >= c->least;
+}
+
+static bool passes_filter(const struct gossipsub *g, uint32_t slot, const struct topic *t)
+{
+    return !g->env.peer_filter || g->env.peer_filter(g->env.ctx, slot, topic_name(t));
+}
+
+uint32_t *mesh_candidates(const struct gossipsub *g, const struct topic *t, const struct choice *c, uint32_t *count)
 {
     uint32_t *slots = NULL;
 
     *count = 0;
     for (uint32_t slot = 0; slotset_next(&t->peers, &slot); slot++) {
-        if (!slotset_has(&g->added, slot) || slotset_has(except, slot) ||
-            slotset_has(&g->direct, slot) || (in && !slotset_has(in, slot)))
+        if (!slotset_has(&g->added, slot) || slotset_has(c->except, slot) || slotset_has(&g->direct, slot) ||
+            slotset_has(&g->floodsub, slot) || (c->in && !slotset_has(c->in, slot)) || !passes_filter(g, slot, t))
+            continue;
+        if (g->score && !is_good_enough(g, slot, c))
             continue;
         if (!slots)
             slots = mem_grow(NULL, slotset_count(&t->peers), sizeof *slots);
@@ -79,26 +90,28 @@ static uint32_t without_backoff(const struct gossipsub *g, const struct topic *t
     return kept;
 }
 
-static void graft_some(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t want,
-                       const struct slotset *in)
+void mesh_graft_some(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t want, const struct choice *c)
 {
-    uint32_t count, *slots = candidates(g, t, &t->mesh, in, &count);
+    uint32_t count, *slots = mesh_candidates(g, t, c, &count);
 
     count = without_backoff(g, t, slots, count);
     count = router_choose(&g->rng_mesh, slots, count, want);
     for (uint32_t i = 0; i < count; i++)
-        graft(g, now_ns, t, slots[i]);
+        mesh_graft(g, now_ns, t, slots[i]);
     mem_free(slots);
 }
 
-static void fill_fanout(struct gossipsub *g, struct topic *t)
+void mesh_fill_fanout(struct gossipsub *g, struct topic *t)
 {
+    const struct choice choice = {.except = &t->fanout,
+                                  .least = g->score ? g->config.score->publish_threshold : 0};
+
     uint32_t size = slotset_count(&t->fanout), count, *slots;
 
     CHECK(t->has_fanout);
     if (size >= g->config.params.d)
         return;
-    slots = candidates(g, t, &t->fanout, NULL, &count);
+    slots = mesh_candidates(g, t, &choice, &count);
     count = router_choose(&g->rng_fanout, slots, count, g->config.params.d - size);
     for (uint32_t i = 0; i < count; i++)
         slotset_add(&t->fanout, slots[i]);
@@ -110,10 +123,10 @@ void mesh_fanout(struct gossipsub *g, uint64_t now_ns, struct topic *t)
     t->fanout_published_ns = now_ns;
     t->has_fanout = true;
     if (slotset_empty(&t->fanout))
-        fill_fanout(g, t);
+        mesh_fill_fanout(g, t);
 }
 
-static void drop_fanout(struct topic *t)
+void mesh_drop_fanout(struct topic *t)
 {
     slotset_deinit(&t->fanout);
     t->has_fanout = false;
@@ -125,19 +138,19 @@ void mesh_join(struct gossipsub *g, uint64_t now_ns, struct topic *t)
 
     CHECK(t->joined && slotset_empty(&t->mesh));
     for (uint32_t slot = 0; slotset_next(&t->fanout, &slot); slot++)
-        if (topic_backoff(t, peer_at(g, slot)->key) == 0)
-            graft(g, now_ns, t, slot);
-    drop_fanout(t);
+        if (topic_backoff(t, peer_at(g, slot)->key) == 0 && watch_allows(g, slot, 0))
+            mesh_graft(g, now_ns, t, slot);
+    mesh_drop_fanout(t);
     size = slotset_count(&t->mesh);
     if (size < g->config.params.d)
-        graft_some(g, now_ns, t, g->config.params.d - size, NULL);
+        mesh_graft_some(g, now_ns, t, g->config.params.d - size, &(struct choice){.except = &t->mesh});
     send_flush_all(g, now_ns);
 }
 
 void mesh_leave(struct gossipsub *g, uint64_t now_ns, struct topic *t)
 {
     for (uint32_t slot = 0; slotset_next(&t->mesh, &slot); slot++)
-        prune(g, now_ns, t, slot, g->config.params.unsubscribe_backoff_ns);
+        mesh_prune(g, now_ns, t, slot, g->config.params.unsubscribe_backoff_ns, true);
     slotset_deinit(&t->mesh);
     send_flush_all(g, now_ns);
 }
@@ -153,219 +166,102 @@ void mesh_drop(struct gossipsub *g, uint64_t now_ns, uint32_t slot)
     }
 }
 
-/* Whether a GRAFT of the peer is refused; then the peer is told so by a PRUNE. */
-static bool refuses(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot)
+/* The GRAFTs of one RPC. */
+struct grafts {
+    double score;           /* of the peer, before any of them */
+    bool tell;              /* the PRUNEs in answer tell of other peers; one bad GRAFT stops that for all */
+    struct topic **refused; /* these get a PRUNE */
+    uint32_t refused_count;
+};
+
+/* GRAFTed before its backoff was over: the more so right after the PRUNE. */
+static void penalise_graft(struct gossipsub *g, uint64_t now_ns, uint32_t slot, uint64_t expiry_ns)
 {
     const struct gossipsub_params *p = &g->config.params;
 
-    if (slotset_has(&g->direct, slot))
-        return true;
-    if (now_ns < topic_backoff(t, peer_at(g, slot)->key) ||
-        (slotset_count(&t->mesh) >= p->d_hi && !slotset_has(&g->outbound, slot))) {
-        back_off(g, now_ns, t, slot, p->prune_backoff_ns);
-        return true;
-    }
-    return false;
+    if (!g->watched)
+        return;
+    watch_penalty(g, slot, 1);
+    if (now_ns + p->prune_backoff_ns < expiry_ns + p->graft_flood_threshold_ns)
+        watch_penalty(g, slot, 1);
 }
 
-static void receive_graft(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice item)
+/* Whether a GRAFT of the peer is refused; then the peer is told so by a PRUNE. */
+static bool refuses(struct gossipsub *g, uint64_t now_ns, struct topic *t, uint32_t slot, struct grafts *all)
+{
+    const struct gossipsub_params *p = &g->config.params;
+    uint64_t expiry_ns = topic_backoff(t, peer_at(g, slot)->key);
+    bool backing_off = now_ns < expiry_ns;
+
+    if (slotset_has(&g->direct, slot)) {
+        all->tell = false;
+        return true;
+    }
+    if (backing_off)
+        penalise_graft(g, now_ns, slot, expiry_ns);
+    if (backing_off || all->score < 0)
+        all->tell = false;
+    else if (slotset_count(&t->mesh) < p->d_hi || slotset_has(&g->outbound, slot))
+        return false;
+    back_off(g, now_ns, t, slot, p->prune_backoff_ns);
+    return true;
+}
+
+static void receive_graft(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice item, struct grafts *all)
 {
     struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
 
-    if (!t || !t->joined || slotset_has(&t->mesh, slot))
-        return; /* an unknown topic gets no answer: nobody can make us keep state for it */
-    if (refuses(g, now_ns, t, slot))
-        send_prune(g, slot, t, g->config.params.prune_backoff_ns);
-    else
-        enter(g, now_ns, t, slot);
-}
-
-/* Tells the owner of a random prune_peers of the peers in a PRUNE, but of none that is connected.
- */
-static void exchange(struct gossipsub *g, struct slice item)
-{
-    uint32_t most = g->config.params.prune_peers, count = 0, met = 0;
-    struct slice info, id, record, *chosen;
-    struct cursor c = cursor_of(item);
-
-    if (!g->env.peer_exchange || most == 0 || !rpc_next_bytes(&c, RPC_PRUNE_PEERS, &info))
+    if (t && !passes_filter(g, slot, t))
         return;
-    chosen = mem_grow(NULL, most, sizeof *chosen);
-    do { /* reservoir sampling: the list may be long */
-        uint64_t place = met++;
-
-        if (place >= most)
-            place = rng_below(&g->rng_exchange, met);
-        else
-            count++;
-        if (place < most)
-            chosen[place] = info;
-    } while (rpc_next_bytes(&c, RPC_PRUNE_PEERS, &info));
-    for (uint32_t i = 0; i < count; i++) {
-        struct peerid peer;
-
-        rpc_peer_read(chosen[i], &id, &record);
-        if (peerid_from_bytes(&peer, id) != ERR_OK || peer_known(g, peer_key_of(g, id)))
-            continue;
-        if (!slice_equal(id, peerid_slice(&g->config.identity->id)))
-            g->env.peer_exchange(g->env.ctx, id, record);
+    if (!t || !t->joined) { /* no answer: nobody can make us keep state for it, or tell of our peers */
+        all->tell = false;
+        return;
     }
-    mem_free(chosen);
+    if (slotset_has(&t->mesh, slot))
+        return;
+    if (!refuses(g, now_ns, t, slot, all)) {
+        enter(g, now_ns, t, slot);
+        return;
+    }
+    for (uint32_t i = 0; i < all->refused_count; i++)
+        if (all->refused[i] == t)
+            return;
+    all->refused = mem_grow(all->refused, all->refused_count + 1, sizeof(struct topic *));
+    all->refused[all->refused_count++] = t;
 }
 
-static void receive_prune(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice item)
+static void receive_prune(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice item, double score)
 {
     struct topic *t = topic_find(&g->topics, rpc_item_topic(item));
     uint64_t backoff_s = rpc_prune_backoff_s(item);
 
     if (!t || !t->joined)
         return;
+    if (g->watched)
+        watch_prune(g, slot, t); /* in the mesh or not, as go does */
     leave(g, now_ns, t, slot);
     if (backoff_s > BACKOFF_S_MAX)
         backoff_s = BACKOFF_S_MAX;
     back_off(g, now_ns, t, slot,
              backoff_s ? backoff_s * SECOND_NS : g->config.params.prune_backoff_ns);
-    exchange(g, item);
+    if (!g->score || score >= g->config.score->accept_px_threshold)
+        exchange_receive(g, item);
 }
 
 void mesh_receive(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc)
 {
+    struct grafts grafts = {watch_score(g, slot), g->config.params.do_px, NULL, 0};
     struct rpc_walk w = rpc_walk_of(rpc);
     struct slice item;
+    double score;
 
     while (rpc_next_control(&w, TRACE_CONTROL_GRAFT, &item))
-        receive_graft(g, now_ns, slot, item);
+        receive_graft(g, now_ns, slot, item, &grafts);
+    for (uint32_t i = 0; i < grafts.refused_count; i++)
+        send_prune(g, slot, grafts.refused[i], g->config.params.prune_backoff_ns, grafts.tell);
+    mem_free(grafts.refused);
+    score = watch_score(g, slot);
     w = rpc_walk_of(rpc);
     while (rpc_next_control(&w, TRACE_CONTROL_PRUNE, &item))
-        receive_prune(g, now_ns, slot, item);
-}
-
-/* Moves the item at `from` to the front, the ones before it one place back. */
-static void bring_forward(uint32_t *slots, uint32_t from)
-{
-    uint32_t slot = slots[from];
-
-    memmove(slots + 1, slots, from * sizeof *slots);
-    slots[0] = slot;
-}
-
-/* Orders the mesh so that its first D are the ones to keep: shuffled, then with at least D_out
- * outbound peers among them as far as the mesh has as many. */
-static void rank(struct gossipsub *g, uint32_t *slots, uint32_t count)
-{
-    const struct gossipsub_params *p = &g->config.params;
-    uint32_t outbound = 0;
-
-    rng_shuffle_u32(&g->rng_mesh, slots, count);
-    for (uint32_t i = 0; i < p->d; i++)
-        outbound += slotset_has(&g->outbound, slots[i]);
-    if (outbound >= p->d_out)
-        return;
-    for (uint32_t i = 1, left = outbound; i < p->d && left > 0; i++) {
-        if (!slotset_has(&g->outbound, slots[i]))
-            continue;
-        bring_forward(slots, i);
-        left--;
-    }
-    for (uint32_t i = p->d; i < count && outbound < p->d_out; i++) {
-        if (!slotset_has(&g->outbound, slots[i]))
-            continue;
-        bring_forward(slots, i);
-        outbound++;
-    }
-}
-
-static void shrink(struct gossipsub *g, uint64_t now_ns, struct topic *t)
-{
-    uint32_t count = 0, *slots = mem_grow(NULL, slotset_count(&t->mesh), sizeof *slots);
-
-    for (uint32_t slot = 0; slotset_next(&t->mesh, &slot); slot++)
-        slots[count++] = slot;
-    if (count > g->config.params.d)
-        rank(g, slots, count);
-    for (uint32_t i = g->config.params.d; i < count; i++)
-        prune(g, now_ns, t, slots[i], g->config.params.prune_backoff_ns);
-    mem_free(slots);
-}
-
-static uint32_t outbound_count(const struct gossipsub *g, const struct topic *t)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < t->mesh.words; i++)
-        count += (uint32_t)__builtin_popcountll(slotset_word(&t->mesh, i) &
-                                                slotset_word(&g->outbound, i));
-    return count;
-}
-
-static void maintain(struct gossipsub *g, uint64_t now_ns, struct topic *t)
-{
-    const struct gossipsub_params *p = &g->config.params;
-    uint32_t size;
-
-    for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)
-        if (slotset_has(&t->mesh, slot)) /* it became a direct peer since */
-            prune(g, now_ns, t, slot, p->prune_backoff_ns);
-    size = slotset_count(&t->mesh);
-    if (size < p->d_lo)
-        graft_some(g, now_ns, t, p->d - size, NULL);
-    size = slotset_count(&t->mesh);
-    if (size >= p->d_hi && size > p->d)
-        shrink(g, now_ns, t);
-    if (slotset_count(&t->mesh) >= p->d_lo) {
-        uint32_t outbound = outbound_count(g, t);
-
-        if (outbound < p->d_out)
-            graft_some(g, now_ns, t, p->d_out - outbound, &g->outbound);
-    }
-    gossip_emit(g, t, &t->mesh);
-}
-
-static void maintain_fanout(struct gossipsub *g, uint64_t now_ns, struct topic *t)
-{
-    if (now_ns - t->fanout_published_ns > g->config.params.fanout_ttl_ns) {
-        drop_fanout(t);
-        topic_release(t);
-        return;
-    }
-    for (uint32_t slot = 0; slotset_next(&t->fanout, &slot); slot++)
-        if (!slotset_has(&t->peers, slot) || slotset_has(&g->direct, slot))
-            slotset_remove(&t->fanout, slot);
-    fill_fanout(g, t);
-    gossip_emit(g, t, &t->fanout);
-}
-
-static void clear_backoffs(struct gossipsub *g, uint64_t now_ns)
-{
-    uint32_t position = 0;
-    struct topic *t;
-
-    while (topic_next(&g->topics, &position, &t)) {
-        if (t->backoff_count == 0)
-            continue;
-        topic_backoff_clear(t, now_ns < BACKOFF_SLACK_NS ? 0 : now_ns - BACKOFF_SLACK_NS);
-        topic_release(t);
-    }
-}
-
-void mesh_heartbeat(struct gossipsub *g, uint64_t now_ns)
-{
-    uint32_t position = 0;
-    struct topic *t;
-
-    g->heartbeat++;
-    if (g->heartbeat % BACKOFF_CLEAR_TICKS == 0)
-        clear_backoffs(g, now_ns);
-    gossip_begin(g);
-    while (topic_next(&g->topics, &position, &t))
-        if (t->joined)
-            maintain(g, now_ns, t);
-    for (position = 0; topic_next(&g->topics, &position, &t);)
-        if (t->has_fanout)
-            maintain_fanout(g, now_ns, t);
-    gossip_end(g);
-    send_flush_all(g, now_ns);
-    mcache_shift(&g->mcache);
-    memo_clear(&g->memo);
-    seen_sweep(&g->seen, now_ns);
+        receive_prune(g, now_ns, slot, item, score);
 }

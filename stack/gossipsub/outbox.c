@@ -35,6 +35,15 @@ void outbox_push(struct outbox *o, struct frame *f)
     o->count++;
 }
 
+void outbox_push_urgent(struct outbox *o, struct frame *f)
+{
+    outbox_push(o, f);
+    for (uint32_t i = o->count - 1u; i > o->urgent; i--)
+        *slot_of(o, i) = *slot_of(o, i - 1);
+    *slot_of(o, o->urgent) = f;
+    o->urgent++;
+}
+
 struct frame *outbox_pop(struct outbox *o)
 {
     struct frame *f;
@@ -42,6 +51,7 @@ struct frame *outbox_pop(struct outbox *o)
     if (o->count == 0)
         return NULL;
     f = *slot_of(o, 0);
+    o->urgent = (uint16_t)(o->urgent - (o->urgent > 0));
     o->head = (uint16_t)((o->head + 1u) & ((o->capacity ? o->capacity : OUTBOX_IN_PLACE) - 1u));
     if (--o->count == 0) {
         if (o->capacity)

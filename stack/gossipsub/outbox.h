@@ -13,9 +13,11 @@ struct outbox {
         struct frame **ring;
     } items;
     uint16_t head, count, capacity; /* capacity 0: in place; else a power of two */
+    uint16_t urgent;                /* of them; they are in front */
 };
 
 void outbox_push(struct outbox *o, struct frame *f); /* the reference moves in */
+void outbox_push_urgent(struct outbox *o, struct frame *f); /* behind the urgent ones, before all others */
 struct frame *outbox_pop(struct outbox *o);          /* NULL when empty; the reference moves out */
 void outbox_deinit(struct outbox *o);
 

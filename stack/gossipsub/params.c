@@ -27,9 +27,20 @@ struct gossipsub_params gossipsub_params_default(void)
         .max_ihave_length = 5000,
         .max_ihave_messages = 10,
         .iwant_followup_ns = 3 * SECOND_NS,
+        .idontwant_threshold = 1024,
+        .max_idontwant_messages = 1000,
+        .max_idontwant_length = 10,
+        .idontwant_ttl = 3,
+        .opportunistic_graft_ticks = 60,
+        .opportunistic_graft_peers = 2,
+        .do_px = false,
+        .direct_connect_ticks = 300,
+        .direct_connect_initial_delay_ns = SECOND_NS,
         .flood_publish = false,
         .outbound_queue_max = 32,
         .validation_queue_max = 32,
+        .validation_throttle = 8192,
+        .topic_throttle = 1024,
         .rpc_size_max = 1 << 20,
         .subscriptions_max = 1024,
     };
@@ -66,6 +77,14 @@ static const char *check_limits(const struct gossipsub_params *p)
         return "the largest RPC must have from 2 KiB to 1 GiB"; /* a topic of 1 KiB must fit */
     if (p->subscriptions_max == 0)
         return "a peer must be allowed at least one subscription";
+    if (p->validation_throttle == 0 || p->topic_throttle == 0)
+        return "a throttle must let one message through at least";
+    if (p->max_idontwant_length > 100000 || p->max_idontwant_messages > 100000)
+        return "max_idontwant_length and max_idontwant_messages must not exceed 100000";
+    if (p->idontwant_ttl == 0 || p->idontwant_ttl > 1000)
+        return "idontwant_ttl must be from 1 to 1000 heartbeats";
+    if (p->opportunistic_graft_ticks == 0 || p->direct_connect_ticks == 0)
+        return "opportunistic_graft_ticks and direct_connect_ticks must not be 0";
     return NULL;
 }
 

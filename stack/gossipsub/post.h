@@ -76,7 +76,7 @@ static inline void post_unref(struct post *p)
 struct parcel {
     struct frame head;
     struct chain bytes;
-    struct rpc_count control[TRACE_CONTROL_PRUNE + 1]; /* of the kinds that we send */
+    struct rpc_count control[TRACE_CONTROL_COUNT];
     uint32_t post_count;
     struct post *posts[];
 };

@@ -8,17 +8,20 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/gossipsub/signing.h"
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
 
-const char *const gossipsub_protocols[] = {"/meshsub/1.1.0", "/meshsub/1.0.0"};
+const char *const gossipsub_protocols[] = {"/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0",
+                                           "/floodsub/1.0.0"};
 
 enum gossipsub_version gossipsub_version_of(size_t protocol_index)
 {
+    _Static_assert(GOSSIPSUB_PROTOCOL_COUNT == GOSSIPSUB_VERSION_COUNT, "an id a version");
     CHECK(protocol_index < GOSSIPSUB_PROTOCOL_COUNT);
-    return protocol_index == 0 ? GOSSIPSUB_V11 : GOSSIPSUB_V10;
+    return (enum gossipsub_version)(GOSSIPSUB_VERSION_COUNT - 1 - protocol_index);
 }
 
 void router_trace(const struct gossipsub *g, uint64_t now_ns, const struct trace_event *e)
@@ -35,7 +38,7 @@ void router_trace_topic(const struct gossipsub *g, uint64_t now_ns, enum trace_k
                  &(struct trace_event){.kind = kind, .peer = peer, .topic = topic_name(t)});
 }
 
-static void trace_post(const struct gossipsub *g, uint64_t now_ns, enum trace_kind kind,
+void router_trace_post(const struct gossipsub *g, uint64_t now_ns, enum trace_kind kind,
                        uint32_t peer, const struct post *p)
 {
     router_trace(g, now_ns,
@@ -46,9 +49,10 @@ static void trace_post(const struct gossipsub *g, uint64_t now_ns, enum trace_ki
                                        .topic = topic_name(p->topic)});
 }
 
-static void trace_reject(const struct gossipsub *g, uint64_t now_ns,
-                         const struct gossipsub_message *m, enum trace_reject why)
+void router_reject(struct gossipsub *g, uint64_t now_ns, const struct gossipsub_message *m, enum trace_reject why)
 {
+    if (g->watched)
+        watch_reject(g, now_ns, m, why);
     router_trace(g, now_ns,
                  &(struct trace_event){.kind = TRACE_REJECT,
                                        .peer = m->received_from,
@@ -80,7 +84,8 @@ static uint64_t charge(const struct gossipsub *g, uint64_t now_ns, unsigned work
 /* What it takes to read a message and to know whether it is a new one. */
 static void charge_reading(const struct gossipsub *g, size_t size)
 {
-    bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256;
+    bool hashed = g->config.message_id == gossipsub_id_sha256 || g->config.message_id == gossipsub_id_blake2b256 ||
+                  g->config.message_id == gossipsub_id_eth2;
 
     g->env.charge(g->env.ctx, WORK_PARSE | (hashed ? WORK_HASH : 0), size);
 }
@@ -88,12 +93,6 @@ static void charge_reading(const struct gossipsub *g, size_t size)
 static unsigned judging(const struct gossipsub *g)
 {
     return WORK_VALIDATE | (g->config.signing == GOSSIPSUB_STRICT_SIGN ? WORK_VERIFY : 0);
-}
-
-struct validation *router_validation(const struct gossipsub *g, uint32_t index)
-{
-    CHECK(index < g->validation_count);
-    return &g->validations[(g->validation_head + index) & (g->validation_capacity - 1)];
 }
 
 struct gossipsub *gossipsub_new(const struct gossipsub_config *config,
@@ -113,13 +112,18 @@ struct gossipsub *gossipsub_new(const struct gossipsub_config *config,
     rng_init(&g->rng_gossip, config->seed, "gossip");
     rng_init(&g->rng_announce, config->seed, "announce");
     rng_init(&g->rng_exchange, config->seed, "exchange");
+    rng_init(&g->rng_promise, config->seed, "promise");
     rng_init(&keys, config->seed, "hash");
     rng_fill(&keys, g->hash_key, sizeof g->hash_key);
     g->own_key = peer_key_of(g, peerid_slice(&config->identity->id));
     topics_init(&g->topics, rng_next(&keys));
+    map_init(&g->authors, rng_next(&keys));
     seen_init(&g->seen, config->params.seen_ttl_ns, now_ns);
     mcache_init(&g->mcache, config->params.history_length);
     g->heartbeat_at_ns = now_ns + config->params.heartbeat_initial_delay_ns;
+    g->direct_at_ns = now_ns + config->params.direct_connect_initial_delay_ns;
+    idontwant_peers_changed(g);
+    watch_init(g, now_ns);
     return g;
 }
 
@@ -131,18 +135,25 @@ void gossipsub_free(struct gossipsub *g)
         if (peer_at(g, slot))
             send_forget(g, slot);
     for (uint32_t i = 0; i < g->validation_count; i++)
-        post_unref(router_validation(g, i)->post);
+        post_unref(validation_at(g, i)->post);
     for (uint32_t i = 0; i < g->announce_count; i++)
         topic_unpin(g->announces[i].topic);
     memo_deinit(&g->memo);
     mcache_deinit(&g->mcache);
     seen_deinit(&g->seen);
+    partial_deinit(g);
     topics_free_all(&g->topics);
     slotset_deinit(&g->added);
     slotset_deinit(&g->outbound);
     slotset_deinit(&g->direct);
     slotset_deinit(&g->waiting);
-    mem_free(g->direct_keys);
+    slotset_deinit(&g->floodsub);
+    slotset_deinit(&g->idontwant);
+    idontwant_deinit(g);
+    watch_deinit(g);
+    map_deinit(&g->authors);
+    mem_free(g->directs);
+    mem_free(g->blacklist);
     mem_free(g->validations);
     mem_free(g->announces);
     mem_free(g->peers);
@@ -155,13 +166,62 @@ struct route {
     uint64_t author_key; /* 0: it names none */
 };
 
+static bool may_publish_to(const struct gossipsub *g, uint32_t slot)
+{
+    return !g->score || watch_score(g, slot) >= g->config.score->publish_threshold;
+}
+
 static void forward_to(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct post *p,
                        const struct route *route)
 {
     if (slot == route->received_from || !slotset_has(&g->added, slot))
         return;
+    if ((p->topic->partial & TOPIC_PARTIAL_ABLE) && topic_wants_parts(p->topic, slot) &&
+        extensions_shared(g, slot, GOSSIPSUB_EXTENSION_PARTIAL))
+        return; /* it asked for parts instead */
     if (!route->author_key || g->peers[slot].key != route->author_key)
         send_post(g, now_ns, slot, p);
+}
+
+/* They will be written to: all of that memory is cold, but it can come all at once. */
+static void hint_peers(const struct gossipsub *g, const struct slotset *slots, unsigned step)
+{
+    for (uint32_t slot = 0; slotset_next(slots, &slot); slot++) {
+        if (step == 0)
+            fetch_line_to_write(&g->peers[slot]);
+        if (g->env.may_write)
+            g->env.may_write(g->env.ctx, slot, step);
+    }
+}
+
+/* Those who get every message of their topics, beside the mesh: direct peers, and those who speak FloodSub only. */
+static void forward_beside(struct gossipsub *g, uint64_t now_ns, struct post *p, const struct route *route,
+                           const struct slotset *chosen)
+{
+    const struct topic *t = p->topic;
+
+    for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)
+        if (slotset_has(&t->peers, slot) && !slotset_has(chosen, slot))
+            forward_to(g, now_ns, slot, p, route);
+    for (uint32_t slot = 0; slotset_next(&g->floodsub, &slot); slot++)
+        if (slotset_has(&t->peers, slot) && !slotset_has(&g->direct, slot) && may_publish_to(g, slot))
+            forward_to(g, now_ns, slot, p, route);
+}
+
+/* Our own message, to everyone in the topic. */
+static void flood(struct gossipsub *g, uint64_t now_ns, struct post *p, const struct route *route)
+{
+    for (uint32_t slot = 0; slotset_next(&p->topic->peers, &slot); slot++)
+        if (slotset_has(&g->direct, slot) || may_publish_to(g, slot))
+            forward_to(g, now_ns, slot, p, route);
+}
+
+static bool is_withheld(struct gossipsub *g, uint64_t now_ns, uint32_t slot, const struct post *p)
+{
+    if (!idontwant_told(g, slot, &p->key))
+        return false;
+    router_trace_post(g, now_ns, TRACE_WITHHOLD, slot, p);
+    return true;
 }
 
 static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const struct route *route)
@@ -171,98 +231,41 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
 
     if (slotset_empty(&t->peers))
         return;
-    if (p->own && g->config.params.flood_publish)
-        chosen = &t->peers;
-    else if (!t->joined)
-        mesh_fanout(g, now_ns, t);
-    for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++) { /* all of it cold, but all at once */
-        __builtin_prefetch(&g->peers[slot], 1);
-        if (g->env.may_write)
-            g->env.may_write(g->env.ctx, slot);
+    if (p->own && g->config.params.flood_publish) {
+        flood(g, now_ns, p, route);
+        return;
     }
+    if (!t->joined)
+        mesh_fanout(g, now_ns, t);
+    for (unsigned step = g->config.validation_delay_ns == 0; step < 3; step++) /* then the first was said by gossipsub_expect */
+        hint_peers(g, chosen, step);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
-        forward_to(g, now_ns, slot, p, route);
-    for (uint32_t slot = 0; slotset_next(&g->direct, &slot); slot++)
-        if (slotset_has(&t->peers, slot) && !slotset_has(chosen, slot))
+        if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))
             forward_to(g, now_ns, slot, p, route);
+    if (!slotset_empty(&g->direct) || !slotset_empty(&g->floodsub))
+        forward_beside(g, now_ns, p, route, chosen);
 }
 
-/* An accepted message: into the cache, on to our peers, up to the application. */
-static void accept_post(struct gossipsub *g, uint64_t now_ns, struct post *p,
-                        struct gossipsub_message *m)
+void router_accept(struct gossipsub *g, uint64_t now_ns, struct post *p, struct gossipsub_message *m)
 {
     struct route route = {m->received_from, 0};
 
     if (m->from.size && !p->own)
         route.author_key = peer_key_of(g, m->from);
     mcache_put(&g->mcache, p);
+    if (g->watched)
+        watch_deliver(g, now_ns, m->received_from, p);
     if (p->topic->joined)
-        trace_post(g, now_ns, TRACE_DELIVER, m->received_from, p);
+        router_trace_post(g, now_ns, TRACE_DELIVER, m->received_from, p);
     forward(g, now_ns, p, &route);
     if (p->topic->joined && g->env.deliver)
         g->env.deliver(g->env.ctx, now_ns, m);
-}
-
-/* The end of a validation. The post's reference is the caller's. */
-static void judge(struct gossipsub *g, uint64_t now_ns, struct post *p, struct gossipsub_message *m)
-{
-    enum gossipsub_verdict verdict = GOSSIPSUB_ACCEPT;
-
-    if (!p->topic->joined) /* we left while it was under validation */
-        verdict = GOSSIPSUB_IGNORE;
-    else if (g->env.validate)
-        verdict = g->env.validate(g->env.ctx, m);
-    if (verdict == GOSSIPSUB_ACCEPT)
-        accept_post(g, now_ns, p, m);
-    else
-        trace_reject(g, now_ns, m,
-                     verdict == GOSSIPSUB_REJECT ? TRACE_REJECT_INVALID : TRACE_REJECT_IGNORED);
 }
 
 static uint64_t validation_delay_ns(const struct gossipsub *g, const struct topic *t)
 {
     return t->validation_delay_ns == TOPIC_DELAY_NONE ? g->config.validation_delay_ns
                                                       : t->validation_delay_ns;
-}
-
-/* Messages of one topic end in the order in which they began, and before those of a slower one. */
-static void validation_begin(struct gossipsub *g, struct post *p, uint32_t received_from, uint64_t deadline_ns)
-{
-    uint32_t capacity = g->validation_capacity ? g->validation_capacity * 2 : 4;
-    struct validation *ring;
-    uint32_t at;
-
-    if (g->validation_count == g->validation_capacity) {
-        ring = mem_grow(NULL, capacity, sizeof *ring);
-        for (uint32_t i = 0; i < g->validation_count; i++)
-            ring[i] = *router_validation(g, i);
-        mem_free(g->validations);
-        g->validations = ring;
-        g->validation_capacity = capacity;
-        g->validation_head = 0;
-    }
-    at = g->validation_count++;
-    for (; at > 0 && router_validation(g, at - 1)->deadline_ns > deadline_ns; at--)
-        *router_validation(g, at) = *router_validation(g, at - 1);
-    *router_validation(g, at) = (struct validation){post_ref(p), deadline_ns, received_from};
-}
-
-static void validation_end(struct gossipsub *g, uint64_t now_ns)
-{
-    struct validation v = *router_validation(g, 0);
-    struct gossipsub_message m;
-
-    g->validation_head = (g->validation_head + 1) & (g->validation_capacity - 1);
-    if (--g->validation_count == 0) {
-        mem_free(g->validations);
-        g->validations = NULL;
-        g->validation_capacity = g->validation_head = 0;
-    }
-    post_frame_read(v.post->frame, &m);
-    m.id = post_id(v.post);
-    m.received_from = v.received_from;
-    judge(g, now_ns, v.post, &m);
-    post_unref(v.post);
 }
 
 /* Whether these very bytes are a message that we have: then it passed every check that a duplicate
@@ -276,8 +279,11 @@ static bool is_memoised_copy(struct gossipsub *g, uint64_t now_ns, uint32_t slot
         return false;
     if (g->env.charge)
         charge_reading(g, frame->size); /* the shortcut is ours, not that of whom we stand for */
-    if (p->topic->joined)
-        trace_post(g, now_ns, TRACE_DUPLICATE, slot, p);
+    if (p->topic->joined) {
+        if (g->watched)
+            watch_duplicate(g, now_ns, slot, p->topic, &p->key);
+        router_trace_post(g, now_ns, TRACE_DUPLICATE, slot, p);
+    }
     return true;
 }
 
@@ -294,10 +300,22 @@ static bool is_refused(struct gossipsub *g, const struct gossipsub_message *m, s
            !signing_verify(message, m);
 }
 
+static bool is_blacklisted(const struct gossipsub *g, uint64_t key)
+{
+    for (uint32_t i = 0; i < g->blacklist_count; i++)
+        if (g->blacklist[i] == key)
+            return true;
+    return false;
+}
+
 /* What is wrong with the message by itself, before we look whether we know it. */
 static bool is_unwelcome(const struct gossipsub *g, const struct gossipsub_message *m,
                          enum trace_reject *why)
 {
+    *why = TRACE_REJECT_BLACKLISTED;
+    if (g->blacklist_count && (is_blacklisted(g, g->peers[m->received_from].key) ||
+                               is_blacklisted(g, peer_key_of(g, m->from))))
+        return true;
     if (!signing_allows(g->config.signing, m, why))
         return true;
     *why = TRACE_REJECT_SELF_ORIGIN;
@@ -331,11 +349,10 @@ static void take_in(struct gossipsub *g, uint64_t now_ns, struct topic *t,
     p->key = *key;
     p->seen_until = seen_insert(&g->seen, now_ns, key);
     memo_put(&g->memo, p);
-    trace_post(g, now_ns, TRACE_ARRIVE, m->received_from, p);
-    if (judged_ns == now_ns)
-        judge(g, now_ns, p, m);
-    else
-        validation_begin(g, p, m->received_from, judged_ns);
+    router_trace_post(g, now_ns, TRACE_ARRIVE, m->received_from, p);
+    if (g->watched)
+        watch_validate(g, now_ns, p);
+    validation_start(g, now_ns, p, m, judged_ns);
     post_unref(p);
 }
 
@@ -358,16 +375,18 @@ static int receive_message(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
     m.received_from = slot;
     m.id = slice_of(NULL, 0);
     if (m.from.size > PEERID_SIZE_MAX || m.seqno.size > GOSSIPSUB_SEQNO_MAX) {
-        trace_reject(g, now_ns, &m, TRACE_REJECT_MALFORMED);
+        router_reject(g, now_ns, &m, TRACE_REJECT_MALFORMED);
         return ERR_OK;
     }
     m.id = slice_of(id, g->config.message_id(&m, id));
     if (is_unwelcome(g, &m, &why)) {
-        trace_reject(g, now_ns, &m, why);
+        router_reject(g, now_ns, &m, why);
         return ERR_OK;
     }
     key = seen_key_of(g->hash_key, m.id);
     if (seen_has(&g->seen, now_ns, &key)) {
+        if (g->watched)
+            watch_duplicate(g, now_ns, slot, t, &key);
         router_trace(g, now_ns,
                      &(struct trace_event){.kind = TRACE_DUPLICATE,
                                            .peer = slot,
@@ -376,10 +395,12 @@ static int receive_message(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
                                            .topic = topic_name(t)});
         return ERR_OK;
     }
+    if (frame && m.data.size >= g->announced_size)
+        idontwant_announce(g, now_ns, t, slot, &m.id, 1);
     if (is_refused(g, &m, message, frame, &why)) {
         if (why == TRACE_REJECT_INVALID_SIGNATURE)
             charge(g, now_ns, WORK_VERIFY, m.data.size);
-        trace_reject(g, now_ns, &m, why);
+        router_reject(g, now_ns, &m, why);
         return ERR_OK;
     }
     m.frame = frame_of(frame, message);
@@ -400,7 +421,7 @@ static void trace_received(const struct gossipsub *g, uint64_t now_ns, uint32_t 
                                                .size = s->control[i].size});
 }
 
-static int receive_rpc(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc)
+static int receive_rpc(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice rpc, enum admission admitted)
 {
     struct rpc_walk w = rpc_walk_of(rpc);
     struct rpc_summary s;
@@ -410,29 +431,39 @@ static int receive_rpc(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
     if (err != ERR_OK)
         return err;
     trace_received(g, now_ns, slot, &s);
-    peer_subscriptions(g, slot, rpc);
+    if (!peer_subscriptions(g, slot, rpc, s.control[TRACE_CONTROL_SUBSCRIBE].count))
+        return ERR_OK;
     charge(g, now_ns, WORK_PARSE, s.publishes ? 0 : rpc.size);
-    while (s.publishes && rpc_next_publish(&w, &message)) {
+    if (admitted == ADMIT_NOTHING)
+        return ERR_OK;
+    if (s.publishes && admitted == ADMIT_ALL && g->announced_size != UINT32_MAX)
+        idontwant_announce_rpc(g, now_ns, slot, rpc);
+    while (s.publishes && admitted == ADMIT_ALL && rpc_next_publish(&w, &message)) {
         if (g->env.charge)
             charge_reading(g, message.size);
         CHECK(receive_message(g, now_ns, slot, message, NULL) == ERR_OK);
     }
+    if (g->config.extensions)
+        extensions_receive(g, now_ns, slot, rpc, &s);
     if (s.has_control)
         gossip_receive(g, now_ns, slot, rpc);
     return ERR_OK;
 }
 
 static int receive_frame(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
-                         const struct span *frame, size_t prefix)
+                         const struct span *frame, size_t prefix, enum admission admitted)
 {
     struct slice rpc = slice_of(frame->data + prefix, frame->size - prefix), message;
 
-    if (rpc_sole_publish(rpc, &message)) {
-        if (g->env.charge)
-            charge_reading(g, frame->size);
-        return receive_message(g, now_ns, slot, message, frame);
-    }
-    return receive_rpc(g, now_ns, slot, rpc);
+    if (!rpc_sole_publish(rpc, &message))
+        return receive_rpc(g, now_ns, slot, rpc, admitted);
+    if (g->config.extensions && admitted != ADMIT_NOTHING)
+        extensions_heard(g, now_ns, slot, 0);
+    if (admitted != ADMIT_ALL)
+        return ERR_OK;
+    if (g->env.charge)
+        charge_reading(g, frame->size);
+    return receive_message(g, now_ns, slot, message, frame);
 }
 
 /* The size of the frame at the front and of its prefix: 1, 0 when it is not complete, or an error.
@@ -468,10 +499,13 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     peer_open(g, peer, id)->inbound = true;
     while ((more = front_frame(g, in, &size, &prefix)) > 0) {
         struct span frame = chain_take(in, size);
+        enum admission admitted = ADMIT_ALL;
         int err = ERR_OK;
 
-        if (!is_memoised_copy(g, now_ns, peer, &frame))
-            err = receive_frame(g, now_ns, peer, &frame, prefix);
+        if (g->watched)
+            admitted = watch_admits(g, now_ns, peer);
+        if (admitted != ADMIT_ALL || !is_memoised_copy(g, now_ns, peer, &frame))
+            err = receive_frame(g, now_ns, peer, &frame, prefix, admitted);
         span_unref(frame);
         if (err != ERR_OK)
             return err;
@@ -479,19 +513,37 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     return more;
 }
 
+/* A new message is about to come, most likely of the topic of the last one, and to be forwarded at once: all that this touches is cold. */
+static void expect_forward(const struct gossipsub *g, unsigned step)
+{
+    const struct topic *t = g->topics.recent;
+
+    if (t && t->joined && g->config.validation_delay_ns == 0)
+        hint_peers(g, &t->mesh, step);
+}
+
 void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
 {
     const char *lines = (const char *)g;
+    enum memo_guess guess;
 
     if (step == 0) {
-        __builtin_prefetch(lines);
-        __builtin_prefetch(lines + 64);
-        __builtin_prefetch(lines + 128);
-    } else if (step == 1 && peer < g->peer_capacity) {
-        __builtin_prefetch(&g->peers[peer]);
+        fetch_line(lines);
+        fetch_line(lines + 64);
+        fetch_line(lines + 128);
+        return;
     }
-    if (step > 0)
-        memo_expect(&g->memo, frame, step);
+    if (step == 1 && peer < g->peer_capacity)
+        fetch_line(&g->peers[peer]);
+    if (step == 1)
+        fetch_line(g->topics.recent);
+    guess = memo_expect(&g->memo, frame, step);
+    if (step == 1)
+        return;
+    if (guess == MEMO_EMPTY)
+        expect_forward(g, step - 2);
+    else if (guess == MEMO_OTHER)
+        expect_forward(g, 0);
 }
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)
@@ -568,8 +620,10 @@ int gossipsub_publish(struct gossipsub *g, uint64_t now_ns, struct slice topic, 
     p->seen_until = seen_insert(&g->seen, now_ns, &key);
     if (!m.from.data) /* nobody can tell an echo by its author: it is a duplicate as any other */
         memo_put(&g->memo, p);
-    trace_post(g, now_ns, TRACE_PUBLISH, TRACE_NO_PEER, p);
-    accept_post(g, now_ns, p, &m);
+    router_trace_post(g, now_ns, TRACE_PUBLISH, TRACE_NO_PEER, p);
+    if (p->topic->joined && p->data_size >= g->announced_size)
+        idontwant_announce(g, now_ns, p->topic, TRACE_NO_PEER, &m.id, 1);
+    router_accept(g, now_ns, p, &m);
     post_unref(p);
     return ERR_OK;
 }
@@ -578,23 +632,31 @@ uint64_t gossipsub_deadline(const struct gossipsub *g)
 {
     uint64_t deadline_ns = peer_announce_deadline(g);
 
-    if (g->validation_count && router_validation(g, 0)->deadline_ns < deadline_ns)
-        deadline_ns = router_validation(g, 0)->deadline_ns;
+    if (g->validation_count && validation_at(g, 0)->deadline_ns < deadline_ns)
+        deadline_ns = validation_at(g, 0)->deadline_ns;
+    if (g->watched && watch_deadline(g) < deadline_ns)
+        deadline_ns = watch_deadline(g);
+    if (g->direct_count && g->env.connect && g->direct_at_ns < deadline_ns)
+        deadline_ns = g->direct_at_ns;
     return g->heartbeat_at_ns < deadline_ns ? g->heartbeat_at_ns : deadline_ns;
 }
 
 void gossipsub_tick(struct gossipsub *g, uint64_t now_ns)
 {
-    while (g->validation_count && router_validation(g, 0)->deadline_ns <= now_ns)
+    while (g->validation_count && validation_at(g, 0)->deadline_ns <= now_ns)
         validation_end(g, now_ns);
     if (peer_announce_deadline(g) <= now_ns)
         peer_announce_again(g, now_ns);
+    if (g->watched)
+        watch_tick(g, now_ns);
+    if (g->direct_count && g->direct_at_ns <= now_ns)
+        peer_connect_directs(g);
     if (g->heartbeat_at_ns > now_ns)
         return;
     g->heartbeat_at_ns += g->config.params.heartbeat_interval_ns;
     if (g->heartbeat_at_ns <= now_ns) /* late by more than one: missed beats are not made up for */
         g->heartbeat_at_ns = now_ns + g->config.params.heartbeat_interval_ns;
-    mesh_heartbeat(g, now_ns);
+    heartbeat_run(g, now_ns);
 }
 
 uint32_t gossipsub_mesh_size(const struct gossipsub *g, struct slice topic)
@@ -602,6 +664,31 @@ uint32_t gossipsub_mesh_size(const struct gossipsub *g, struct slice topic)
     const uint64_t *found = map_find(&g->topics.by_name, topic);
 
     return found ? slotset_count(&((const struct topic *)(uintptr_t)*found)->mesh) : 0;
+}
+
+uint32_t gossipsub_fanout_size(const struct gossipsub *g, struct slice topic)
+{
+    const uint64_t *found = map_find(&g->topics.by_name, topic);
+
+    return found ? slotset_count(&((const struct topic *)(uintptr_t)*found)->fanout) : 0;
+}
+
+uint64_t gossipsub_backoff(const struct gossipsub *g, struct slice topic, const struct peerid *id)
+{
+    const uint64_t *found = map_find(&g->topics.by_name, topic);
+
+    return found ? topic_backoff((const struct topic *)(uintptr_t)*found, peer_key_of(g, peerid_slice(id))) : 0;
+}
+
+bool gossipsub_enough_peers(const struct gossipsub *g, struct slice topic, uint32_t want)
+{
+    const uint64_t *found = map_find(&g->topics.by_name, topic);
+    const struct topic *t = found ? (const struct topic *)(uintptr_t)*found : NULL;
+    uint32_t mesh = t ? slotset_count(&t->mesh) : 0, flood = 0;
+
+    for (uint32_t slot = 0; t && slotset_next(&g->floodsub, &slot); slot++)
+        flood += slotset_has(&t->peers, slot);
+    return t && (mesh + flood >= (want ? want : g->config.params.d_lo) || mesh >= g->config.params.d_hi);
 }
 
 bool gossipsub_mesh_has(const struct gossipsub *g, struct slice topic, uint32_t peer)

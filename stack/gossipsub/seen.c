@@ -3,8 +3,9 @@
 #include "stack/gossipsub/seen.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
-#include "stack/crypto/crypto.h"
+#include "stack/crypto/siphash.h"
 
 #define SHIFT_MIN 20 /* ticks of at least a millisecond: 32 bits last for 52 days */
 #define CAPACITY_MIN 16
@@ -27,13 +28,9 @@ void seen_deinit(struct seen *s)
 
 struct seen_key seen_key_of(const uint8_t secret[static 16], struct slice id)
 {
-    uint8_t hash[SIPHASH128_SIZE];
-    struct seen_key key;
+    struct siphash128 hash = siphash128_of((struct siphash_rounds){1, 3}, secret, id);
 
-    siphash128(hash, secret, id);
-    for (int i = 0; i < 3; i++)
-        key.words[i] = load_be32(hash + 4 * i);
-    return key;
+    return (struct seen_key){{(uint32_t)hash.low, (uint32_t)(hash.low >> 32), (uint32_t)hash.high}};
 }
 
 /* The cell of the key, or the empty one where its search ends. */
@@ -54,7 +51,7 @@ bool seen_has(const struct seen *s, uint64_t now_ns, const struct seen_key *key)
 void seen_expect(const struct seen *s, const struct seen_key *key)
 {
     if (s->used)
-        __builtin_prefetch(&s->cells[key->words[0] & (s->capacity - 1)]);
+        fetch_line(&s->cells[key->words[0] & (s->capacity - 1)]);
 }
 
 /* Moves what is alive to a table at most half full, or to none. */

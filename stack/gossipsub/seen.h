@@ -2,7 +2,7 @@
  * does not prolong the time).
  *
  * Open addressing over 16-byte cells, so that a look costs one cache line. The key is 96 bits of
- * SipHash-2-4 of the id under a secret of the router: two ids share a key with a probability of n^2
+ * SipHash-1-3 of the id under a secret of the router: two ids share a key with a probability of n^2
  * / 2^97 however a peer chooses them. Time is kept in ticks of 2^k ns (about a thousandth of the
  * lifetime), so an id is remembered for its lifetime and at most two ticks more. The table owns no
  * memory while it is empty; it shrinks when it is swept. */

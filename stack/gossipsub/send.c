@@ -51,6 +51,7 @@ static void add_mesh_item(struct gossipsub *g, uint32_t slot, struct pending_ite
 
     for (uint32_t i = 0; q && i < q->count; i++) {
         if (q->items[i].topic == wanted.topic) {
+            span_unref(q->items[i].bytes);
             q->items[i] = wanted;
             return;
         }
@@ -64,13 +65,14 @@ void send_graft(struct gossipsub *g, uint32_t slot, struct topic *t)
     add_mesh_item(g, slot, (struct pending_item){.kind = TRACE_CONTROL_GRAFT, .topic = t});
 }
 
-void send_prune(struct gossipsub *g, uint32_t slot, struct topic *t, uint64_t backoff_ns)
+void send_prune(struct gossipsub *g, uint32_t slot, struct topic *t, uint64_t backoff_ns, bool tell)
 {
     uint32_t backoff_s = (uint32_t)(backoff_ns / SECOND_NS);
+    struct pending_item item = {.kind = TRACE_CONTROL_PRUNE, .topic = t, .backoff_s = backoff_s};
 
-    add_mesh_item(
-        g, slot,
-        (struct pending_item){.kind = TRACE_CONTROL_PRUNE, .topic = t, .backoff_s = backoff_s});
+    if (tell && peer_at(g, slot)->version >= GOSSIPSUB_V11)
+        item.bytes = exchange_prune(g, slot, t, backoff_s);
+    add_mesh_item(g, slot, item);
 }
 
 void send_ids(struct gossipsub *g, uint32_t slot, enum trace_control kind, struct span item,
@@ -81,13 +83,13 @@ void send_ids(struct gossipsub *g, uint32_t slot, enum trace_control kind, struc
 }
 
 /* Queues a frame, whose reference moves in; drops it when the queue is full. */
-static bool push(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct frame *f, bool forced)
+static bool push(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct frame *f, enum send_how how)
 {
     struct peer *p = peer_at(g, slot);
     bool was_empty = p->out.count == 0;
 
     CHECK(p->added);
-    if (p->out.count >= g->config.params.outbound_queue_max && !forced) {
+    if (p->out.count >= g->config.params.outbound_queue_max && how != SEND_FORCED) {
         const struct parcel *parcel = CONTAINER_OF(f, struct parcel, head);
         bool is_post = f->kind == FRAME_POST;
         size_t size = is_post ? CONTAINER_OF(f, struct post, head)->frame.size : parcel->bytes.size;
@@ -100,7 +102,10 @@ static bool push(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct fra
         frame_unref(f);
         return false;
     }
-    outbox_push(&p->out, f);
+    if (how == SEND_URGENT)
+        outbox_push_urgent(&p->out, f);
+    else
+        outbox_push(&p->out, f);
     if (was_empty && g->env.wants_write)
         g->env.wants_write(g->env.ctx, slot);
     return true;
@@ -109,13 +114,19 @@ static bool push(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct fra
 bool send_subscriptions(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct slice items,
                         uint32_t count, bool forced)
 {
+    return send_item(g, now_ns, slot, TRACE_CONTROL_SUBSCRIBE, items, count, forced ? SEND_FORCED : SEND_NORMAL);
+}
+
+bool send_item(struct gossipsub *g, uint64_t now_ns, uint32_t slot, enum trace_control kind, struct slice field,
+               uint32_t count, enum send_how how)
+{
     struct parcel *parcel = parcel_new(NULL, 0);
     uint8_t prefix[VARINT_SIZE_MAX];
 
-    chain_append(&parcel->bytes, slice_of(prefix, varint_write(prefix, items.size)));
-    chain_append(&parcel->bytes, items);
-    parcel->control[TRACE_CONTROL_SUBSCRIBE] = (struct rpc_count){count, (uint32_t)items.size};
-    return push(g, now_ns, slot, &parcel->head, forced);
+    chain_append(&parcel->bytes, slice_of(prefix, varint_write(prefix, field.size)));
+    chain_append(&parcel->bytes, field);
+    parcel->control[kind] = (struct rpc_count){count, (uint32_t)field.size};
+    return push(g, now_ns, slot, &parcel->head, how);
 }
 
 /* A retried GRAFT is stale when the peer left the mesh since, a PRUNE when it came back. */
@@ -150,6 +161,8 @@ static uint32_t item_backoff_s(const struct peer *p, const struct pending_item *
 
 static size_t item_size(const struct peer *p, const struct pending_item *item)
 {
+    if (item->bytes.size)
+        return item->bytes.size;
     if (item->kind == TRACE_CONTROL_GRAFT)
         return rpc_graft_size(topic_name(item->topic));
     if (item->kind == TRACE_CONTROL_PRUNE)
@@ -173,6 +186,8 @@ static void append_control(struct parcel *parcel, const struct peer *p,
 
         n->count += items[i].topic ? 1 : items[i].count;
         n->size += (uint32_t)item_size(p, &items[i]);
+        if (items[i].bytes.size)
+            continue; /* encoded already */
         if (items[i].kind == TRACE_CONTROL_GRAFT)
             rpc_append_graft(&b, topic_name(items[i].topic));
         else if (items[i].kind == TRACE_CONTROL_PRUNE)
@@ -209,7 +224,7 @@ static bool push_batch(struct gossipsub *g, uint64_t now_ns, uint32_t slot, stru
     chain_append(&parcel->bytes, slice_of(prefix, varint_write(prefix, body.size)));
     chain_move_all(&parcel->bytes, &body);
     chain_deinit(&body);
-    return push(g, now_ns, slot, &parcel->head, false);
+    return push(g, now_ns, slot, &parcel->head, SEND_NORMAL);
 }
 
 static bool fits(size_t size, size_t next, size_t size_max)
@@ -222,7 +237,7 @@ static void push_some(struct gossipsub *g, uint64_t now_ns, uint32_t slot,
                       struct post *const *posts, uint32_t count)
 {
     if (count == 1)
-        push(g, now_ns, slot, &post_ref(posts[0])->head, false);
+        push(g, now_ns, slot, &post_ref(posts[0])->head, SEND_NORMAL);
     else if (count > 1)
         push_batch(g, now_ns, slot, (struct batch){posts, count, NULL, 0});
 }
@@ -325,7 +340,7 @@ void send_post(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct post 
     if (peer_at(g, slot)->pending)
         send_flush(g, now_ns, slot, &p, 1);
     else
-        push(g, now_ns, slot, &post_ref(p)->head, false);
+        push(g, now_ns, slot, &post_ref(p)->head, SEND_NORMAL);
 }
 
 void send_forget(struct gossipsub *g, uint32_t slot)
@@ -343,7 +358,7 @@ void send_forget(struct gossipsub *g, uint32_t slot)
 static void trace_control(const struct gossipsub *g, uint64_t now_ns, uint32_t slot,
                           const struct parcel *parcel)
 {
-    for (int i = 0; i <= TRACE_CONTROL_PRUNE; i++) {
+    for (int i = 0; i < TRACE_CONTROL_COUNT; i++) {
         const struct rpc_count *n = &parcel->control[i];
 
         if (n->count)

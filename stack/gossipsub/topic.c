@@ -15,6 +15,11 @@ static void free_topic(struct topic *t)
     slotset_deinit(&t->peers);
     slotset_deinit(&t->mesh);
     slotset_deinit(&t->fanout);
+    if (t->partial_peers) {
+        slotset_deinit(&t->partial_peers->wanting);
+        slotset_deinit(&t->partial_peers->able);
+        mem_free(t->partial_peers);
+    }
     mem_free(t->backoffs);
     mem_free(t);
 }
@@ -73,7 +78,7 @@ void topic_release(struct topic *t)
     struct topics *ts = t->table;
 
     if (t->joined || t->has_fanout || t->pins || t->backoff_count || !slotset_empty(&t->peers) ||
-        t->validation_delay_ns != TOPIC_DELAY_NONE)
+        t->validation_delay_ns != TOPIC_DELAY_NONE || t->partial)
         return;
     CHECK(slotset_empty(&t->mesh));
     if (ts->recent == t)
@@ -87,6 +92,22 @@ void topic_unpin(struct topic *t)
     CHECK(t->pins > 0);
     if (--t->pins == 0)
         topic_release(t);
+}
+
+void topic_note_partial(struct topic *t, uint32_t slot, bool wants, bool sends)
+{
+    if (!t->partial_peers && !wants && !sends)
+        return;
+    if (!t->partial_peers)
+        t->partial_peers = mem_zalloc(sizeof *t->partial_peers);
+    if (wants)
+        slotset_add(&t->partial_peers->wanting, slot);
+    else
+        slotset_remove(&t->partial_peers->wanting, slot);
+    if (sends)
+        slotset_add(&t->partial_peers->able, slot);
+    else
+        slotset_remove(&t->partial_peers->able, slot);
 }
 
 bool topic_next(const struct topics *ts, uint32_t *position, struct topic **t)

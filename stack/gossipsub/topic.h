@@ -12,19 +12,29 @@
 
 #define TOPIC_DELAY_NONE UINT64_MAX
 
+enum topic_partial { TOPIC_PARTIAL_WANTED = 1, TOPIC_PARTIAL_ABLE = 2 };
+
 struct backoff {
     uint64_t peer_key, expiry_ns;
 };
 
 struct post;
 
+struct partial_peers {
+    struct slotset wanting, able; /* want parts instead of messages; can send them */
+};
+
 struct topic {
     struct topics *table;
     uint32_t pins; /* messages and queued items that name it */
     bool joined, has_fanout;
+    uint8_t partial;      /* what we told of partial messages: enum topic_partial, a set */
+    uint16_t score;       /* 1 + its index among those that are scored; 0: not looked up yet */
+    uint32_t validating;  /* its messages under validation */
     struct slotset peers;  /* subscribed to it */
     struct slotset mesh;   /* while joined */
     struct slotset fanout; /* while has_fanout */
+    struct partial_peers *partial_peers; /* NULL: none of `peers` spoke of partial messages */
     uint64_t fanout_published_ns;
     uint64_t validation_delay_ns; /* TOPIC_DELAY_NONE: the router's */
     struct backoff *backoffs; /* by peer_key: they outlive the connection */
@@ -35,8 +45,8 @@ struct topic {
 };
 
 struct topics {
-    struct map by_name;   /* values are struct topic pointers */
     struct topic *recent; /* of the last search that found one */
+    struct map by_name;   /* values are struct topic pointers */
 };
 
 void topics_init(struct topics *ts, uint64_t seed);
@@ -59,6 +69,18 @@ static inline void topic_pin(struct topic *t)
 }
 
 void topic_unpin(struct topic *t);
+
+static inline bool topic_wants_parts(const struct topic *t, uint32_t slot)
+{
+    return t->partial_peers && slotset_has(&t->partial_peers->wanting, slot);
+}
+
+static inline bool topic_sends_parts(const struct topic *t, uint32_t slot)
+{
+    return t->partial_peers && slotset_has(&t->partial_peers->able, slot);
+}
+
+void topic_note_partial(struct topic *t, uint32_t slot, bool wants, bool sends);
 
 /* Never shortens a backoff. */
 void topic_backoff_add(struct topic *t, uint64_t peer_key, uint64_t expiry_ns);

@@ -7,6 +7,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/transport/chain_pack.h"
 
@@ -73,6 +74,7 @@ static void upgrade_free(struct conn *c)
 void conn_free(struct conn *c)
 {
     CHECK(c->state == CONN_CLOSED && !c->streams);
+    blob_unref(c->peer_record);
     mem_free(c);
 }
 
@@ -83,11 +85,18 @@ static void session_keep(struct conn *c, struct noise_session *session)
 {
     if (session->mode == NOISE_MODELLED) {
         c->session = &modelled;
+        c->modelled = true;
         return;
     }
     c->session = mem_alloc(sizeof *c->session);
     *c->session = *session;
     crypto_wipe(session, sizeof *session);
+}
+
+/* For frames: spares the look at the connection's second cache line. */
+static struct noise_session *session_of(const struct conn *c)
+{
+    return c->modelled ? &modelled : c->session;
 }
 
 static void session_free(struct conn *c)
@@ -223,7 +232,7 @@ static int step_noise(struct conn *c)
     noise_handshake_free(c->upgrade->handshake);
     c->upgrade->handshake = NULL;
     if (c->node->events.secured)
-        c->node->events.secured(c->node->events.ctx, c->node->now_ns, c->handle.index, c->session);
+        c->node->events.secured(c->node->events.secured_ctx, c->node->now_ns, c->handle.index, c->session);
     if (peerid_equal(&c->peer, &c->node->identity.id))
         return ERR_DUPLICATE; /* we reached ourselves */
     if (peer.muxer_agreed)
@@ -291,6 +300,7 @@ static int become_ready(struct conn *c)
     c->deadline_ns = TIME_NEVER;
     c->yamux = yamux_new(&n->config.yamux, c->dialled, n->now_ns);
     yamux_ping(c->yamux, n->now_ns);
+    conn_deadline(c, yamux_deadline(c->yamux));
     node_trace(n, &ready);
     dialer_ready(n, c);
     stream_open(c, &identify_protocol);
@@ -298,6 +308,8 @@ static int become_ready(struct conn *c)
         pubsub_conn_ready(c);
     if (n->algorand)
         msgnet_conn_ready(c);
+    if (n->events.connected)
+        n->events.connected(n->events.ctx, n->now_ns, c->handle.index);
     conn_dirty(c);
     return 1;
 }
@@ -308,7 +320,8 @@ static int step_ready(struct conn *c)
 {
     uint32_t sealed = c->wire_in.size;
     struct yamux_event ev;
-    int err = noise_open(c->session, &c->wire_in, &c->plain_in);
+    int err = noise_open(session_of(c), &c->wire_in, &c->plain_in);
+    bool pinging = yamux_pinging(c->yamux);
     int more = 0;
 
     if (c->node->charges_work && c->wire_in.size < sealed)
@@ -319,7 +332,8 @@ static int step_ready(struct conn *c)
             return ERR_CLOSED;
         stream_event(c, &ev);
     }
-    conn_deadline(c, yamux_deadline(c->yamux)); /* after an answer the next keepalive may come before what was armed */
+    if (pinging && !yamux_pinging(c->yamux)) /* after an answer the next keepalive may come before what was armed */
+        conn_deadline(c, yamux_deadline(c->yamux));
     return more < 0 ? more : err;
 }
 
@@ -351,7 +365,7 @@ void conn_received(struct conn *c, struct chain *bytes)
         err = step(c);
     while (err > 0);
     chain_pack(&c->wire_in); /* what is incomplete may have come byte by byte */
-    if (c->state != CONN_READY || c->session->mode == NOISE_REAL)
+    if (c->state != CONN_READY || !c->modelled)
         chain_unpin(&c->wire_in);
     chain_pack(&c->plain_in);
     if (err < 0)
@@ -365,11 +379,11 @@ void conn_expect(const struct conn *c, unsigned step)
     const char *lines = (const char *)c;
 
     if (step == 1) {
-        __builtin_prefetch(lines);
-        __builtin_prefetch(lines + 64);
-        __builtin_prefetch(lines + 128);
+        fetch_line(lines);
+        fetch_line(lines + 64);
+        fetch_line(lines + 128);
     } else if (c->yamux && step == 2) {
-        __builtin_prefetch(c->gossip_in);
+        fetch_line(c->gossip_in);
         yamux_expect(c->yamux, false);
     } else if (c->yamux) {
         yamux_expect(c->yamux, true);
@@ -377,6 +391,24 @@ void conn_expect(const struct conn *c, unsigned step)
 }
 
 /* ---- queues to bytes ---- */
+
+void conn_expect_flush(struct conn *c, uint32_t slot, const struct node *n, unsigned step)
+{
+    if (step == 0) {
+        fetch_line_to_write(c);
+    } else if (step == 1) {
+        fetch_line_to_write(c->yamux); /* its second line is for other things */
+        fetch_line(c->gossip_out);
+    } else {
+        c->fetched = true;
+        if (c->gossip_out) {
+            fetch_line_to_write(c->gossip_out->mux);
+            fetch_line_to_write((const char *)c->gossip_out->mux + 64);
+        }
+    }
+    if (n->ops->expect)
+        n->ops->expect(n->host, (struct backend_conn){.index = slot}, step);
+}
 
 static bool fill(struct conn *c)
 {
@@ -394,7 +426,7 @@ static bool fill(struct conn *c)
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
         node_charge(c->node, WORK_AEAD, frame.size);
-        noise_seal(c->session, &frame, &c->wire_out);
+        noise_seal(session_of(c), &frame, &c->wire_out);
         if (drained)
             stream_drained(drained->user);
     }
@@ -405,6 +437,7 @@ void conn_flush(struct conn *c)
 {
     struct node *n = c->node;
 
+    c->fetched = false;
     if (c->state == CONN_DIALLING)
         return;
     while (c->wire_out.size || fill(c)) {
@@ -412,8 +445,6 @@ void conn_flush(struct conn *c)
         if (c->wire_out.size)
             break; /* the backend says when there is room */
     }
-    if (c->yamux)
-        conn_deadline(c, yamux_deadline(c->yamux));
 }
 
 /* ---- time ---- */

@@ -8,6 +8,25 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+/* The place of one that we heard of and are done with. */
+static struct dial *done_heard(struct node *n)
+{
+    for (uint32_t i = 0; n->heard_count && i < n->dial_count; i++)
+        if (!n->dials[i].target && n->dials[i].heard && n->dials[i].state == DIAL_DONE)
+            return &n->dials[i];
+    return NULL;
+}
+
+static struct dial *new_dial(struct node *n, bool target)
+{
+    n->heard_count += !target;
+    if (n->dial_count == n->dial_capacity) {
+        n->dial_capacity = n->dial_capacity ? n->dial_capacity + n->dial_capacity / 2 : 4;
+        n->dials = mem_grow(n->dials, n->dial_capacity, sizeof *n->dials);
+    }
+    return &n->dials[n->dial_count++];
+}
+
 void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *peer, bool target)
 {
     bool renewed = false;
@@ -32,16 +51,13 @@ void dialer_add(struct node *n, const struct endpoint *to, const struct peerid *
             return;
         }
     }
-    if (!target && n->heard_count >= NODE_HEARD_MAX)
+    d = target ? NULL : done_heard(n);
+    if (!d && !target && n->heard_count >= NODE_HEARD_MAX)
         return;
-    n->heard_count += !target;
-    if (n->dial_count == n->dial_capacity) {
-        n->dial_capacity = n->dial_capacity ? n->dial_capacity + n->dial_capacity / 2 : 4;
-        n->dials = mem_grow(n->dials, n->dial_capacity, sizeof *n->dials);
-    }
-    d = &n->dials[n->dial_count++];
+    if (!d)
+        d = new_dial(n, target);
     n->dials_waiting = true;
-    *d = (struct dial){.to = *to, .target = target, .state = DIAL_WAITING, .next_ns = n->now_ns};
+    *d = (struct dial){.to = *to, .target = target, .heard = !target, .state = DIAL_WAITING, .next_ns = n->now_ns};
     if (peer) {
         d->peer = *peer;
         d->has_peer = true;

@@ -23,14 +23,16 @@ struct conn { /* the first cache line is for sending; that and the second for re
     struct node *node;
     struct backend_conn handle;
     uint8_t state; /* enum conn_state */
-    bool dialled, dirty, closing, gossip_wants, algorand_wants;
+    bool dialled, dirty, closing, modelled /* encryption: then `session` is cold */;
+    bool gossip_wants : 1, algorand_wants : 1;
+    bool fetched : 1; /* by conn_expect_flush, since the last flush */
     int16_t doomed;            /* err to close with at the end of this upcall */
     struct yamux *yamux;       /* once ready */
     struct stream *gossip_out;
     struct conn *next;         /* in the list of dirty or of buried ones */
     struct chain wire_out;
     struct chain wire_in, plain_in;
-    struct noise_session *session; /* once the handshake is done; shared by all where modelled */
+    struct noise_session *session; /* once the handshake is done; shared by all where modelled: see conn.c */
     struct stream *gossip_in, *algorand;
     struct upgrade *upgrade;   /* NULL once ready */
     struct timer timer;
@@ -41,6 +43,7 @@ struct conn { /* the first cache line is for sending; that and the second for re
     bool takes_push, push_due; /* identify-push: listed by the peer; we have news for it */
     struct endpoint remote;
     struct peerid peer;        /* once the handshake is done */
+    struct blob *peer_record;  /* signed, where we tell others of it; NULL: none */
 };
 
 enum stream_state { STREAM_NEGOTIATING, STREAM_OPEN };
@@ -82,10 +85,16 @@ struct dial {
     struct endpoint to;
     struct peerid peer;
     bool has_peer, target; /* target: kept connected */
+    bool heard;            /* of it by peer exchange; its place may be given to another one */
     uint8_t state;         /* enum dial_state */
     uint8_t attempts;
     uint64_t next_ns;
     struct backend_conn conn;
+};
+
+struct direct {
+    struct endpoint at;
+    struct peerid id;
 };
 
 #define SERVED_MAX 24
@@ -120,6 +129,11 @@ struct node { /* what every event needs comes first */
     const struct protocol *served[SERVED_MAX];
     uint8_t served_versions[SERVED_MAX];
     uint32_t served_count;
+    struct direct *directs; /* peers that we are configured to be linked with */
+    uint32_t direct_count;
+    struct protocol pubsub_protocol; /* with the versions that we offer, in order of preference */
+    const char *pubsub_ids[GOSSIPSUB_PROTOCOL_COUNT];
+    uint8_t pubsub_versions[GOSSIPSUB_PROTOCOL_COUNT]; /* enum gossipsub_version of each */
     struct app_binding **app_bindings;
     uint32_t app_binding_count;
     struct endpoint *announced; /* what identify tells */
@@ -146,6 +160,8 @@ struct conn *conn_new(struct node *n, struct backend_conn handle, const struct e
 void conn_connected(struct conn *c);           /* TCP is up: the upgrade begins */
 void conn_received(struct conn *c, struct chain *bytes);
 void conn_expect(const struct conn *c, unsigned step); /* fetches what is needed to receive; step 1, 2, 3 */
+/* Fetches what conn_flush of the connection in the slot will need, in steps 0 to 2; c itself is touched from step 1 on. */
+void conn_expect_flush(struct conn *c, uint32_t slot, const struct node *n, unsigned step);
 void conn_dirty(struct conn *c);               /* has something to send; flushed at the end of the upcall */
 void conn_flush(struct conn *c);
 void conn_doom(struct conn *c, int err);       /* closes it at the end of the upcall */
@@ -185,11 +201,12 @@ void services_push(struct conn *c); /* tells the peer what changed, now or when 
 void services_push_all(struct node *n);
 
 /* pubsub.c */
-const struct protocol *pubsub_protocol(const struct node *n); /* with the versions it offers */
+void pubsub_offer(struct node *n); /* serves the versions of the config */
 void pubsub_init(struct node *n);
 void pubsub_conn_ready(struct conn *c);      /* opens our stream unless there is one */
 void pubsub_pull(struct conn *c);
 void pubsub_rearm(struct node *n);
+void pubsub_learn_record(struct conn *c, struct slice record);
 
 /* msgnet.c: the Algorand message network */
 extern const struct protocol msgnet_protocol;

@@ -4,6 +4,7 @@
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/identify/ping.h"
 #include "stack/wire/record.h"
@@ -81,7 +82,7 @@ struct node *node_new(const struct node_config *config, const struct backend_ops
     node_serve_protocol(n, &identify_push_protocol);
     node_serve_protocol(n, &ping_protocol);
     if (config->gossipsub_on)
-        node_serve_protocol(n, pubsub_protocol(n));
+        pubsub_offer(n);
     if (config->algorand_on)
         node_serve_protocol(n, &msgnet_protocol);
     return n;
@@ -114,6 +115,7 @@ void node_free(struct node *n)
     mem_free(n->conns);
     mem_free(n->dials);
     mem_free(n->announced);
+    mem_free(n->directs);
     buf_deinit(&n->record);
     crypto_wipe(&n->identity, sizeof n->identity);
     crypto_wipe(&n->keys, sizeof n->keys);
@@ -167,30 +169,19 @@ bool node_enter(struct node *n, uint64_t now_ns)
     return true;
 }
 
-/* Fetches what flushing the dirty connections will touch; one alone is not worth the trouble. */
-static void flush_expect(const struct node *n)
+/* Fetches what flushing the dirty connections will touch, unless somebody did; one alone is not worth the trouble. */
+static void flush_expect(struct node *n)
 {
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (c->yamux)
-            yamux_expect(c->yamux, false);
-        __builtin_prefetch(c->gossip_out);
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 0);
-    }
-    for (const struct conn *c = n->dirty; c; c = c->next) {
-        if (n->ops->expect)
-            n->ops->expect(n->host, c->handle, 1);
-        if (c->gossip_out) {
-            __builtin_prefetch(c->gossip_out->mux);
-            __builtin_prefetch((const char *)c->gossip_out->mux + 64);
-        }
-    }
+    for (unsigned step = 0; step < 3; step++)
+        for (struct conn *c = n->dirty; c; c = c->next)
+            if (!c->fetched || step == 2)
+                conn_expect_flush(c, c->handle.index, n, step);
 }
 
 /* Flushing may doom connections and dooming may dirty others, so both lists are run until they are empty. */
 static void flush(struct node *n)
 {
-    if (n->dirty && n->dirty->next)
+    if (n->dirty && n->dirty->next && !n->dirty->fetched)
         flush_expect(n);
     while (n->dirty) {
         struct conn *c = n->dirty;
@@ -322,7 +313,7 @@ static void on_expect(void *app, struct backend_conn handle, const struct chain 
     const struct conn *c = step > 0 ? node_conn(n, handle.index) : NULL;
 
     if (step == 0 && handle.index < n->conn_capacity)
-        __builtin_prefetch(&n->conns[handle.index]);
+        fetch_line(&n->conns[handle.index]);
     if (n->gossipsub)
         gossipsub_expect(n->gossipsub, handle.index, chain_at(bytes, bytes->count > 1).data, step);
     if (c)
@@ -451,6 +442,17 @@ void node_subscribe(struct node *n, uint64_t now_ns, struct slice topic)
     node_leave(n, outer);
 }
 
+void node_direct(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer)
+{
+    bool outer = node_enter(n, now_ns);
+
+    CHECK(n->gossipsub);
+    n->directs = mem_grow(n->directs, n->direct_count + 1, sizeof *n->directs);
+    n->directs[n->direct_count++] = (struct direct){*to, *peer};
+    gossipsub_peer_direct(n->gossipsub, peer);
+    node_leave(n, outer);
+}
+
 void node_unsubscribe(struct node *n, uint64_t now_ns, struct slice topic)
 {
     bool outer = node_enter(n, now_ns);
@@ -541,4 +543,47 @@ const struct algorand_stats *node_algorand_stats(const struct node *n)
 uint32_t node_mesh_size(const struct node *n, struct slice topic)
 {
     return n->gossipsub ? gossipsub_mesh_size(n->gossipsub, topic) : 0;
+}
+
+double node_score(const struct node *n, uint32_t slot)
+{
+    return n->gossipsub ? gossipsub_score(n->gossipsub, slot) : 0;
+}
+
+void node_partial_topic(struct node *n, struct slice topic, bool wants, bool sends)
+{
+    CHECK(n->gossipsub);
+    gossipsub_partial_topic(n->gossipsub, topic, wants, sends);
+}
+
+int node_partial_publish(struct node *n, uint64_t now_ns, struct slice topic, struct slice group, uint32_t group_ttl,
+                         partial_tell_fn *tell, void *ctx)
+{
+    bool outer = node_enter(n, now_ns);
+    int err;
+
+    CHECK(n->gossipsub);
+    err = gossipsub_partial_publish(n->gossipsub, n->now_ns, topic, group, group_ttl, tell, ctx);
+    node_leave(n, outer);
+    return err;
+}
+
+bool node_partial_send(struct node *n, uint64_t now_ns, uint32_t slot, const struct rpc_partial *p)
+{
+    bool outer = node_enter(n, now_ns), sent;
+
+    CHECK(n->gossipsub);
+    sent = gossipsub_partial_send(n->gossipsub, n->now_ns, slot, p);
+    node_leave(n, outer);
+    return sent;
+}
+
+bool node_partial_wants(const struct node *n, uint32_t slot, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_wants(n->gossipsub, slot, topic);
+}
+
+bool node_partial_offers(const struct node *n, struct slice topic)
+{
+    return n->gossipsub && gossipsub_partial_offers(n->gossipsub, topic);
 }

@@ -9,6 +9,7 @@
 #include "stack/algorand/algorand.h"
 #include "stack/backend/backend.h"
 #include "stack/gossipsub/gossipsub.h"
+#include "stack/gossipsub/partial.h"
 #include "stack/identify/identify.h"
 #include "stack/node/clock.h"
 #include "stack/transport/noise.h"
@@ -39,6 +40,8 @@ struct node_config node_config_default(void);
 /* What the owner hears; any may be NULL. */
 struct node_events {
     void *ctx;
+    /* The peer in that slot is connected: streams may be opened to it. That it is gone, its streams tell. */
+    void (*connected)(void *ctx, uint64_t now_ns, uint32_t peer);
     void (*delivered)(void *ctx, uint64_t now_ns, const struct gossipsub_message *m);
     void (*received)(void *ctx, uint64_t now_ns, const struct algorand_message *m);
     enum gossipsub_verdict (*validate)(void *ctx, const struct gossipsub_message *m);
@@ -48,7 +51,12 @@ struct node_events {
     /* The peer joined or left a topic; not told when it goes away with topics left. */
     void (*peer_topic)(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined);
     /* The Noise handshake is done: the keys of the connection in that slot. Secret; for those who decrypt captures. */
-    void (*secured)(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void (*secured)(void *secured_ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void *secured_ctx; /* of its own: whoever captures need not be the owner */
+    /* What the owner thinks of a peer: P5 of its score; asked when it comes and at every decay. */
+    double (*app_score)(void *ctx, const struct peerid *id);
+    void (*test_extension)(void *ctx, uint64_t now_ns, uint32_t peer); /* of GossipSub v1.3 */
+    const struct partial_env *partial; /* of partial messages (gossipsub/partial.h); outlives the node */
 };
 
 /* What is in a slot. */
@@ -110,5 +118,17 @@ bool node_peer(const struct node *n, uint32_t slot, struct node_peer *out); /* f
 bool node_peer_find(const struct node *n, const struct peerid *id, uint32_t *slot); /* false: not connected */
 const struct algorand_stats *node_algorand_stats(const struct node *n);              /* NULL without Algorand */
 uint32_t node_mesh_size(const struct node *n, struct slice topic);
+double node_score(const struct node *n, uint32_t slot); /* 0 without scores */
+
+/* gossipsub_partial_...; with the extension only */
+void node_partial_topic(struct node *n, struct slice topic, bool wants, bool sends);
+int node_partial_publish(struct node *n, uint64_t now_ns, struct slice topic, struct slice group, uint32_t group_ttl,
+                         partial_tell_fn *tell, void *ctx);
+bool node_partial_send(struct node *n, uint64_t now_ns, uint32_t slot, const struct rpc_partial *p);
+bool node_partial_offers(const struct node *n, struct slice topic); /* we can send parts of it */
+bool node_partial_wants(const struct node *n, uint32_t slot, struct slice topic); /* the peer wants parts */
+
+/* A direct peer: connected to again and again, always forwarded to, never in a mesh. */
+void node_direct(struct node *n, uint64_t now_ns, const struct endpoint *to, const struct peerid *peer);
 
 #endif

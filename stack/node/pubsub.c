@@ -1,6 +1,7 @@
 /* GossipSub on streams: one that we open and write, one that the peer opens and we read. */
 #include "stack/base/check.h"
 #include "stack/base/err.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/node/internal.h"
 #include "stack/wire/multiaddr.h"
@@ -30,14 +31,12 @@ static void wants_write(void *ctx, uint32_t peer)
     conn_dirty(c);
 }
 
-static void may_write(void *ctx, uint32_t peer)
+static void may_write(void *ctx, uint32_t peer, unsigned step)
 {
-    const struct conn *c = node_conn(ctx, peer);
+    struct conn *c = node_conn(ctx, peer);
 
-    if (!c)
-        return;
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch((const char *)c + 128, 1); /* its timer */
+    if (c)
+        conn_expect_flush(c, peer, ctx, step);
 }
 
 static uint64_t charge(void *ctx, unsigned works, uint64_t bytes)
@@ -95,6 +94,69 @@ static void peer_exchange(void *ctx, struct slice peer_id, struct slice signed_r
     mem_free(r);
 }
 
+static const struct peerid *peer_id(void *ctx, uint32_t peer)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    return c ? &c->peer : NULL;
+}
+
+static struct slice peer_record(void *ctx, uint32_t peer)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    return c && c->peer_record ? blob_slice(c->peer_record) : slice_of(NULL, 0);
+}
+
+static bool peer_address(void *ctx, uint32_t peer, struct endpoint *at)
+{
+    const struct conn *c = node_conn(ctx, peer);
+
+    if (c)
+        *at = c->remote;
+    return c != NULL;
+}
+
+static double app_score(void *ctx, uint32_t peer)
+{
+    const struct node *n = ctx;
+    const struct conn *c = node_conn(n, peer);
+
+    return c ? n->events.app_score(n->events.ctx, &c->peer) : 0;
+}
+
+/* Direct peers that are missing are dialled where they were when they were named. */
+static void connect_direct(void *ctx, const struct peerid *id)
+{
+    struct node *n = ctx;
+
+    for (uint32_t i = 0; i < n->direct_count; i++)
+        if (peerid_equal(&n->directs[i].id, id))
+            dialer_add(n, &n->directs[i].at, id, false);
+}
+
+static void test_extension(void *ctx, uint32_t peer)
+{
+    struct node *n = ctx;
+
+    n->events.test_extension(n->events.ctx, n->now_ns, peer);
+}
+
+/* Keeps the signed record of a peer, to tell others of it. */
+void pubsub_learn_record(struct conn *c, struct slice record)
+{
+    struct record *r;
+
+    if (!c->node->config.gossipsub.params.do_px || !record.size)
+        return;
+    r = mem_zalloc(sizeof *r);
+    if (record_open(record, r) == ERR_OK && peerid_equal(&r->peer, &c->peer)) {
+        blob_unref(c->peer_record);
+        c->peer_record = blob_copy(record);
+    }
+    mem_free(r);
+}
+
 void pubsub_init(struct node *n)
 {
     const struct gossipsub_env env = {
@@ -107,6 +169,13 @@ void pubsub_init(struct node *n)
         .peer_exchange = peer_exchange,
         .peer_topic = n->events.peer_topic ? peer_topic : NULL,
         .charge = n->charges_work ? charge : NULL,
+        .peer_id = peer_id,
+        .peer_record = peer_record,
+        .peer_address = peer_address,
+        .connect = connect_direct,
+        .partial = n->events.partial,
+        .app_score = n->events.app_score ? app_score : NULL,
+        .test_extension = n->events.test_extension ? test_extension : NULL,
     };
     struct gossipsub_config config = n->config.gossipsub;
 
@@ -119,7 +188,7 @@ void pubsub_init(struct node *n)
 void pubsub_conn_ready(struct conn *c)
 {
     if (!c->gossip_out)
-        c->gossip_out = stream_open(c, pubsub_protocol(c->node));
+        c->gossip_out = stream_open(c, &c->node->pubsub_protocol);
 }
 
 void pubsub_pull(struct conn *c)
@@ -146,7 +215,7 @@ static int opened(struct stream *s, uint64_t now_ns)
 
     if (s->outbound) {
         gossipsub_peer_add(c->node->gossipsub, now_ns, c->handle.index, &c->peer,
-                           gossipsub_version_of(s->version), c->dialled);
+                           (enum gossipsub_version)c->node->pubsub_versions[s->version], c->dialled);
         return ERR_OK;
     }
     old = c->gossip_in;
@@ -198,19 +267,17 @@ static void finished(struct stream *s, uint64_t now_ns)
     stream_end(s, ERR_CLOSED);
 }
 
-/* gossipsub_protocols lists 1.1 before 1.0. */
-static const struct protocol both = {{gossipsub_protocols, 2}, 0, opened, data, finished, closed, NULL, false};
-static const struct protocol only_11 = {{gossipsub_protocols, 1}, 0, opened, data, finished, closed, NULL, false};
-static const struct protocol only_10 = {{gossipsub_protocols + 1, 1}, 1, opened, data, finished, closed, NULL, false};
-
-const struct protocol *pubsub_protocol(const struct node *n)
+void pubsub_offer(struct node *n)
 {
-    switch (n->config.gossipsub_versions) {
-    case 1u << GOSSIPSUB_V10:
-        return &only_10;
-    case 1u << GOSSIPSUB_V11:
-        return &only_11;
-    default:
-        return &both;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < GOSSIPSUB_PROTOCOL_COUNT; i++) {
+        if (!(n->config.gossipsub_versions >> gossipsub_version_of(i) & 1))
+            continue;
+        n->pubsub_versions[count] = (uint8_t)gossipsub_version_of(i);
+        n->pubsub_ids[count++] = gossipsub_protocols[i];
     }
+    CHECK(count > 0);
+    n->pubsub_protocol = (struct protocol){{n->pubsub_ids, count}, 0, opened, data, finished, closed, NULL, false};
+    node_serve_protocol(n, &n->pubsub_protocol);
 }

@@ -146,10 +146,10 @@ static bool speaks(const struct identify *id, const char *protocol)
     return false;
 }
 
-static bool speaks_pubsub(const struct identify *id)
+static bool speaks_pubsub(const struct node *n, const struct identify *id)
 {
-    for (size_t i = 0; i < GOSSIPSUB_PROTOCOL_COUNT; i++)
-        if (speaks(id, gossipsub_protocols[i]))
+    for (size_t i = 0; i < n->pubsub_protocol.ids.count; i++)
+        if (speaks(id, n->pubsub_ids[i]))
             return true;
     return false;
 }
@@ -170,7 +170,9 @@ static int learn(struct stream *s)
     }
     if (err == ERR_OK && n->events.identified)
         n->events.identified(n->events.ctx, n->now_ns, c->handle.index, id, !s->outbound);
-    if (err == ERR_OK && n->gossipsub && speaks_pubsub(id))
+    if (err == ERR_OK && n->gossipsub)
+        pubsub_learn_record(c, id->signed_record);
+    if (err == ERR_OK && n->gossipsub && speaks_pubsub(n, id))
         pubsub_conn_ready(c);
     if (err == ERR_OK && id->has_protocols) {
         c->takes_push = speaks(id, IDENTIFY_PUSH_PROTOCOL);

@@ -83,13 +83,12 @@ void noise_seal(struct noise_session *s, struct chain *plain, struct chain *wire
  * simulated network. */
 static int open_modelled(struct chain *wire, struct chain *plain, size_t size)
 {
-    static const uint8_t zeros[AEAD_TAG_SIZE];
-    uint8_t tag[AEAD_TAG_SIZE];
+    uint8_t copy[NOISE_HEADROOM];
+    const uint8_t *tag = chain_view(wire, copy, NOISE_HEADROOM) + LENGTH_SIZE;
 
-    chain_peek(wire, 0, tag, AEAD_TAG_SIZE);
-    if (memcmp(tag, zeros, AEAD_TAG_SIZE) != 0)
+    if (load_le64(tag) | load_le64(tag + 8))
         return ERR_AUTH;
-    chain_drop(wire, AEAD_TAG_SIZE);
+    chain_drop(wire, NOISE_HEADROOM);
     if (wire->size == size - AEAD_TAG_SIZE)
         chain_move_all(plain, wire);
     else
@@ -99,10 +98,14 @@ static int open_modelled(struct chain *wire, struct chain *plain, size_t size)
 
 static int open_real(struct noise_session *s, struct chain *wire, struct chain *plain, size_t size)
 {
-    struct span sealed = chain_take(wire, size);
-    struct blob *b = sealed.owner;
     size_t plain_size = size - AEAD_TAG_SIZE;
+    struct span sealed;
+    struct blob *b;
     bool good;
+
+    chain_drop(wire, LENGTH_SIZE);
+    sealed = chain_take(wire, size);
+    b = sealed.owner;
 
     CHECK(s->receive_counter < UINT64_MAX); /* 2^64 frames take longer than there is time */
     /* In place when the blob is ours alone, unless that would keep a large blob for a small frame.
@@ -132,16 +135,13 @@ int noise_open(struct noise_session *s, struct chain *wire, struct chain *plain)
 {
     while (wire->size >= LENGTH_SIZE) {
         uint8_t length[LENGTH_SIZE];
-        size_t size;
+        size_t size = load_be16(chain_view(wire, length, LENGTH_SIZE));
         int err;
 
-        chain_peek(wire, 0, length, LENGTH_SIZE);
-        size = load_be16(length);
         if (size < AEAD_TAG_SIZE)
             return ERR_AUTH;
         if (wire->size - LENGTH_SIZE < size)
             break;
-        chain_drop(wire, LENGTH_SIZE);
         err = s->mode == NOISE_MODELLED ? open_modelled(wire, plain, size)
                                         : open_real(s, wire, plain, size);
         if (err != ERR_OK)

@@ -2,6 +2,7 @@
 #include "stack/transport/yamux.h"
 
 #include "stack/base/check.h"
+#include "stack/base/fetch.h"
 #include "stack/base/mem.h"
 #include "stack/transport/yamux_session.h"
 
@@ -28,6 +29,7 @@ struct yamux *yamux_new(const struct yamux_config *config, bool client, uint64_t
 
     CHECK(config->window_max >= YAMUX_WINDOW_INITIAL && config->frame_payload_max > 0);
     y->config = config;
+    y->frame_payload_max = config->frame_payload_max;
     y->client = client;
     y->next_id = client ? 1 : 2;
     y->now_ns = now_ns;
@@ -159,8 +161,8 @@ static void write_data(struct yamux *y, struct yamux_stream *s, struct chain *ou
 
     if (size > s->send_window)
         size = s->send_window;
-    if (size > y->config->frame_payload_max)
-        size = y->config->frame_payload_max;
+    if (size > y->frame_payload_max)
+        size = y->frame_payload_max;
     CHECK(size > 0);
     write_header(out, &(struct yamux_header){YAMUX_DATA, 0, s->id, (uint32_t)size});
     chain_move(out, &s->out, size);
@@ -297,6 +299,11 @@ uint64_t yamux_deadline(const struct yamux *y)
     return TIME_NEVER;
 }
 
+bool yamux_pinging(const struct yamux *y)
+{
+    return y->pinging;
+}
+
 int yamux_tick(struct yamux *y, uint64_t now_ns)
 {
     y->now_ns = now_ns;
@@ -313,8 +320,8 @@ void yamux_expect(const struct yamux *y, bool deep)
 {
     uintptr_t lines = deep ? (uintptr_t)y->current : (uintptr_t)y; /* may be 0, to which C lets nobody add */
 
-    __builtin_prefetch((const void *)lines);
-    __builtin_prefetch((const void *)(lines + 64));
+    fetch_line((const void *)lines);
+    fetch_line((const void *)(lines + 64));
 }
 
 uint64_t yamux_rtt_ns(const struct yamux *y)

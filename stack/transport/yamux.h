@@ -117,6 +117,7 @@ void yamux_goaway(struct yamux *y, enum yamux_goaway code);
 /* When yamux_tick is due; TIME_NEVER when never. Every frame received moves it on, yamux_ping may
  * move it closer: keep the timer one has, and ask again when it fires. */
 uint64_t yamux_deadline(const struct yamux *y);
+bool yamux_pinging(const struct yamux *y); /* an answer is awaited; when it comes the deadline may move closer, too */
 int yamux_tick(struct yamux *y, uint64_t now_ns); /* 0, or ERR_TIMEOUT: the peer is dead */
 
 /* A hint that bytes come soon: fetches the session's memory, then (deep) that of the stream which the last frame was for. */

@@ -118,13 +118,13 @@ static void on_ping(struct yamux *y, const struct yamux_header *h)
 /* 1 and an event, 0 when there is none, or a negative err. */
 static int read_header(struct yamux *y, struct chain *in, struct yamux_event *ev)
 {
-    uint8_t bytes[YAMUX_HEADER_SIZE];
+    uint8_t copy[YAMUX_HEADER_SIZE];
     struct yamux_header h;
+    bool good = yamux_header_read(chain_view(in, copy, sizeof copy), &h) == ERR_OK;
 
-    chain_peek(in, 0, bytes, sizeof bytes);
-    chain_drop(in, sizeof bytes);
+    chain_drop(in, sizeof copy);
     y->received_at_ns = y->now_ns;
-    if (yamux_header_read(bytes, &h) != ERR_OK)
+    if (!good)
         return yamux_fail(y, ERR_MALFORMED, YAMUX_GOAWAY_PROTOCOL);
     switch (h.type) {
     case YAMUX_DATA:

@@ -30,8 +30,9 @@ struct yamux { /* two cache lines; what every frame needs is in the first */
     struct yamux_stream *current;  /* of the last frame; NULL: what is left of it is dropped */
     uint32_t payload_left; /* of the frame being read */
     int failed;            /* the err that ended the session */
-    bool fin_pending;      /* the frame being read ends its stream */
-    bool client, pinging, goaway_sent, goaway_received;
+    bool fin_pending : 1;  /* the frame being read ends its stream */
+    bool client : 1, pinging : 1, goaway_sent : 1, goaway_received : 1;
+    uint32_t frame_payload_max; /* the config's */
     struct yamux_controls *controls; /* NULL: none is queued */
     uint64_t now_ns;         /* of the last call that told */
     uint64_t received_at_ns; /* the last frame */

@@ -53,13 +53,17 @@ int pb_next(struct cursor *c, struct pb_field *f)
     uint64_t tag;
     int err = ERR_MALFORMED;
 
+    *f = (struct pb_field){.type = PB_BYTES};
+    if (pb_next_short(c, &f->number, &f->bytes))
+        return 1;
     if (c->bad)
         return ERR_MALFORMED;
     if (cursor_at_end(c))
         return 0;
     if (read_varint(c, &tag) != ERR_OK || tag >> 3 == 0 || tag >> 3 > NUMBER_MAX)
         return ERR_MALFORMED;
-    *f = (struct pb_field){.number = (uint32_t)(tag >> 3), .type = (enum pb_type)(tag & 7)};
+    f->number = (uint32_t)(tag >> 3);
+    f->type = (enum pb_type)(tag & 7);
     switch (tag & 7) {
     case PB_VARINT:
         err = read_varint(c, &f->value);

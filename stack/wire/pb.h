@@ -20,6 +20,21 @@ struct pb_field {
  * need not be minimal. */
 int pb_next(struct cursor *c, struct pb_field *f);
 
+/* The same for what nearly every field of our protocols is: bytes, with a tag and a length of one byte each. False, and nothing is
+ * read, when the next field is anything else. */
+static inline bool pb_next_short(struct cursor *c, uint32_t *number, struct slice *bytes)
+{
+    const uint8_t *at = c->at;
+    size_t left = cursor_left(c); /* 0 of a bad cursor */
+
+    if (left < 2 || at[0] < 8 || (at[0] & 0x87) != PB_BYTES || at[1] > 0x7f || at[1] > left - 2)
+        return false;
+    *number = at[0] >> 3;
+    *bytes = (struct slice){at + 2, at[1]};
+    c->at = at + 2 + at[1];
+    return true;
+}
+
 void pb_append_varint(struct buf *b, uint32_t number, uint64_t v);
 void pb_append_bytes(struct buf *b, uint32_t number, struct slice s);
 size_t pb_varint_size(uint32_t number, uint64_t v); /* what the append will add */

@@ -84,7 +84,7 @@ def query(folder, sql):
 
 
 def every_command_has_help(tmp):
-    for command in ("run", "report", "check", "verify", "node", "interop", "calibrate"):
+    for command in ("run", "report", "check", "verify", "node", "interop", "calibrate", "export"):
         status, out, err = run(command, "--help")
         same(status, 0, command)
         expect(out.startswith(f"usage: hearsay {command}"), f"{command}: {out[:60]}")
@@ -150,6 +150,13 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
          "--warm needs a scenario: an experiment of the suite has no warm-up to share\n"),
         (["check", SMALL, "--warm"], "--warm is not an option of this command"),
         (["report"], "give the folder of a run"),
+        (["export"], "give the folder of one run"),
+        (["export", "a", "b"], "give the folder of one run"),
+        (["export", "a"], "give one of --pubsub-trace and --csv"),
+        (["export", "a", "--csv", "b", "--pubsub-trace", "pb"], "give one of --pubsub-trace and --csv"),
+        (["export", "a", "--csv", "b", "--out", "c"], "--out belongs to --pubsub-trace"),
+        (["export", "a", "--pubsub-trace", "xml"], "--pubsub-trace takes pb or json"),
+        (["export", "a", "--parquet", "b"], "is not an option of this command"),
         (["check"], "give at least one scenario"),
         (["verify"], "give one scenario"),
     ]
@@ -214,6 +221,32 @@ def every_smoke_scenario_meets_its_expectations(tmp):
     expect(int(suite.get("tests")) >= len(files), "fewer cases than scenarios")
 
 
+def closed_forms_and_published_figures_come_out(tmp):
+    for name in ("waku-best", "chain", "fan-out", "single-transfer", "duplicates-most", "duplicates-idontwant"):
+        status, out, err = run("check", f"scenarios/validation/{name}.yaml", "--progress", "off")
+        same(status, 0, out + err)
+
+
+# The GossipSub v1.1 evaluation with 50 honest nodes; `make evaluation` runs it at full size.
+ATTACKS = {
+    "cold-boot": ["nodes.sybils.count=200"],
+    "colocation": ["nodes.sybils.count=200", "nodes.sybils.per_address=8"],
+    "eclipse-single": ["nodes.publishers.count=5", "nodes.sybils.count=50", "traffic.1.poisson=1/s"],
+}
+
+
+def scores_keep_the_evaluation_s_attacks_down_and_without_them_there_is_no_keeping(tmp):
+    for name, sets in ATTACKS.items():
+        overrides = ["nodes.publishers.count=6", "nodes.lurkers.count=44", "traffic.0.poisson=6/s", *sets]
+        status, out, err = run("check", f"scenarios/evaluation/{name}.yaml", "--progress", "off",
+                               *[a for s in overrides for a in ("--set", s)])
+        same(status, 0, out + err)
+    status, out, err = run("check", "scenarios/evaluation/control-cold-boot.yaml", "--progress", "off", "--set",
+                           "nodes.publishers.count=6", "--set", "nodes.lurkers.count=44", "--set", "traffic.0.poisson=6/s",
+                           "--set", "nodes.sybils.count=200", "--set", "expect=[p99(propagation) >= 3s]")
+    same(status, 0, out + err)
+
+
 def a_failed_expectation_exits_1_and_tells_how_to_repeat_it(tmp):
     status, out, err = run("check", SMALL, "--set", "expect.0=messages == 123456", "--junit", f"{tmp}/j.xml",
                            "--progress", "off")
@@ -272,6 +305,25 @@ def an_interrupted_run_ends_by_itself_and_says_so(tmp):
     status, err = killed_in_mid_run(tmp, signal.SIGINT)
     same(status, 1, err)
     expect("interrupted" in err, err)
+
+
+def a_run_is_exported_with_a_word_on_what_it_lacks(tmp):
+    status, _, err = run("run", SMALL, "--progress", "off", "--out", f"{tmp}/r", "--set", "record={hops: sampled, sample: 2}")
+    same(status, 0, err)
+    status, out, err = run("export", f"{tmp}/r", "--pubsub-trace", "json")
+    same(status, 0, err)
+    lines = [json.loads(line) for line in out.splitlines()]
+    expect(err.endswith(f"{len(lines)} events\n"), err)
+    expect("hearsay export: DUPLICATE_MESSAGE, RECV_RPC, SEND_RPC: of " in err, err)
+    messages = query(f"{tmp}/r", "SELECT count(*) FROM message")[0][0]
+    same(sum(line["type"] == 0 for line in lines), messages)
+    status, out, err = run("export", f"{tmp}/r/run.sqlite", "--csv", f"{tmp}/a/b")
+    same((status, out), (0, ""), err)
+    expect(len(open(f"{tmp}/a/b/message.csv").readlines()) == messages + 1, "a row a message")
+    status, _, err = run("export", f"{tmp}/r", "--pubsub-trace", "pb", "--out", "/dev/full")
+    same(status, 1, err)
+    expect("cannot write" in err, err)
+    same(run("export", f"{tmp}/nowhere", "--csv", f"{tmp}/c")[0], 1)
 
 
 def a_full_disk_ends_the_run_with_a_clear_error(tmp):
@@ -544,6 +596,8 @@ def the_netns_backend_refuses_by_name_what_it_cannot_honour(tmp):
             ("network.send_buffer=64 KiB", "network.send_buffer: the netns backend leaves buffers to the kernel (leave it out)"),
             ("network.receive_buffer=64 KiB",
              "network.receive_buffer: the netns backend leaves buffers to the kernel (leave it out)"),
+            ("nodes.0.per_address=2",
+             "nodes.0.per_address: the netns backend gives each node an address of its own (des, sockets)"),
             ("nodes.0.count=257", "nodes: the netns backend has room for 256 (257 wanted)")):
         status, _, err = run("run", f"{tmp}/s.yaml", "--backend", "netns", "--set", override, "--out", f"{tmp}/r")
         same(status, 2, err)

@@ -109,6 +109,8 @@ static void on_trace(void *ctx, uint64_t now_ns, const struct trace_event *e)
 
     assert_int_equal(e->protocol, TRACE_GOSSIPSUB);
     n->counts[e->kind]++;
+    if (e->kind == TRACE_WITHHOLD)
+        n->withheld_bytes += e->size;
     if (e->kind == TRACE_REJECT)
         n->rejects[e->code]++;
     if (e->kind == TRACE_CONTROL_SENT) {
@@ -134,6 +136,36 @@ static void on_exchange(void *ctx, struct slice peer_id, struct slice signed_rec
     n->exchanged++;
 }
 
+static double on_app_score(void *ctx, uint32_t peer)
+{
+    return ((struct gossip_node *)ctx)->app[peer];
+}
+
+static bool on_peer_address(void *ctx, uint32_t peer, struct endpoint *at)
+{
+    *at = ((struct gossip_node *)ctx)->addresses[peer];
+    return !endpoint_unspecified(at);
+}
+
+static const struct peerid *on_peer_id(void *ctx, uint32_t peer)
+{
+    return &((struct gossip_node *)ctx)->ids[peer];
+}
+
+static void on_connect(void *ctx, const struct peerid *id)
+{
+    (void)id;
+    ((struct gossip_node *)ctx)->connects++;
+}
+
+static void on_test_extension(void *ctx, uint32_t peer)
+{
+    (void)peer;
+    ((struct gossip_node *)ctx)->test_extensions++;
+}
+
+void (*gossip_net_env)(struct gossip_node *n, struct gossipsub_env *env, struct gossipsub_config *config);
+
 struct gossipsub_config gossip_config(void)
 {
     return (struct gossipsub_config){
@@ -152,6 +184,7 @@ struct gossip_net *gossip_net_new(uint32_t count, const struct gossipsub_config 
     net->nodes = mem_zalloc(count * sizeof *net->nodes);
     net->count = count;
     net->latency_ns = 10 * MS;
+    net->version = GOSSIPSUB_V11;
     rng_init(&net->rng, config->seed, "net");
     for (uint32_t i = 0; i < count; i++) {
         struct gossip_node *n = &net->nodes[i];
@@ -162,7 +195,12 @@ struct gossip_net *gossip_net_new(uint32_t count, const struct gossipsub_config 
                                     .validate = on_validate,
                                     .deliver = on_deliver,
                                     .trace = on_trace,
-                                    .peer_exchange = on_exchange};
+                                    .peer_exchange = on_exchange,
+                                    .app_score = on_app_score,
+                                    .peer_address = on_peer_address,
+                                    .peer_id = on_peer_id,
+                                    .connect = on_connect,
+                                    .test_extension = on_test_extension};
 
         store_be32(seed, i);
         identity_from_seed(&n->identity, seed);
@@ -170,6 +208,8 @@ struct gossip_net *gossip_net_new(uint32_t count, const struct gossipsub_config 
         n->index = i;
         own.seed = rng_derive(config->seed, "node", i);
         own.identity = &n->identity;
+        if (gossip_net_env)
+            gossip_net_env(n, &env, &own);
         n->g = gossipsub_new(&own, &env, 0);
     }
     return net;
@@ -204,8 +244,10 @@ void gossip_connect(struct gossip_net *net, uint32_t from, uint32_t to)
 
     a->peers[at_a].slot = at_b;
     b->peers[at_b].slot = at_a;
-    gossipsub_peer_add(a->g, net->now_ns, at_a, &b->identity.id, GOSSIPSUB_V11, true);
-    gossipsub_peer_add(b->g, net->now_ns, at_b, &a->identity.id, GOSSIPSUB_V11, false);
+    a->ids[at_a] = b->identity.id;
+    b->ids[at_b] = a->identity.id;
+    gossipsub_peer_add(a->g, net->now_ns, at_a, &b->identity.id, net->version, true);
+    gossipsub_peer_add(b->g, net->now_ns, at_b, &a->identity.id, net->version, false);
 }
 
 uint32_t gossip_slot(const struct gossip_net *net, uint32_t node, uint32_t peer)
@@ -384,6 +426,7 @@ uint32_t gossip_puppet(struct gossip_net *net, uint32_t node, enum gossipsub_ver
     uint32_t slot = open_slot(&net->nodes[node], UINT32_MAX);
     struct peerid id = gossip_puppet_id(slot);
 
+    net->nodes[node].ids[slot] = id;
     gossipsub_peer_add(net->nodes[node].g, net->now_ns, slot, &id, version, dialled);
     return slot;
 }

@@ -29,7 +29,11 @@ struct gossip_node {
     uint32_t counts[TRACE_KIND_COUNT], rejects[16];
     uint32_t sent[TRACE_CONTROL_COUNT], received[TRACE_CONTROL_COUNT]; /* items */
     uint32_t sent_events[TRACE_CONTROL_COUNT];
-    uint32_t dropped_messages, exchanged;
+    uint32_t dropped_messages, exchanged, test_extensions, connects;
+    uint64_t withheld_bytes;
+    double app[GOSSIP_SLOTS];                /* P5 of each peer */
+    struct endpoint addresses[GOSSIP_SLOTS]; /* 0.0.0.0: not known */
+    struct peerid ids[GOSSIP_SLOTS];
     uint64_t control_bytes_sent;
     uint8_t got[GOSSIP_MESSAGES]; /* deliveries of each number */
     uint64_t got_ns[GOSSIP_MESSAGES];
@@ -45,6 +49,7 @@ struct gossip_net {
     struct gossip_node *nodes;
     uint32_t count;
     uint64_t now_ns, latency_ns;
+    enum gossipsub_version version; /* that connections speak */
     bool copies;                 /* bytes arrive in memory of their own, not in the sender's */
     struct gossip_event *events; /* binary heap by (time, sequence) */
     uint32_t event_count, event_capacity;
@@ -55,6 +60,8 @@ struct gossip_net {
 /* Overridable before the first connection; the seed and identity of each node are filled in. */
 struct gossipsub_config gossip_config(void);
 struct gossip_net *gossip_net_new(uint32_t count, const struct gossipsub_config *config);
+/* Adds to what the nodes' routers are given; before gossip_net_new, for all of them. NULL: nothing. */
+extern void (*gossip_net_env)(struct gossip_node *n, struct gossipsub_env *env, struct gossipsub_config *config);
 void gossip_net_free(struct gossip_net *net);
 void gossip_connect(struct gossip_net *net, uint32_t from, uint32_t to); /* `from` dials */
 void gossip_connect_random(struct gossip_net *net,

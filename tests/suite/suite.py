@@ -110,6 +110,29 @@ def fanout_reaches_the_topic_in_the_simulator(tmp):
     simulated(tmp, "simple-fanout")
 
 
+def simulated_parts(tmp, scenario, nodes, groups, without=()):
+    make(tmp, scenario, "--nodes", str(nodes))
+    summary = json.loads(simulate(tmp, f"{tmp}/out")[0])
+    again = json.loads(simulate(tmp, f"{tmp}/again", "--threads", "3")[0])
+    expect(summary["digest"] == again["digest"], "another digest in three threads")
+    for node in range(nodes):
+        with open(f"{tmp}/out/hosts/node{node}/hearsay.1000.stdout", encoding="utf-8") as file:
+            got = file.read().count('"msg":"All parts received"')
+        expect(got == (0 if node in without else groups), f"node {node}: {got} groups of {groups}")
+
+
+def all_nodes_get_all_parts_of_a_message(tmp):
+    simulated_parts(tmp, "partial-messages", 32, 1)
+
+
+def parts_dealt_along_a_chain_come_together_everywhere(tmp):
+    simulated_parts(tmp, "partial-messages-chain", 8, 16)
+
+
+def parts_of_a_node_outside_the_topic_reach_it(tmp):
+    simulated_parts(tmp, "partial-messages-fanout", 8, 1, without=(0,))
+
+
 def blobs_reach_all_processes_on_loopback(tmp):
     logs = real(tmp, "subnet-blob-msg")
     seen = set()
@@ -175,6 +198,8 @@ def files_that_do_not_fit_each_other_are_refused(tmp):
 
 
 TESTS = [blobs_reach_all_nodes_in_the_simulator, fanout_reaches_the_topic_in_the_simulator,
+         all_nodes_get_all_parts_of_a_message, parts_dealt_along_a_chain_come_together_everywhere,
+         parts_of_a_node_outside_the_topic_reach_it,
          blobs_reach_all_processes_on_loopback, fanout_reaches_the_topic_on_loopback,
          without_gossip_blobs_still_arrive, a_message_that_falls_short_is_found,
          a_script_that_fails_ends_its_node_and_the_run, files_that_do_not_fit_each_other_are_refused]

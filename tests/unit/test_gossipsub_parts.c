@@ -270,8 +270,8 @@ static void peers_and_routers_stay_small(void **state)
     assert_true(sizeof(struct peer) <= 64);
     assert_true(sizeof(struct post) <= 112);
     assert_true(sizeof(struct seen_cell) == 16);
-    assert_true(sizeof(struct topic) <= 128);
-    assert_true(sizeof(struct gossipsub) <= 1024);
+    assert_true(sizeof(struct topic) <= 144);
+    assert_true(sizeof(struct gossipsub) <= 1280);
 }
 
 int main(void)

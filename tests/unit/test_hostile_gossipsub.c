@@ -8,6 +8,9 @@
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
 
+#define MESHSUB_11 "/meshsub/1.1.0"
+#define MESHSUB_10 "/meshsub/1.0.0"
+
 #define LITTLE (64 * KIB)
 #define RPC_MAX MIB
 #define TOPICS_MAX 1024 /* that a peer may be subscribed to */
@@ -256,7 +259,7 @@ static struct attacker_stream *its_stream(const struct siege *s)
 
     for (uint32_t i = a->stream_count; i-- > 0;)
         if (!a->streams[i].ours && a->streams[i].agreed && !a->streams[i].reset &&
-            strcmp(a->streams[i].protocol, gossipsub_protocols[0]) == 0)
+            strcmp(a->streams[i].protocol, MESHSUB_11) == 0)
             return &a->streams[i];
     return NULL;
 }
@@ -648,7 +651,7 @@ static void open_a_second_stream(struct siege *s)
 {
     uint32_t first = join(s);
 
-    attacker_open(&s->attacker, gossipsub_protocols[0]);
+    attacker_open(&s->attacker, MESHSUB_11);
     siege_run(s, SWARM_SECOND / 2);
     assert_true(attacker_find(&s->attacker, first)->reset);
     assert_false(attacker_find(&s->attacker, s->attacker.stream)->reset);
@@ -659,7 +662,7 @@ static void open_stream_after_stream(struct siege *s)
     for (int i = 0; i < 200; i++) {
         struct buf b;
 
-        attacker_open(&s->attacker, gossipsub_protocols[i % 2]);
+        attacker_open(&s->attacker, i % 2 ? MESHSUB_10 : MESHSUB_11);
         buf_init(&b, 100);
         rpc_append_subscription(&b, true, slice_text(i % 3 ? "t" : "u"));
         rpc(s, &b);
@@ -688,7 +691,7 @@ static void finish_full_streams(struct siege *s)
     s->attacker.stingy = true;
     join(s);
     buf_init(&b, 100);
-    pb_append_bytes(&b, 3, slice_text(gossipsub_protocols[0]));
+    pb_append_bytes(&b, 3, slice_text(MESHSUB_11));
     for (int i = 0; i < 5; i++) {
         uint32_t inbound = s->attacker.stream;
 

@@ -129,7 +129,7 @@ static void a_flood_is_found_in_the_tables(void **state)
     recorder_expectation(r, "delivery_ratio >= 1", "1.0", true);
     finish(r, NULL);
 
-    assert_int_equal(query("PRAGMA user_version"), 2);
+    assert_int_equal(query("PRAGMA user_version"), 3);
     assert_int_equal(query("SELECT complete FROM run"), 1);
     assert_int_equal(query("SELECT seed FROM run"), 7);
     assert_int_equal(query("SELECT length(digest) FROM run"), 64);
@@ -254,7 +254,7 @@ static void the_summary_counts_the_measured_period(void **state)
     assert_non_null(strstr(text, "\"nodes\":40,\"connections\":120,\"messages\":8,"
                                  "\"deliveries\":312,\"delivery_ratio\":1.000000,"));
     assert_true(s.payload_bytes > 0 && s.control_bytes > 0);
-    assert_non_null(strstr(text, "\"total\":300},"
+    assert_non_null(strstr(text, "\"total\":300,\"withheld\":0},"
                                  "\"events\":12345,\"sim_s\":20.000000,\"wall_s\":1.500,"
                                  "\"setup_wall_s\":0.500,\"peak_rss_bytes\":1048576,\"threads\":1}\n"));
     free(text);
@@ -461,6 +461,43 @@ static void an_old_message_is_settled_and_still_counts_what_comes_late(void **st
     assert_int_equal(query("SELECT max_ns FROM message WHERE id = 0"), 4 + 2 * RECORD_YOUNG_NS);
 }
 
+static void duplicates_are_counted_a_delivery_and_timed_when_asked_for(void **state)
+{
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        struct record_run run = {.node_count = 3, .duration_ns = 1000000000, .repeat_lags = asked};
+        struct recorder *r;
+        char error[256];
+        struct record_summary s;
+
+        assert_int_equal(recorder_open(NULL, &run, &r, error, sizeof error), 0);
+        for (uint32_t i = 0; i < 3; i++) {
+            recorder_node(r, &(struct record_node){.index = i});
+            send_message(r, i, 0, TRACE_JOIN, 0);
+        }
+        send_message(r, 0, 10, TRACE_PUBLISH, 1);
+        send_message(r, 1, 20, TRACE_ARRIVE, 1);
+        send_message(r, 1, 25, TRACE_DELIVER, 1);
+        send_message(r, 2, 30, TRACE_ARRIVE, 1);
+        send_message(r, 2, 35, TRACE_DELIVER, 1);
+        send_message(r, 1, 40, TRACE_DUPLICATE, 1);
+        send_message(r, 0, 45, TRACE_DUPLICATE, 1); /* to its publisher: of no delivery */
+        send_message(r, 1, 90, TRACE_DUPLICATE, 1);
+        for (int settled = 0; settled < 2; settled++) { /* before and after the message is forgotten */
+            recorder_summarize(r, &totals, &s);
+            assert_int_equal(s.repeats.count, 2);
+            assert_int_equal(s.repeats.min, 0);
+            assert_int_equal(s.repeats.max, 2);
+            assert_int_equal(s.topics[0].repeats.sum, 2);
+            assert_int_equal(s.repeat_lags.count, asked ? 2 : 0);
+            assert_int_equal(s.repeat_lags.sum, asked ? 20 + 70 : 0);
+            summary_deinit(&s);
+            send_message(r, 0, 95 + 2 * RECORD_YOUNG_NS, TRACE_PUBLISH, 2);
+        }
+        recorder_free(r);
+    }
+}
+
 static void what_was_rejected_or_dropped_is_counted_by_reason(void **state)
 {
     struct record_run run = {.node_count = 2, .duration_ns = 10000000000};
@@ -609,6 +646,7 @@ int main(void)
         cmocka_unit_test(only_nodes_that_were_there_are_expected_to_receive),
         cmocka_unit_test(only_messages_between_warmup_and_cooldown_are_measured),
         cmocka_unit_test(algorand_broadcasts_are_expected_at_algorand_nodes),
+        cmocka_unit_test(duplicates_are_counted_a_delivery_and_timed_when_asked_for),
         WITH_FOLDER(an_old_message_is_settled_and_still_counts_what_comes_late),
         WITH_FOLDER(what_was_rejected_or_dropped_is_counted_by_reason),
         WITH_FOLDER(a_killed_run_leaves_a_file_that_opens_and_says_so),

@@ -78,6 +78,27 @@ static void record(uint32_t messages, enum ending ending)
     flood_deinit(&f);
 }
 
+/* What a run with adversaries, scores and IDONTWANT has besides. */
+static void add_adversity(void)
+{
+    char path[96];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/run.sqlite", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE node SET behaviour = 'drop' WHERE id % 10 = 0;"
+                                  "UPDATE traffic SET copies_withheld = node;"
+                                  "INSERT INTO control SELECT start_ns, node + 1, 0, type, items, bytes FROM control WHERE sent;"
+                                  "WITH RECURSIVE t(s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM t WHERE s < 19)"
+                                  " INSERT INTO score(at_ns, node, peer, score) SELECT s * 1000000000, a.id, b.id,"
+                                  " CASE WHEN b.behaviour IS NULL THEN s * 0.5 + b.id ELSE -s * s END"
+                                  " FROM t, node a, node b WHERE a.id <> b.id",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* The text of the report; the caller frees it. */
 static char *report(int expected, char error[static 256])
 {
@@ -120,12 +141,13 @@ static void assert_has(const char *text, const char *part)
 
 static void a_report_tells_what_was_run_and_draws_every_figure(void **state)
 {
-    static const char *const names[] = {"cdf",        "messages", "regions", "hops",
-                                        "duplicates", "traffic",  "mesh",    "control"};
+    static const char *const names[] = {"cdf",     "messages", "regions",    "hops",   "duplicates", "traffic", "mesh",
+                                        "control", "overhead", "idontwant", "scores", "attackers"};
     char error[256] = "", *text;
 
     (void)state;
     record(10, FINISHED);
+    add_adversity();
     text = report(0, error);
     assert_has(text, "flood_of_'ring' on des, 40 nodes, seed 7\n");
     assert_has(text, "How fast does a flood flood?");
@@ -134,7 +156,7 @@ static void a_report_tells_what_was_run_and_draws_every_figure(void **state)
     assert_has(text, "NOT MET  p99(propagation) <= 1 ms  200.1 ms\n");
     assert_has(text, "19.0 s  partition south\n");
     assert_has(text, "peer-ready    240");
-    assert_has(text, "8 figures in ");
+    assert_has(text, "12 figures in ");
     assert_null(strstr(text, "INCOMPLETE"));
     free(text);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -171,7 +193,7 @@ static void a_run_without_messages_has_a_report_without_figures(void **state)
     record(0, FINISHED);
     text = report(0, error);
     assert_has(text, "2 figures in "); /* mesh and control */
-    assert_has(text, "(6 others would be empty)");
+    assert_has(text, "(10 others would be empty)");
     assert_int_equal(size_of("cdf.svg"), -1);
     free(text);
 }
@@ -238,8 +260,8 @@ static void the_program_carries_its_figures(void **state)
         queries += strstr(path, ".sql") != NULL;
         plots += strstr(path, ".gp") != NULL;
     }
-    assert_int_equal(queries, 8);
-    assert_int_equal(plots, 9); /* and the style */
+    assert_int_equal(queries, 12);
+    assert_int_equal(plots, 13); /* and the style */
     assert_null(embedded_text("scripts/report/none.sql"));
 }
 

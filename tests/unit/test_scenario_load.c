@@ -53,7 +53,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_false(s.groups[0].algorand_on);
     assert_int_equal(s.groups[0].gossipsub.d, 6);
     assert_int_equal(s.groups[0].signing, GOSSIPSUB_STRICT_SIGN);
-    assert_int_equal(s.groups[0].versions, (1u << GOSSIPSUB_VERSION_COUNT) - 1);
+    assert_int_equal(s.groups[0].versions, 1u << GOSSIPSUB_V11 | 1u << GOSSIPSUB_V10);
     assert_int_equal(s.groups[0].keepalive_ns, 30 * NS_PER_S);
     assert_int_equal(s.groups[0].topic_count, 1);
     assert_string_equal(s.topics[s.groups[0].topics[0]], "t");
@@ -319,6 +319,46 @@ static void files_of_latencies_are_read(void **state)
     scenario_free(&s);
 }
 
+static void behaviours_say_what_adversaries_do(void **state)
+{
+    const struct scenario_behaviour *b;
+    struct scenario s;
+
+    (void)state;
+    load_file("tests/scenarios/valid/adversaries.yaml", &s);
+    assert_null(s.groups[0].behaviour);
+    assert_int_equal(s.groups[0].dial_delay_ns, NS_PER_S);
+    assert_int_equal(s.groups[0].per_address, 1);
+    assert_int_equal(s.groups[1].per_address, 2);
+    b = s.groups[1].behaviour;
+    assert_int_equal(b->attack_at_ns, 5 * NS_PER_S);
+    assert_int_equal(b->regraft_ns, 2 * NS_PER_S);
+    assert_int_equal(s.groups[2].behaviour->share_ppm, 250000);
+    assert_int_equal(s.groups[2].behaviour->regraft_ns, 15 * NS_PER_S);
+    b = s.groups[3].behaviour;
+    assert_int_equal(b->publisher_count, 2);
+    assert_int_equal(b->publishers[0].first, 1);
+    assert_int_equal(b->publishers[0].count, 1);
+    assert_int_equal(b->publishers[1].first, 0);
+    assert_int_equal(b->publishers[1].count, 8);
+    assert_int_equal(b->topic_count, 1);
+    assert_string_equal(s.topics[b->topics[0]], "u");
+    assert_int_equal(s.groups[4].behaviour->delay_ns, 300 * NS_PER_MS);
+    b = s.groups[9].behaviour;
+    assert_int_equal(b->kind, BEHAVIOUR_BROKEN_PROMISES);
+    assert_false(b->grafts);
+    assert_int_equal(b->every_ns, NS_PER_S);
+    assert_int_equal(b->items, 1);
+    assert_int_equal(s.groups[10].behaviour->size, 200);
+    assert_int_equal(s.groups[11].behaviour->lure, 1);
+    for (int i = 0; i < BEHAVIOUR_KIND_COUNT; i++)
+        assert_int_equal(s.groups[i + 1].behaviour->kind, i == 7   ? BEHAVIOUR_IDONTWANT_SPAM
+                                                          : i == 8 ? BEHAVIOUR_BROKEN_PROMISES
+                                                          : i == 9 ? BEHAVIOUR_INVALID_MESSAGES
+                                                                   : (enum behaviour_kind)i);
+    scenario_free(&s);
+}
+
 static void nodes_are_placed_by_weight_and_seed(void **state)
 {
     const char *sets[] = {"nodes.0.count=4000", "network.regions=interop8",
@@ -402,7 +442,8 @@ static void the_manual_names_only_keys_that_are_read(void **state)
          *full = read_file("tests/scenarios/valid/full.yaml");
     char *files = read_file("tests/scenarios/valid/files.yaml"),
          *single = read_file("tests/scenarios/valid/single.yaml"),
-         *links = read_file("tests/scenarios/valid/links.yaml");
+         *links = read_file("tests/scenarios/valid/links.yaml"),
+         *adversaries = read_file("tests/scenarios/valid/adversaries.yaml");
     char *line, *rest = manual, key[64], wanted[70];
     int keys = 0;
     bool table_of_keys = false;
@@ -422,7 +463,7 @@ static void the_manual_names_only_keys_that_are_read(void **state)
             snprintf(key, sizeof key, "%.*s", (int)(end - quote - 1), quote + 1);
             snprintf(wanted, sizeof wanted, "%s:", key);
             if (!strstr(full, wanted) && !strstr(files, wanted) && !strstr(single, wanted) &&
-                !strstr(links, wanted))
+                !strstr(links, wanted) && !strstr(adversaries, wanted))
                 fail_msg("%s is in the manual and in no scenario", key);
             keys++;
             quote = end;
@@ -434,6 +475,7 @@ static void the_manual_names_only_keys_that_are_read(void **state)
     mem_free(files);
     mem_free(single);
     mem_free(links);
+    mem_free(adversaries);
 }
 
 static void load_folder(const char *folder)
@@ -464,6 +506,8 @@ static void shipped_and_example_scenarios_are_valid(void **state)
     (void)state;
     load_folder("scenarios");
     load_folder("scenarios/smoke");
+    load_folder("scenarios/evaluation");
+    load_folder("scenarios/validation");
     load_folder("tests/scenarios/valid");
 }
 
@@ -477,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_model_of_tcp_brings_its_settings),
         cmocka_unit_test(the_built_in_tables_hold_the_published_figures),
         cmocka_unit_test(files_of_latencies_are_read),
+        cmocka_unit_test(behaviours_say_what_adversaries_do),
         cmocka_unit_test(nodes_are_placed_by_weight_and_seed),
         cmocka_unit_test(events_select_the_same_nodes_each_time),
         cmocka_unit_test(the_manual_names_only_keys_that_are_read),

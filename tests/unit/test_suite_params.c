@@ -18,7 +18,6 @@ static int parse(const char *text, struct suite_script *s, struct scenario_error
 
 #define SCRIPT(instruction) "{\"script\":[" instruction "]}"
 #define INIT(params) SCRIPT("{\"type\":\"initGossipSub\",\"gossipSubParams\":{" params "}}")
-#define NO_PARTIAL "needs partial messages (GossipSub 1.3), which are not supported yet"
 #define NEST(inner) "{\"type\":\"ifNodeIDEquals\",\"nodeID\":1,\"instruction\":" inner "}"
 #define NEST3(inner) NEST(NEST(NEST(inner)))
 
@@ -57,12 +56,10 @@ static const struct {
     {SCRIPT("{\"type\":\"subscribeToTopic\"}"), "p.json: script[0].topicID: is missing"},
     {SCRIPT("{\"type\":\"subscribeToTopic\",\"topicID\":\"t\",\"partial\":1}"),
      "p.json: script[0].partial: must be true or false"},
-    {SCRIPT("{\"type\":\"subscribeToTopic\",\"topicID\":\"t\",\"partial\":true}"),
-     "p.json: script[0].partial: " NO_PARTIAL},
-    {SCRIPT("{\"type\":\"addPartialMessage\",\"topicID\":\"t\",\"groupID\":1,\"parts\":3}"),
-     "p.json: script[0].type: \"addPartialMessage\" " NO_PARTIAL},
-    {SCRIPT("{\"type\":\"publishPartial\",\"topicID\":\"t\",\"groupID\":1}"),
-     "p.json: script[0].type: \"publishPartial\" " NO_PARTIAL},
+    {SCRIPT("{\"type\":\"addPartialMessage\",\"topicID\":\"t\",\"groupID\":1,\"parts\":256}"),
+     "p.json: script[0].parts: must be a whole number from 0 to 255"},
+    {SCRIPT("{\"type\":\"publishPartial\",\"topicID\":\"t\",\"groupID\":1,\"publishToNodeIDs\":[-1]}"),
+     "p.json: script[0].publishToNodeIDs[0]: must be a node id (0 to 999999)"},
     {SCRIPT("{\"type\":\"setTopicValidationDelay\",\"topicID\":\"t\"}"),
      "p.json: script[0].delaySeconds: is missing"},
     {SCRIPT("{\"type\":\"setTopicValidationDelay\",\"topicID\":\"t\",\"delaySeconds\":3601}"),
@@ -78,11 +75,11 @@ static const struct {
     {INIT("\"HeartbeatInterval\":0.5"), "p.json: script[0].gossipSubParams.HeartbeatInterval: must "
                                         "be a whole number of nanoseconds, at most a day"},
     {INIT("\"Connectors\":8"), "p.json: script[0].gossipSubParams.Connectors: is not supported"},
-    {INIT("\"OpportunisticGraftTicks\":60"),
-     "p.json: script[0].gossipSubParams.OpportunisticGraftTicks: is not supported"},
+    {INIT("\"DirectConnectTicks\":60"),
+     "p.json: script[0].gossipSubParams.DirectConnectTicks: is not supported"},
     {INIT("\"Dmax\":8"), "p.json: script[0].gossipSubParams.Dmax: is not a parameter of GossipSub"},
     {INIT("\"IDontWantMessageTTL\":\"x\""),
-     "p.json: script[0].gossipSubParams.IDontWantMessageTTL: must be a number"},
+     "p.json: script[0].gossipSubParams.IDontWantMessageTTL: must be a whole number from 0 to 1000000"},
     {SCRIPT("{\"type\":\"ifNodeIDEquals\",\"nodeID\":1}"),
      "p.json: script[0].instruction: is missing"},
     {SCRIPT("{\"type\":\"ifNodeIDEquals\",\"nodeID\":1000000,\"instruction\":{}}"),

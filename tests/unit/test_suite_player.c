@@ -34,10 +34,24 @@ static void on_connect(void *ctx, uint64_t now_ns, uint32_t node)
     note(ctx, "%u:connect %u;", (unsigned)(now_ns / S), node);
 }
 
-static void on_subscribe(void *ctx, uint64_t now_ns, struct slice topic)
+static void on_subscribe(void *ctx, uint64_t now_ns, struct slice topic, bool partial)
 {
-    note(ctx, "%u:subscribe %.*s;", (unsigned)(now_ns / S), (int)topic.size,
-         (const char *)topic.data);
+    note(ctx, "%u:subscribe %.*s%s;", (unsigned)(now_ns / S), (int)topic.size, (const char *)topic.data,
+         partial ? " in parts" : "");
+}
+
+static void on_add_parts(void *ctx, struct slice topic, uint64_t group, uint8_t parts)
+{
+    note(ctx, "parts %.*s %u %u;", (int)topic.size, (const char *)topic.data, (unsigned)group, parts);
+}
+
+static void on_publish_parts(void *ctx, uint64_t now_ns, struct slice topic, uint64_t group, const uint32_t *nodes,
+                             uint32_t count)
+{
+    note(ctx, "%u:tell %.*s %u", (unsigned)(now_ns / S), (int)topic.size, (const char *)topic.data, (unsigned)group);
+    for (uint32_t i = 0; i < count; i++)
+        note(ctx, " %u", nodes[i]);
+    note(ctx, ";");
 }
 
 static void on_delay(void *ctx, uint64_t now_ns, struct slice topic, uint64_t delay_ns)
@@ -65,7 +79,8 @@ static struct suite_script script_of(const char *text)
 
 static struct player player_of(const struct suite_script *s, uint32_t node, struct notes *n)
 {
-    const struct player_env env = {n, on_connect, on_subscribe, on_delay, on_publish};
+    const struct player_env env = {n, on_connect, on_subscribe, on_delay, on_publish, on_add_parts,
+                                   on_publish_parts};
     struct player p;
 
     *n = (struct notes){0};
@@ -333,9 +348,29 @@ static void a_file_of_hosts_is_read_or_refused(void **state)
     remove(path);
 }
 
+static void instructions_about_parts_are_passed_on(void **state)
+{
+    struct suite_script s = script_of(
+        "{\"script\":[{\"type\":\"initGossipSub\",\"gossipSubParams\":{}},"
+        "{\"type\":\"subscribeToTopic\",\"topicID\":\"t\",\"partial\":true},"
+        "{\"type\":\"addPartialMessage\",\"topicID\":\"t\",\"groupID\":7,\"parts\":5},"
+        "{\"type\":\"publishPartial\",\"topicID\":\"t\",\"groupID\":7,\"publishToNodeIDs\":[3,4]},"
+        "{\"type\":\"publishPartial\",\"topicID\":\"t\",\"groupID\":7,\"publishToNodeIDs\":null}]}");
+    struct notes n;
+    struct player p = player_of(&s, 0, &n);
+
+    (void)state;
+    assert_true(s.partial);
+    player_run(&p, 0);
+    assert_int_equal(p.state, PLAYER_ENDED);
+    assert_string_equal(n.text, "0:subscribe t in parts;parts t 7 5;0:tell t 7 3 4;0:tell t 7;");
+    suite_script_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instructions_about_parts_are_passed_on),
         cmocka_unit_test(instructions_come_one_after_the_other),
         cmocka_unit_test(nodes_see_only_what_is_for_them),
         cmocka_unit_test(failures_end_the_script),
