@@ -709,8 +709,8 @@ def what_ns3_cannot_do_is_refused_by_name(tmp):
                 "{congestion: newreno, initial_window: 4, idle_restart: false, timestamps: false, mss: 1000 B}",
                 "{tail_loss_probe: false, tcp_friendly: false, hystart: false, quick_acks: 0, rto_max: 60s, rto_min: 1s}",
                 "{send_buffer: 20 KiB, receive_buffer: 64 KiB, syn_retries: 2, retries: 5, rto_initial: 3s}"]
-    for setting in honoured:
-        status, out, err = run("check", f"{tmp}/s.yaml", "--backend", "ns3", "--set", f"network.tcp={setting}")
+    for setting in [f"network.tcp={tcp}" for tcp in honoured] + ["nodes.0.per_address=2", "nodes.0.keepalive=1s"]:
+        status, out, err = run("check", f"{tmp}/s.yaml", "--backend", "ns3", "--set", setting)
         same(status, 0, f"{setting}: {out}{err}")
 
 
