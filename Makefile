@@ -36,6 +36,7 @@ NS3_PINGPONG = $(if $(NS3_HEADERS),$(BUILD)/ns3-pingpong)
 NS3_LIBS = -lns3-internet -lns3-traffic-control -lns3-network -lns3-core
 FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+POSIX = $(patsubst tests/posix/%.c,$(BUILD)/posix/%,$(wildcard tests/posix/*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 V ?= 0
@@ -174,9 +175,15 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(call object,$(TESTLIB)) $(BUILD
 	$(call say,LD     ,$@)
 	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Programs for the hosts of a simulated world: ordinary ones, without a sanitizer.
+$(BUILD)/posix/%: tests/posix/%.c
+	@mkdir -p $(@D)
+	$(call say,CC     ,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -fPIE -pie -Wall -Wextra -Wno-unused-result -o $@ $<
+
 ## make unit        build and run the unit tests (CC=, OPT=, SANITIZE=, BUILD= choose how)
-unit: $(UNITS) $(NS3_PLUGIN)
-	$(Q)scripts/run-tests.sh $(UNITS)
+unit: $(UNITS) $(NS3_PLUGIN) $(POSIX)
+	$(Q)HEARSAY_POSIX=$(BUILD)/posix scripts/run-tests.sh $(UNITS)
 
 ## make live        test whole nodes talking on loopback
 live: $(BUILD)/hearsay
@@ -214,8 +221,9 @@ architecture: $(BUILD)/libstack.a $(BUILD)/libsim.a
 	$(Q)scripts/check-architecture.sh $^
 
 ## make cli         tests of the program as its users run it (tests/cli)
-cli: $(BUILD)/hearsay $(NS3_PLUGIN) $(NS3_PINGPONG)
+cli: $(BUILD)/hearsay $(NS3_PLUGIN) $(NS3_PINGPONG) $(POSIX)
 	$(Q)python3 tests/cli/run.py $(BUILD)/hearsay
+	$(Q)python3 tests/cli/exec.py $(BUILD)/hearsay $(BUILD)/posix
 
 ## make sanitize    unit tests and scenarios under AddressSanitizer and UndefinedBehaviorSanitizer
 SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \

@@ -33,6 +33,7 @@ struct run_arguments {
     size_t variant_count;
     const char *traffic_seeds; /* "1,2,3"; NULL */
     uint32_t jobs;             /* 0: not told */
+    const char *exec, *exec_args; /* run --exec; NULL: nodes, linked in */
 };
 
 /* Reads the options that occur in `allowed` ("backend,seed,set,..."); prints what is wrong. False: exit with *status. */

@@ -32,12 +32,14 @@ void schedule_free(struct schedule *schedule);
 /* A place for a node: the node itself comes and goes. Touched by the node's events and between windows only. */
 struct resident {
     struct run *run;
-    struct node *node;   /* NULL while down */
+    struct node *node;   /* NULL while down, or a program's */
     struct node *asleep; /* while suspended */
     struct adversary *adversary; /* what the node does, awake or asleep, where its group has a behaviour; else NULL */
+    bool up;             /* node, or a program in its place */
     uint32_t index;
     uint32_t dial_next;              /* in run->topology.dials */
     uint32_t publication_next;
+    bool slept;         /* a program that was suspended goes on */
     bool dialling;      /* a call for the next dial is under way */
     struct capture *capture; /* NULL: nobody watches it */
     uint32_t skipped;   /* publications while it was down */

@@ -30,6 +30,9 @@ void expectations_read(struct reader *r, const struct tree *t, struct scenario *
 
 /* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* The other way round: keys with texts that are read as the same values, where they are not preset go's; but for score, gater and
+ * subscription_filter. */
+void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx);
 /* `score` and `gater` of gossipsub: `on`, `off` or a mapping, on top of what the preset has. */
 void score_settings_read(struct reader *r, const struct tree *t, enum scenario_preset preset, struct scenario_group *g);
 void gater_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
