@@ -574,6 +574,10 @@ def links_that_a_backend_or_a_tcp_model_does_not_have_are_named(tmp):
                          f"{tmp}/r")
     same(status, 2, err)
     expect("nodes.0.reachable: the sockets backend has no such links (des)" in err, err)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--out", f"{tmp}/r", "--set",
+                         "nodes.0.gossipsub={score: {IPColocationFactorWeight: -1, IPColocationFactorThreshold: 2}}")
+    same(status, 2, err)
+    expect("IPColocationFactorWeight: the sockets backend is on loopback" in err, err)
 
 
 def a_row_of_the_record_tells_when_the_network_changes(tmp):
