@@ -440,6 +440,43 @@ static void a_crash_resets_all_and_a_new_node_can_be_dialled(void **state)
     net_free(&net);
 }
 
+static void crash(void *arg, uint64_t now_ns)
+{
+    struct peer *p = arg;
+
+    (void)now_ns;
+    ns3_host_run(p->net->n, (uint32_t)(p - p->net->peers), NULL, NULL);
+}
+
+static void crash_at(struct net *net, uint32_t host, uint64_t at_ns)
+{
+    ns3_schedule_global(net->n, at_ns, crash, &net->peers[host]);
+}
+
+/* ns-3 completes a connection in an event of its own, after the SYN's. */
+static void a_crash_right_after_a_syn_leaves_nobody_to_accept(void **state)
+{
+    struct net net;
+    struct end *e;
+
+    (void)state;
+    net_init(&net, NULL, NULL, 2);
+    for (uint64_t late = 0; late < 2; late++) {
+        struct endpoint at = endpoint_ip4(0x0a000002u, PORT);
+
+        e = dial(&net, 0, 1);
+        ns3_run(net.n, ns3_now_ns(net.n) + 10 * MS - 1);
+        crash_at(&net, 1, ns3_now_ns(net.n) + 1 + late);
+        run_for(&net, 5 * SECOND);
+        assert_true(e->closed);
+        assert_true(e->err == ERR_REFUSED || e->err == ERR_RESET);
+        assert_int_equal(net.peers[1].accepted, 0);
+        ns3_host_run(net.n, 1, &peer_app, &net.peers[1]);
+        assert_int_equal(ns3_ops.listen(net.peers[1].host, &at), 0);
+    }
+    net_free(&net);
+}
+
 /* ---- back-pressure ---- */
 
 static void a_paused_reader_stops_the_sender_and_loses_nothing(void **state)
@@ -749,6 +786,7 @@ int main(void)
         cmocka_unit_test_teardown(a_reset_is_heard_at_once_and_as_such, clean),
         cmocka_unit_test_teardown(handles_that_are_gone_do_nothing, clean),
         cmocka_unit_test_teardown(a_crash_resets_all_and_a_new_node_can_be_dialled, clean),
+        cmocka_unit_test_teardown(a_crash_right_after_a_syn_leaves_nobody_to_accept, clean),
         cmocka_unit_test_teardown(a_paused_reader_stops_the_sender_and_loses_nothing, clean),
         cmocka_unit_test_teardown(send_takes_no_more_than_the_kernel_would, clean),
         cmocka_unit_test_teardown(a_link_carries_its_rate_and_its_queue_drops_the_rest, clean),
