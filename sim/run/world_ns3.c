@@ -115,6 +115,7 @@ static void add_host(struct ns3 *n, const struct world_config *config, uint32_t 
     const struct scenario_node *node = &config->nodes[i];
     struct ns3_host_config host = {.address = config->addresses[i],
                                    .region = node->region,
+                                   .shares_address = s->groups[node->group].per_address > 1,
                                    .up_bps = node->up_bps,
                                    .down_bps = node->down_bps,
                                    .unreachable = s->groups[node->group].reach == SCENARIO_UNREACHABLE};
