@@ -101,7 +101,7 @@ ssize_t file_write_waiting(struct program *p, struct file *f, const void *from, 
         done += n > 0 ? (size_t)n : 0;
         if (done == size || (n < 0 && !wait))
             return done || size == 0 ? (ssize_t)done : n;
-        if (n >= 0)
+        if (n > 0)
             continue; /* there may be room for more */
         err = program_wait(p, TIME_NEVER);
         if (err)
