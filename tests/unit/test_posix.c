@@ -359,6 +359,24 @@ static void a_signal_ends_a_program_that_waits(void **state)
     world_close(&w);
 }
 
+/* signal(7): a read goes on after a handler with SA_RESTART, and ends with EINTR after others. */
+static void a_handler_interrupts_a_read_or_lets_it_go_on(void **state)
+{
+    static const char *const cases[][2] = {{"restart", "1 0 15\n"}, {"interrupt", "-1 1 15\n"}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world w;
+        struct program *p = run_hostile(&w, cases[i][0], NULL);
+
+        program_signal(p, SECOND_NS, SIGTERM);
+        program_input(p, SECOND_NS, slice_text("x"));
+        assert_int_equal(program_state(p), PROGRAM_EXITED);
+        assert_string_equal(world_read(&w, 0, "stdout"), cases[i][1]);
+        world_close(&w);
+    }
+}
+
 static void statuses_are_told(void **state)
 {
     struct world w;
@@ -518,6 +536,7 @@ int main(void)
                                        cmocka_unit_test(a_program_that_never_waits_is_stopped),
                                        cmocka_unit_test(what_a_program_leaks_goes_with_it),
                                        cmocka_unit_test(a_signal_ends_a_program_that_waits),
+                                       cmocka_unit_test(a_handler_interrupts_a_read_or_lets_it_go_on),
                                        cmocka_unit_test(statuses_are_told),
                                        cmocka_unit_test(standard_input_and_output_carry_every_byte_once),
                                        cmocka_unit_test(what_is_no_such_program_is_refused),
