@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define PROGRAM_STACK_SIZE ((size_t)1 << 20)
 #define PROGRAM_FILES_MAX 65536u /* descriptors */
@@ -130,6 +131,8 @@ struct program {
     void *keys[PROGRAM_KEYS_MAX];
     uint32_t key_count;
     uint64_t getopt_turn;
+    char *strtok_at;
+    struct tm broken_down; /* of gmtime and localtime */
     struct random_data libc_random; /* of rand */
     char libc_random_state[128];
     struct program_counts counts;
