@@ -86,7 +86,7 @@ def floods(stack_rate, ours, ns3):
     print("A plain flood, 1,000 nodes, 20 connections, D 8, 1 KiB, 100 Mbit/s links, every segment a packet; deliveries a second:")
     flood_line("our packet model", mine, rate)
     if not ns3:
-        print("  ns-3                  not installed (scripts/setup.sh --bench): no comparison")
+        print("  ns-3                  not installed (scripts/setup.sh --tests): no comparison")
         return
     theirs = best(theirs, "run_s")
     if mine["deliveries"] != theirs["deliveries"] or abs(mine["mean_ms"] / theirs["mean_ms"] - 1) > 0.02:

@@ -36,8 +36,9 @@ static const struct option all_options[] = {
     {"params", required_argument, NULL, 'P'},  {"graph", required_argument, NULL, 'G'},
     {"hosts", required_argument, NULL, 'H'},   {"warm", no_argument, NULL, 'w'},
     {"variant", required_argument, NULL, 'v'}, {"seeds-of-traffic", required_argument, NULL, 'T'},
-    {"jobs", required_argument, NULL, 'N'},    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"jobs", required_argument, NULL, 'N'},    {"pcap", required_argument, NULL, 'c'},
+    {"exec", required_argument, NULL, 'e'},    {"exec-args", required_argument, NULL, 'E'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static bool is_allowed(const char *allowed, const char *name)
@@ -137,8 +138,19 @@ static const char *take(struct run_arguments *a, int letter, const char *value)
     case 'T':
         a->traffic_seeds = value;
         return NULL;
+    case 'e':
+        a->exec = value;
+        return strcmp(value, "node") == 0 || strcmp(value, "interop") == 0 || strchr(value, '/')
+                   ? NULL
+                   : "is no program (node, interop, or a path with a / in it)";
+    case 'E':
+        a->exec_args = value;
+        return NULL;
     case 'N':
         return parse_jobs(a, value) ? NULL : "is not a number of processes (1 to 1000)";
+    case 'c':
+        a->pcap = value;
+        return NULL;
     case 't':
         return parse_threads(a, value) ? NULL : "is not a number of threads (1 to 256, or auto: one a processor)";
     default:
@@ -219,7 +231,7 @@ bool make_folders(const char *path)
 
 char *replay_command(const char *file, const struct run_arguments *a, const struct scenario *s)
 {
-    size_t size = strlen(file) + 160, used;
+    size_t size = strlen(file) + 160 + (a->exec ? strlen(a->exec) + 16 : 0) + (a->exec_args ? strlen(a->exec_args) + 20 : 0), used;
     char *text;
 
     for (size_t i = 0; i < a->set_count; i++)
@@ -227,6 +239,10 @@ char *replay_command(const char *file, const struct run_arguments *a, const stru
     text = mem_alloc(size);
     used = (size_t)snprintf(text, size, "hearsay run %s --backend %s --seed %llu", file, a->backend,
                             (unsigned long long)s->seed);
+    if (a->exec)
+        used += (size_t)snprintf(text + used, size - used, " --exec %s", a->exec);
+    if (a->exec_args)
+        used += (size_t)snprintf(text + used, size - used, " --exec-args '%s'", a->exec_args);
     if (a->threads > 1)
         used += (size_t)snprintf(text + used, size - used, " --threads %u", a->threads);
     for (size_t i = 0; i < a->set_count; i++)

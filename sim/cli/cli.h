@@ -23,6 +23,7 @@ struct run_arguments {
     enum progress_mode progress;
     bool json;
     const char *junit;
+    const char *pcap; /* names of nodes, "a-0,a-1"; NULL */
     char **files;
     int file_count;
     char *seed_set;
@@ -32,6 +33,7 @@ struct run_arguments {
     size_t variant_count;
     const char *traffic_seeds; /* "1,2,3"; NULL */
     uint32_t jobs;             /* 0: not told */
+    const char *exec, *exec_args; /* run --exec; NULL: nodes, linked in */
 };
 
 /* Reads the options that occur in `allowed` ("backend,seed,set,..."); prints what is wrong. False: exit with *status. */

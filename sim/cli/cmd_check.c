@@ -12,7 +12,7 @@ static const char usage[] =
     "\n"
     "Runs each scenario and judges its `expect:` clauses; records nothing.\n"
     "\n"
-    "  --backend NAME    des (the default), sockets or netns\n"
+    "  --backend NAME    des (the default), ns3, sockets or netns\n"
     "  --seed N          instead of the scenarios'\n"
     "  --set PATH=VALUE  change a setting of each\n"
     "  --threads N       threads that run the nodes (1; auto: one a processor); des only\n"

@@ -12,6 +12,7 @@ static const char usage[] =
     "Runs the scenario twice with modelled encryption, once in several threads and once with real Noise, and compares\n"
     "the digests, which must be equal; then once with another seed, whose digest must differ. Records nothing.\n"
     "\n"
+    "  --backend NAME    des (the default) or ns3, which has one thread\n"
     "  --seed N          instead of the scenario's\n"
     "  --set PATH=VALUE  change a setting\n"
     "  --threads N       of the run in several threads (2 to 256, or auto: one a processor); default 2\n"
@@ -38,7 +39,7 @@ static const struct verification verifications[] = {
 static int digest_of(const char *file, const struct run_arguments *a, const struct verification *v,
                      uint8_t digest[static DIGEST_SIZE])
 {
-    struct run_options options = {.world = &world_des,
+    struct run_options options = {.world = world_find(a->backend),
                                   .progress = a->progress,
                                   .encryption = v->encryption,
                                   .threads = !v->threaded ? 1 : a->threads ? a->threads : 2};
@@ -69,9 +70,14 @@ static int verify_file(const char *file, const struct run_arguments *a)
 
     for (size_t i = 0; i < VERIFICATION_COUNT; i++) {
         const struct verification *v = &verifications[i];
-        int failed = digest_of(file, a, v, digests[i]);
         bool wanted = v->seed_offset == 0, equal;
+        int failed;
 
+        if (v->threaded && !world_find(a->backend)->lanes) {
+            printf("%-20s not run: the %s backend runs on one thread\n", v->what, a->backend);
+            continue;
+        }
+        failed = digest_of(file, a, v, digests[i]);
         if (failed != RUN_OK)
             return failed;
         equal = memcmp(digests[0], digests[i], DIGEST_SIZE) == 0;
@@ -91,9 +97,15 @@ static int run(int argc, char **argv)
     struct run_arguments a;
     int status = RUN_OK;
 
-    if (arguments_read(&a, argc, argv, &command_verify, "seed,set,threads,progress", &status)) {
+    if (arguments_read(&a, argc, argv, &command_verify, "backend,seed,set,threads,progress", &status)) {
+        const struct world_ops *world = world_find(a.backend);
+
         if (a.file_count != 1)
             status = usage_error(&command_verify, "give one scenario (%d given)", a.file_count);
+        else if (!world->virtual_time)
+            status = usage_error(&command_verify, "--backend %s runs in real time, which never repeats (des, ns3)", a.backend);
+        else if (a.threads && !world->lanes)
+            status = usage_error(&command_verify, "--threads: the %s backend runs on one thread", a.backend);
         else if (a.threads == 1)
             status = usage_error(&command_verify, "--threads 1 would compare one thread with one (2 to 256)");
         else

@@ -13,10 +13,11 @@
 #include "stack/base/work.h"
 
 struct des;
+struct pcap;       /* sim/capture/pcap.h */
 struct tcp_config; /* sim/tcp/tcp.h */
 
 enum des_tcp { DES_TCP_IDEAL, DES_TCP_FLIGHT, DES_TCP_PACKET };
-enum des_feature { DES_LOSS, DES_AQM, DES_BOTTLENECKS }; /* what a TCP model may be unable to honour */
+enum des_feature { DES_LOSS, DES_AQM, DES_BOTTLENECKS, DES_CAPTURE }; /* what a TCP model may be unable to honour */
 
 #define DES_JITTER_COMMON UINT64_MAX
 
@@ -100,6 +101,12 @@ int des_divide(struct des *d, uint32_t lanes, const uint32_t *weights);
 uint32_t des_lane_count(const struct des *d);
 uint32_t des_lane(const struct des *d, uint32_t host);
 uint64_t des_lookahead_ns(const struct des *d); /* how long lanes run without hearing of each other; UINT64_MAX: for ever */
+
+/* From now on the host's packets go to the file, which outlives the run: those that it sends when they enter the uplink's queue (with a
+ * discipline: leave it), those that reach it when they have left the downlink. */
+void des_capture(struct des *d, uint32_t host, struct pcap *file);
+/* The ends of a connection as captures have them; false for a handle that is gone, and where there are no captures. */
+bool des_ends(struct des *d, uint32_t host, struct backend_conn conn, struct endpoint *local, struct endpoint *remote);
 
 /* Calls fn at `at_ns` as an event of the host. For what a scenario does to a node. */
 void des_schedule(struct des *d, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);

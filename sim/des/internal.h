@@ -2,6 +2,7 @@
 #ifndef SIM_DES_INTERNAL_H
 #define SIM_DES_INTERNAL_H
 
+#include "sim/capture/pcap.h"
 #include "sim/des/cpu.h"
 #include "sim/des/crew.h"
 #include "sim/des/des.h"
@@ -55,7 +56,14 @@ struct host { /* what every packet needs comes first */
     struct rng jitter, random;
     uint64_t queue_ns;      /* of its links; 0: the queues have fixed sizes */
     struct queue_config aqm;
-    char rest[24];
+    struct pcap *capture;   /* NULL: nobody watches */
+    char rest[16];
+};
+
+/* The two ends of a packet, or of a connection as the first one sees it. */
+struct capture_ends {
+    const struct host *from, *to;
+    uint16_t from_port, to_port;
 };
 
 _Static_assert(offsetof(struct host, up) == 64 && sizeof(struct host) % 64 == 0, "lines: calls, links, ..., the TCP model's own");
@@ -73,6 +81,8 @@ struct des_transport {
     void (*pause)(struct host *h, struct backend_conn handle, bool paused);
     void (*close)(struct host *h, struct backend_conn handle, enum backend_close how);
     void (*expect)(const struct host *h, struct backend_conn handle, unsigned step); /* NULL: no interest */
+    /* False: the handle is gone. NULL: connections have no ports. */
+    bool (*ends)(struct host *h, struct backend_conn handle, struct capture_ends *out);
     void (*reset_all)(struct host *h);                                /* the node is gone */
     void (*healed)(struct host *h); /* a partition ended; NULL: no interest */
     void (*event)(struct host *h, const struct event *e);
@@ -153,6 +163,10 @@ bool loop_holds(struct loop *l, struct backend_conn conn); /* a send has to wait
 void loop_pause(struct loop *l, struct backend_conn conn, bool paused);
 void loop_rearm(struct loop *l, uint64_t deadline_ns);      /* of the node's timer: a wake-up that waits may be void now */
 void loop_forget(struct loop *l, struct backend_conn conn); /* the node closes it */
+
+/* capture.c */
+struct tcp_segment;
+void capture_segment(const struct host *h, const struct capture_ends *ends, const struct tcp_segment *s); /* by h->capture */
 
 /* path.c */
 void path_init(struct des *d);

@@ -15,6 +15,10 @@
 #include "stack/base/mem.h"
 
 #define NO_HANDLE UINT32_MAX
+/* Ports of who dials, for captures alone: as Linux's. A socket number that is used again has another one. */
+#define PORT_FIRST 32768u
+#define PORT_COUNT 28232u
+#define PORT_STEP 977u
 
 enum packet_event {
     EVENT_SEGMENT = EVENT_TRANSPORT, /* object: struct segment_packet that reached the far end of the path */
@@ -33,6 +37,7 @@ struct segment_packet {
     struct element_packet queued; /* its size is that on the wire */
     uint64_t rest_ns;             /* from a bottleneck to the destination */
     struct socket_id from, to;
+    uint16_t from_port, to_port;
     struct tcp_segment segment;
 };
 
@@ -42,6 +47,7 @@ struct socket {
     struct socket_id self, peer;
     uint32_t peer_host;
     uint32_t handle; /* NO_HANDLE: not known to the node, or no longer */
+    uint16_t port, peer_port;
     bool dialled, connected, paused, resuming, finished, over, serving;
     uint64_t last_arrival_ns; /* of what we sent: later segments never overtake */
     struct timer timer;       /* no later than what tcp asks for */
@@ -247,6 +253,13 @@ static void leave(struct host *h, struct segment_packet *p, uint64_t at_ns, uint
     des_post(h, hop.host, at_ns, EVENT_SEGMENT, p);
 }
 
+static void watch(struct host *h, const struct segment_packet *p)
+{
+    const struct capture_ends ends = {h->des->hosts[p->source], h->des->hosts[p->destination], p->from_port, p->to_port};
+
+    capture_segment(h, &ends, &p->segment);
+}
+
 /* Puts a segment on its way. */
 static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint64_t *last_ns)
 {
@@ -262,6 +275,8 @@ static void transmit(struct host *h, struct segment_packet *p, uint32_t to, uint
     } else if (ph->up) {
         wait_in(h, ph->up, EVENT_UP_SENT, p);
     } else if (pass_link(&h->up, h->lane->now_ns, p->queued.size, &through)) {
+        if (h->capture)
+            watch(h, p);
         leave(h, p, through, last_ns);
     } else {
         drop(h, p);
@@ -281,6 +296,8 @@ static void up_sent(struct host *h)
         des_post(h, p->destination, h->lane->now_ns + p->rest_ns, EVENT_SEGMENT, p);
         return;
     }
+    if (h->capture)
+        watch(h, p);
     k = socket_get(h, p->from);
     leave(h, p, h->lane->now_ns, k ? &k->last_arrival_ns : &alone);
 }
@@ -312,6 +329,8 @@ static void refuse(struct host *h, const struct segment_packet *p)
     out->segment = answer;
     out->from = p->to;
     out->to = p->from;
+    out->from_port = p->to_port;
+    out->to_port = p->from_port;
     transmit(h, out, p->source, &last_ns);
 }
 
@@ -352,6 +371,8 @@ static void flush(struct socket *k)
         p->segment = s;
         p->from = k->self;
         p->to = k->peer;
+        p->from_port = k->port;
+        p->to_port = k->peer_port;
         transmit(h, p, k->peer_host, &k->last_arrival_ns);
     }
 }
@@ -489,6 +510,8 @@ static struct socket *receive_syn(struct host *h, const struct segment_packet *p
         return k;
     k = socket_new(h, p->source);
     k->peer = p->from;
+    k->port = p->to_port;
+    k->peer_port = p->from_port;
     tcp_accept(k->tcp, h->lane->now_ns, &p->segment);
     return k;
 }
@@ -502,6 +525,8 @@ static void receive(struct host *h, struct segment_packet *p)
         drop(h, p);
         return;
     }
+    if (h->capture)
+        watch(h, p);
     k = opening ? receive_syn(h, p) : socket_get(h, p->to);
     if (k) {
         if (k->dialled && (p->segment.flags & TCP_SYN))
@@ -560,12 +585,23 @@ static int packet_dial(struct host *h, struct host *to, uint16_t port, struct ba
 
     k->dialled = true;
     k->peer.index = port; /* until the SYN-ACK tells the far socket */
+    k->port = (uint16_t)(PORT_FIRST + (k->self.index + k->self.generation * PORT_STEP) % PORT_COUNT);
+    k->peer_port = port;
     handle_take(k);
     *conn = handle_of(k);
     tcp_connect(k->tcp, h->lane->now_ns);
     flush(k);
     arm(k);
     return ERR_OK;
+}
+
+static bool packet_ends(struct host *h, struct backend_conn handle, struct capture_ends *out)
+{
+    const struct socket *k = handle_get(h, handle);
+
+    if (k)
+        *out = (struct capture_ends){h, h->des->hosts[k->peer_host], k->port, k->peer_port};
+    return k != NULL;
 }
 
 static size_t packet_send(struct host *h, struct backend_conn handle, struct chain *bytes)
@@ -710,7 +746,7 @@ static void packet_drop(const struct event *e)
 }
 
 const struct des_transport transport_packet = {
-    .honours = 1u << DES_LOSS | 1u << DES_AQM | 1u << DES_BOTTLENECKS,
+    .honours = 1u << DES_LOSS | 1u << DES_AQM | 1u << DES_BOTTLENECKS | 1u << DES_CAPTURE,
     .host_size = sizeof(struct packet_host),
     .start = tcp_world_start,
     .stop = tcp_world_stop,
@@ -720,6 +756,7 @@ const struct des_transport transport_packet = {
     .send = packet_send,
     .pause = packet_pause,
     .close = packet_close,
+    .ends = packet_ends,
     .reset_all = packet_reset_all,
     .event = packet_event,
     .drop = packet_drop,

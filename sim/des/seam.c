@@ -99,6 +99,19 @@ static void ops_trace(void *host, uint64_t now_ns, const struct trace_event *eve
         h->des->config.trace(h->des->config.trace_ctx, h->index, now_ns, event);
 }
 
+bool des_ends(struct des *d, uint32_t host, struct backend_conn conn, struct endpoint *local, struct endpoint *remote)
+{
+    struct capture_ends ends;
+
+    if (!d->transport->ends || !d->transport->ends(d->hosts[host], conn, &ends))
+        return false;
+    *local = ends.from->address;
+    local->port = ends.from_port;
+    *remote = ends.to->address;
+    remote->port = ends.to_port;
+    return true;
+}
+
 const struct backend_ops des_ops = {
     .version = BACKEND_VERSION,
     .listen = ops_listen,

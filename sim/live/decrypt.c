@@ -4,8 +4,8 @@
 
 #include "sim/live/address.h"
 #include "sim/live/jsonl.h"
-#include "sim/live/keylog.h"
-#include "sim/live/pcap.h"
+#include "sim/capture/keylog.h"
+#include "sim/capture/pcap.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
@@ -27,7 +27,7 @@ struct direction {
     uint32_t sequence;       /* of the next byte */
     uint64_t counter;
     enum phase phase;
-    bool started, muxing;
+    bool started, muxing, modelled;
     struct buf wire, plain;
 };
 
@@ -177,6 +177,12 @@ static void read_sealed(struct decryption *d, struct direction *dir, struct slic
         return;
     }
     out = buf_extend(&dir->plain, frame.size - AEAD_TAG_SIZE);
+    if (out && dir->modelled) {
+        memcpy(out, frame.data + AEAD_TAG_SIZE, frame.size - AEAD_TAG_SIZE);
+        dir->counter++;
+        read_plain(d, dir);
+        return;
+    }
     if (!out || !aead_open(out, dir->key, dir->counter++, slice_of(NULL, 0), frame)) {
         give_up(d, dir,
                 out ? "a Noise frame does not open with its key" : "a yamux frame is too large");
@@ -321,8 +327,8 @@ static int read_packets(struct decryption *d, struct pcap_reader *reader)
 
 /* ---- keys to directions ---- */
 
-static void direction_add(struct decryption *d, const struct endpoint *from,
-                          const struct endpoint *to, const uint8_t *key, bool initiator)
+static struct direction *direction_add(struct decryption *d, const struct endpoint *from, const struct endpoint *to,
+                                       const uint8_t *key, bool initiator)
 {
     struct direction *dir;
 
@@ -332,6 +338,7 @@ static void direction_add(struct decryption *d, const struct endpoint *from,
     memcpy(dir->key, key, AEAD_KEY_SIZE);
     buf_init(&dir->wire, PENDING_MAX);
     buf_init(&dir->plain, PENDING_MAX);
+    return dir;
 }
 
 /* False with the number of the line that is no entry. */
@@ -342,8 +349,8 @@ static bool read_keys(struct decryption *d, struct slice keylog, uint32_t *line)
     int more;
 
     while ((more = keylog_next(&text, line, &e)) > 0) {
-        direction_add(d, &e.local, &e.remote, e.send_key, e.initiator);
-        direction_add(d, &e.remote, &e.local, e.receive_key, !e.initiator);
+        direction_add(d, &e.local, &e.remote, e.send_key, e.initiator)->modelled = e.modelled;
+        direction_add(d, &e.remote, &e.local, e.receive_key, !e.initiator)->modelled = e.modelled;
     }
     return more == 0;
 }

@@ -2,7 +2,7 @@
 #include "sim/live/live.h"
 
 #include "sim/live/commands.h"
-#include "sim/live/keylog.h"
+#include "sim/capture/keylog.h"
 #include "stack/base/check.h"
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
@@ -262,7 +262,8 @@ static void make_node(struct live *l)
                                        .peer_topic = on_peer_topic,
                                        .secured = on_secured,
                                        .test_extension = on_test_extension,
-                                       .partial = &l->parts.env};
+                                       .partial = &l->parts.env,
+                                       .secured_ctx = l};
     const struct endpoint any = {0};
     struct node_config config = l->options->node;
     uint64_t seed;

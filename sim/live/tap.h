@@ -6,7 +6,7 @@
 #ifndef SIM_LIVE_TAP_H
 #define SIM_LIVE_TAP_H
 
-#include "sim/live/pcap.h"
+#include "sim/capture/pcap.h"
 #include "stack/backend/backend.h"
 
 struct tap_conn {

@@ -70,7 +70,7 @@ static void turn_churner(void *arg, uint64_t now_ns)
         w->away = false;
         resident_turn(w->resident, now_ns, SCENARIO_CHURN);
         schedule_leave(w, now_ns);
-    } else if (w->resident->node) {
+    } else if (w->resident->up) {
         leave(w->churn, w->resident, now_ns);
         w->away = true;
         schedule_turn(w, now_ns + draw(w, &w->churn->event->churn->down));
@@ -86,7 +86,7 @@ static void follow_turn(void *arg, uint64_t now_ns)
 
     if (t->turn->up)
         resident_turn(r, now_ns, SCENARIO_CHURN);
-    else if (r->node)
+    else if (r->up)
         leave(t->churn, r, now_ns);
 }
 

@@ -87,7 +87,7 @@ static void strike(struct fault *f, uint64_t now_ns)
     for (uint32_t i = 0; i < f->hit_count; i++) {
         struct resident *r = &run->residents[f->hit[i]];
 
-        if (!r->node)
+        if (!r->up)
             continue; /* it was down already, and stays so */
         strike_one(e, r, now_ns);
         f->hit[up++] = r->index;
@@ -157,7 +157,7 @@ static void hit_one(void *arg, uint64_t now_ns)
         start_one(v, now_ns);
         return;
     }
-    if (!v->resident->node)
+    if (!v->resident->up)
         return;
     resident_tell(v->resident, now_ns, v->event->kind);
     strike_one(v->event, v->resident, now_ns);

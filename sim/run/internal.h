@@ -32,13 +32,16 @@ void schedule_free(struct schedule *schedule);
 /* A place for a node: the node itself comes and goes. Touched by the node's events and between windows only. */
 struct resident {
     struct run *run;
-    struct node *node;   /* NULL while down */
+    struct node *node;   /* NULL while down, or a program's */
     struct node *asleep; /* while suspended */
     struct adversary *adversary; /* what the node does, awake or asleep, where its group has a behaviour; else NULL */
+    bool up;             /* node, or a program in its place */
     uint32_t index;
     uint32_t dial_next;              /* in run->topology.dials */
     uint32_t publication_next;
+    bool slept;         /* a program that was suspended goes on */
     bool dialling;      /* a call for the next dial is under way */
+    struct capture *capture; /* NULL: nobody watches it */
     uint32_t skipped;   /* publications while it was down */
     uint64_t total_sent, total_received; /* of earlier lives */
 };
@@ -66,6 +69,8 @@ struct run {
     bool planned;
     struct fault **faults; /* of the first fault_count events */
     uint32_t fault_count;
+    struct capture *captures;
+    uint32_t capture_count;
     struct progress progress;
     double start_s, running_s; /* on the clock on the wall: all of it, what comes after the preparations */
 };
@@ -130,6 +135,14 @@ void adversary_end(struct resident *r);
 /* faults.c */
 void faults_schedule(struct run *run, uint64_t until_ns); /* those before then that are not scheduled yet */
 void faults_free(struct run *run);
+
+/* capture.c: of the nodes that the options name */
+struct node_events;
+enum run_status captures_plan(struct run *run, struct run_result *result); /* once the nodes have places */
+enum run_status captures_open(struct run *run, struct run_result *result);
+void capture_listen(struct resident *r, struct node_events *events); /* for the keys of its connections */
+bool captures_finish(struct run *run); /* false: one could not be written */
+void captures_free(struct run *run);
 
 /* judge.c */
 uint32_t judge(struct run *run, struct record_summary *summary,

@@ -12,6 +12,11 @@ static const struct scenario_group *group_of(const struct resident *r)
     return &r->run->scenario->groups[r->run->nodes[r->index].group];
 }
 
+static const struct run_programs *programs_of(const struct resident *r)
+{
+    return r->run->options->programs;
+}
+
 void resident_identity(const struct run *run, uint32_t index, uint8_t seed[static 32])
 {
     struct rng r;
@@ -106,13 +111,16 @@ static void dial_next(void *arg, uint64_t now_ns)
     uint64_t interval;
 
     r->dialling = false;
-    if (!r->node)
+    if (!r->up)
         return;
     interval = group_of(r)->dial_interval_ns;
     while (r->dial_next < t->first[r->index + 1]) {
         uint32_t to = t->dials[r->dial_next++].to;
 
-        node_connect(r->node, now_ns, &r->run->addresses[to], &r->run->peers[to]);
+        if (programs_of(r))
+            programs_of(r)->connect(programs_of(r)->ctx, r->index, now_ns, to);
+        else
+            node_connect(r->node, now_ns, &r->run->addresses[to], &r->run->peers[to]);
         if (interval && r->dial_next < t->first[r->index + 1]) {
             schedule_dials(r, now_ns + interval);
             return;
@@ -128,10 +136,25 @@ static void report(struct run *run, uint64_t now_ns, const char *kind, uint32_t 
     report_node_event(run, node, now_ns, kind, detail);
 }
 
+static void start_program(struct resident *r, uint64_t now_ns)
+{
+    if (r->up)
+        return;
+    r->up = true;
+    if (!r->slept)
+        r->dial_next = r->run->topology.first[r->index];
+    r->slept = false;
+    report_node_state(r->run, r->index, now_ns, true);
+    programs_of(r)->start(programs_of(r)->ctx, r->index, now_ns);
+    if (r->up && r->dial_next < r->run->topology.first[r->index + 1])
+        schedule_dials(r, now_ns);
+}
+
 static void wake_up(struct resident *r, uint64_t now_ns)
 {
     int err;
 
+    r->up = true;
     r->node = r->asleep;
     r->asleep = NULL;
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
@@ -179,6 +202,10 @@ void resident_start(struct resident *r, uint64_t now_ns)
     struct node_config config = config_of(r);
     int err;
 
+    if (programs_of(r)) {
+        start_program(r, now_ns);
+        return;
+    }
     if (r->node)
         return;
     if (r->asleep) {
@@ -193,7 +220,9 @@ void resident_start(struct resident *r, uint64_t now_ns)
         behaviour->configure(behaviour->ctx, r->index, &config, &events);
     else if (g->behaviour)
         adversary_enter(r, &config, &events);
+    capture_listen(r, &events);
     r->dial_next = r->run->topology.first[r->index];
+    r->up = true;
     r->node = node_new(&config, r->run->ops->backend, r->run->ops->host(r->run->world, r->index), &events);
     r->run->ops->place(r->run->world, r->index, &node_app, r->node);
     report_node_state(r->run, r->index, now_ns, true);
@@ -207,6 +236,16 @@ void resident_start(struct resident *r, uint64_t now_ns)
     settle_in(r, now_ns);
 }
 
+/* In the way that the call names. */
+static void put_program_down(struct resident *r, uint64_t now_ns, void (*how)(void *ctx, uint32_t node, uint64_t now_ns))
+{
+    if (!r->up)
+        return;
+    r->up = false;
+    how(programs_of(r)->ctx, r->index, now_ns);
+    report_node_state(r->run, r->index, now_ns, false);
+}
+
 static void put_down(struct resident *r, uint64_t now_ns)
 {
     struct node_counts c = node_counts(r->node);
@@ -218,11 +257,14 @@ static void put_down(struct resident *r, uint64_t now_ns)
     node_free(r->node);
     adversary_end(r);
     r->node = NULL;
+    r->up = false;
     report_node_state(r->run, r->index, now_ns, false);
 }
 
 void resident_stop(struct resident *r, uint64_t now_ns)
 {
+    if (programs_of(r))
+        put_program_down(r, now_ns, programs_of(r)->stop);
     if (!r->node)
         return;
     node_stop(r->node, now_ns);
@@ -231,18 +273,25 @@ void resident_stop(struct resident *r, uint64_t now_ns)
 
 void resident_crash(struct resident *r, uint64_t now_ns)
 {
+    if (programs_of(r))
+        put_program_down(r, now_ns, programs_of(r)->crash);
     if (r->node)
         put_down(r, now_ns);
 }
 
 void resident_suspend(struct resident *r, uint64_t now_ns)
 {
+    if (programs_of(r) && r->up) {
+        put_program_down(r, now_ns, programs_of(r)->suspend);
+        r->slept = true;
+    }
     if (!r->node)
         return;
     node_suspend(r->node, now_ns);
     r->run->ops->place(r->run->world, r->index, NULL, NULL);
     r->asleep = r->node;
     r->node = NULL;
+    r->up = false;
     report_node_state(r->run, r->index, now_ns, false);
 }
 
@@ -261,7 +310,7 @@ void resident_tell(struct resident *r, uint64_t now_ns, enum scenario_event_kind
 
 void resident_turn(struct resident *r, uint64_t now_ns, enum scenario_event_kind kind)
 {
-    if (r->node)
+    if (r->up)
         return;
     tell(r, now_ns, kind, "up");
     resident_start(r, now_ns);
@@ -314,10 +363,12 @@ static void publish_next(void *arg, uint64_t now_ns)
     const struct scenario_traffic *t = &r->run->scenario->traffic[p->traffic];
     int err = ERR_OK;
 
-    if (r->node) {
+    if (r->up) {
         struct span data = body(p);
 
-        if (t->via == TRAFFIC_GOSSIP)
+        if (programs_of(r))
+            programs_of(r)->publish(programs_of(r)->ctx, r->index, now_ns, t, span_slice(data));
+        else if (t->via == TRAFFIC_GOSSIP)
             err = node_publish(r->node, now_ns, slice_text(t->label), data);
         else
             err = node_broadcast(r->node, now_ns, t->label, data);
@@ -382,6 +433,8 @@ void residents_bytes(struct run *run)
         const struct node *n = r->node ? r->node : r->asleep;
         struct node_counts c = n ? node_counts(n) : (struct node_counts){0};
 
+        if (programs_of(r))
+            programs_of(r)->conclude(programs_of(r)->ctx, i, run->scenario->duration_ns, &c.bytes_sent, &c.bytes_received);
         recorder_bytes(run->recorder, i, r->total_sent + c.bytes_sent, r->total_received + c.bytes_received);
     }
 }

@@ -198,6 +198,11 @@ enum run_status run_plan(struct run *run, struct run_result *result)
         snprintf(result->error, sizeof result->error, "--threads: the %s backend runs on one thread (1)", run->ops->name);
         return RUN_USAGE;
     }
+    if (run->options->programs) {
+        refused = run->options->programs->refuses(run->options->programs->ctx, s, refusal);
+        if (refused)
+            return fail(result, RUN_USAGE, refused);
+    }
     if (choose_encryption(run, result) != RUN_OK)
         return RUN_USAGE;
     run->horizon_ns = run->ops->virtual_time && s->warmup_ns ? s->warmup_ns : TIME_NEVER;
@@ -212,6 +217,8 @@ enum run_status run_plan(struct run *run, struct run_result *result)
         snprintf(result->warning, sizeof result->warning, "%s", run->topology.warning);
     name_nodes(run);
     adversaries_plan(run);
+    if (captures_plan(run, result) != RUN_OK)
+        return RUN_USAGE;
     if (schedule_build(s, &run->schedule, result->error, sizeof result->error) != ERR_OK)
         return RUN_USAGE;
     return RUN_OK;
@@ -299,12 +306,17 @@ static enum run_status divide_recorder(struct run *run, struct run_result *resul
     return err ? fail(result, RUN_FAILED, "cannot start the recorder's thread") : RUN_OK;
 }
 
-static void open_residences(struct run *run)
+static enum run_status open_residences(struct run *run, struct run_result *result)
 {
+    const struct run_programs *programs = run->options->programs;
+
     if (run->options->behaviour)
         run->options->behaviour->begin(run->options->behaviour->ctx, run);
+    if (programs && !programs->open(programs->ctx, run, result->error, sizeof result->error))
+        return RUN_FAILED;
     residents_schedule(run);
     faults_schedule(run, run->horizon_ns);
+    return RUN_OK;
 }
 
 enum run_status run_open_world(struct run *run, struct run_result *result)
@@ -315,6 +327,7 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
                                  .addresses = run->addresses,
                                  .timeline = &run->timeline,
                                  .horizon_ns = run->horizon_ns,
+                                 .captures = run->capture_count > 0,
                                  .trace_ctx = run,
                                  .trace = trace,
                                  .expect = expect,
@@ -324,9 +337,10 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
 
     run->world = run->ops->open(&world, result->error, sizeof result->error);
     mem_free(weights);
-    if (!run->world || divide_recorder(run, result) != RUN_OK)
+    if (!run->world || divide_recorder(run, result) != RUN_OK || captures_open(run, result) != RUN_OK)
         return RUN_FAILED;
-    open_residences(run);
+    if (open_residences(run, result) != RUN_OK)
+        return RUN_FAILED;
     run->running_s = run_clock_s();
     return RUN_OK;
 }
@@ -334,14 +348,20 @@ enum run_status run_open_world(struct run *run, struct run_result *result)
 /* Between two slices: whether the run may go on. */
 static enum run_status look_around(struct run *run, double elapsed_s, struct run_result *result)
 {
+    const struct run_programs *programs = run->options->programs;
     uint64_t limit_ns = run->scenario->wall_limit_ns;
+    const char *failed = programs ? programs->failure(programs->ctx, false) : NULL;
 
     if (run->recorder && recorder_failed(run->recorder))
         return fail(result, RUN_FAILED, recorder_failed(run->recorder));
     if (interrupted)
         return fail(result, RUN_FAILED, "interrupted");
-    if (limit_ns && elapsed_s > (double)limit_ns / 1e9)
-        return fail(result, RUN_TIME_LIMIT, "the time limit (run.wall) is over");
+    if (limit_ns && elapsed_s > (double)limit_ns / 1e9) {
+        snprintf(result->error, sizeof result->error, "the time limit (run.wall) is over%s%.900s", failed ? ": " : "", failed ? failed : "");
+        return RUN_TIME_LIMIT;
+    }
+    if (failed)
+        return fail(result, RUN_FAILED, failed);
     return RUN_OK;
 }
 
@@ -401,6 +421,9 @@ void run_dismantle(struct run *run)
         adversary_end(r);
         r->node = r->asleep = NULL;
     }
+    if (run->options->programs)
+        run->options->programs->close(run->options->programs->ctx);
+    captures_free(run);
     if (run->world)
         run->ops->close(run->world);
     faults_free(run);
@@ -438,6 +461,7 @@ static enum run_status conclude(struct run *run, void (*each)(void *ctx, const s
                                    .threads = 1,
                                    .lookahead_ns = UINT64_MAX};
     const struct run_behaviour *behaviour = run->options->behaviour;
+    const struct run_programs *programs = run->options->programs;
     struct record_summary summary;
 
     finish_world(run, result);
@@ -457,8 +481,12 @@ static enum run_status conclude(struct run *run, void (*each)(void *ctx, const s
     if (recorder_finish(run->recorder, &totals, &result->summary, result->error,
                         sizeof result->error) != ERR_OK)
         return RUN_FAILED;
+    if (!captures_finish(run))
+        return fail(result, RUN_FAILED, "a capture could not be written whole");
     if (behaviour && behaviour->failure(behaviour->ctx))
         return fail(result, RUN_FAILED, behaviour->failure(behaviour->ctx));
+    if (programs && programs->failure(programs->ctx, true))
+        return fail(result, RUN_FAILED, programs->failure(programs->ctx, true));
     return result->expectations_failed ? RUN_FAILED : RUN_OK;
 }
 

@@ -21,6 +21,7 @@ struct run;
 struct node;
 struct node_config;
 struct node_events;
+struct peerid;
 struct scenario_node;
 
 /* What nodes do, where something else than the scenario's settings, dials and traffic says so: a script, say. The
@@ -38,11 +39,43 @@ struct run_behaviour {
     const char *(*failure)(void *ctx); /* at the end: NULL, or a sentence and the run has failed */
 };
 
-/* For behaviours. */
+/* Programs in the place of nodes, one a host: the scenario says when they start and end, whom they dial, what they publish, as
+ * it says it to nodes; run_report records what they did. Calls come from events of the node, or between those of all nodes. */
+struct run_programs {
+    void *ctx;
+    /* NULL, or the setting that cannot be honoured and why; `out` has 256 bytes. */
+    const char *(*refuses)(void *ctx, const struct scenario *s, char *out);
+    bool (*open)(void *ctx, struct run *run, char *error, size_t error_size); /* once, before anything happens */
+    void (*close)(void *ctx);                                                 /* the world is still there */
+    void (*start)(void *ctx, uint32_t node, uint64_t now_ns); /* or wakes it up, after `suspend` */
+    void (*stop)(void *ctx, uint32_t node, uint64_t now_ns);  /* asks it to end; it is off its host when this returns, or ends by itself */
+    void (*crash)(void *ctx, uint32_t node, uint64_t now_ns);
+    void (*suspend)(void *ctx, uint32_t node, uint64_t now_ns);
+    void (*connect)(void *ctx, uint32_t node, uint64_t now_ns, uint32_t to);
+    void (*publish)(void *ctx, uint32_t node, uint64_t now_ns, const struct scenario_traffic *traffic, struct slice body);
+    /* The run is over: the last that the record should know of it, and the bytes of its connections since the start. */
+    void (*conclude)(void *ctx, uint32_t node, uint64_t now_ns, uint64_t *sent, uint64_t *received);
+    /* NULL, or a sentence: the run has failed, and does not go on unless it is `over` already. */
+    const char *(*failure)(void *ctx, bool over);
+};
+
+/* For behaviours and programs. */
 void run_schedule(struct run *run, uint32_t node, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);
 const struct endpoint *run_address(const struct run *run, uint32_t node);
 /* Takes the node down for good, in order; `what` (may be NULL) becomes an event of the record. */
 void run_retire(struct run *run, uint32_t node, uint64_t now_ns, const char *kind, const char *what);
+/* For programs. */
+const struct scenario *run_scenario_of(const struct run *run);
+const struct scenario_node *run_placement(const struct run *run, uint32_t node);
+const struct scenario_edge *run_dials(const struct run *run, uint32_t node, uint32_t *count); /* whom the topology lets it dial */
+const struct peerid *run_peer(const struct run *run, uint32_t node);
+void run_identity(const struct run *run, uint32_t node, uint8_t seed[static 32]);
+const struct backend_ops *run_backend(const struct run *run);
+void *run_host(const struct run *run, uint32_t node);
+void run_place(struct run *run, uint32_t node, const struct backend_app *app, void *ctx); /* as a world's place */
+void run_report(struct run *run, uint32_t node, uint64_t now_ns, const struct trace_event *event);
+void run_report_event(struct run *run, uint32_t node, uint64_t now_ns, const char *kind, const char *what);
+bool run_over_limit(const struct run *run); /* the time limit is over, or the run was interrupted; may be asked in a signal handler */
 
 struct run_options {
     const struct world_ops *world;
@@ -50,7 +83,10 @@ struct run_options {
     const char *replay;            /* the command line that repeats this run */
     enum progress_mode progress;
     uint32_t threads;              /* 0: 1. Results do not depend on it */
+    const char *captured;          /* nodes whose packets are kept, "peers-0,peers-5"; NULL: none. Not with a behaviour */
+    const char *capture_folder;    /* where to; it exists */
     const struct run_behaviour *behaviour; /* NULL: as the scenario says */
+    const struct run_programs *programs;   /* NULL: nodes, linked in */
     enum scenario_encryption encryption; /* DEFAULT: the scenario's, or else the backend's */
 };
 

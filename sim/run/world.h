@@ -14,6 +14,7 @@ struct world_config {
     const struct endpoint *addresses;  /* one a node */
     const struct timeline *timeline;   /* what of the network changes while it runs; outlives the world */
     uint64_t horizon_ns;               /* its steps from here on wait for `proceed`; TIME_NEVER: none does */
+    bool captures;                     /* some will start */
     void *trace_ctx;
     void (*trace)(void *ctx, uint32_t node, uint64_t now_ns, const struct trace_event *event);
     void (*expect)(void *ctx, uint32_t node, unsigned step); /* a hint, see des.h; may be NULL or ignored */
@@ -28,6 +29,15 @@ struct world_lanes {
     uint32_t (*count)(const void *world);
     uint32_t (*of)(const void *world, uint32_t node);
     uint64_t (*lookahead_ns)(const void *world); /* UINT64_MAX: one lane */
+};
+
+/* A world that shows the packets of its hosts, as pcap files. */
+struct world_captures {
+    const char *(*refuses)(const struct scenario *s); /* NULL, or why there are none here */
+    bool (*start)(void *world, uint32_t node, const char *path); /* before the first event; false with errno set */
+    /* The ends of a connection as the captures have them; false when it is gone. */
+    bool (*ends)(void *world, uint32_t node, struct backend_conn conn, struct endpoint *local, struct endpoint *remote);
+    bool (*finish)(void *world); /* false: one could not be written */
 };
 
 struct world_ops {
@@ -56,10 +66,11 @@ struct world_ops {
     /* The run is over; `out` (256 bytes) takes what the record should know of the backend. True: the user should be warned.
      * NULL: nothing to say. */
     bool (*finish)(void *world, char *out);
+    const struct world_captures *captures; /* NULL: there are none */
 };
 
-extern const struct world_ops world_des, world_sockets, world_netns;
+extern const struct world_ops world_des, world_sockets, world_netns, world_ns3;
 const struct world_ops *world_find(const char *name); /* NULL when there is none */
-extern const char *const world_names;                 /* "des, sockets, netns" */
+extern const char *const world_names;                 /* "des, sockets, netns, ns3" */
 
 #endif

@@ -1,4 +1,5 @@
 /* The discrete-event simulator as a world. */
+#include "sim/capture/pcap.h"
 #include "sim/des/des.h"
 #include "sim/run/demands.h"
 #include "sim/run/world.h"
@@ -14,6 +15,8 @@ struct world {
     const struct timeline *timeline; /* its steps are applied at their times, one call after the other */
     uint32_t next_step;
     uint64_t horizon_ns; /* steps from here on are not scheduled yet */
+    struct pcap **files; /* of captures */
+    uint32_t file_count;
 };
 
 static const enum des_tcp models[] = {[SCENARIO_TCP_IDEAL] = DES_TCP_IDEAL,
@@ -197,7 +200,7 @@ static void *open_world(const struct world_config *config, char *error, size_t e
         mem_free(w);
         return NULL;
     }
-    *w = (struct world){d, config->timeline, 0, config->horizon_ns};
+    *w = (struct world){.des = d, .timeline = config->timeline, .horizon_ns = config->horizon_ns};
     walk(w, 0);
     return w;
 }
@@ -207,11 +210,14 @@ static struct des *des_of(const void *world)
     return ((const struct world *)world)->des;
 }
 
+static bool finish_captures(void *world);
+
 static void close_world(void *world)
 {
     struct world *w = world;
 
     des_free(w->des);
+    finish_captures(w);
     mem_free(w);
 }
 
@@ -285,6 +291,53 @@ static uint64_t lookahead_ns(const void *world)
 
 static const struct world_lanes lanes = {lane_count, lane_of, lookahead_ns};
 
+/* ---- captures ---- */
+
+static const char *refuses_captures(const struct scenario *s)
+{
+    return des_tcp_honours(models[s->network.tcp], DES_CAPTURE)
+               ? NULL
+               : s->network.tcp == SCENARIO_TCP_FLIGHT ? "the \"flight\" TCP has trains, not packets (network.tcp: packet)"
+                                                       : "the \"ideal\" TCP has no packets (network.tcp: packet)";
+}
+
+static bool start_capture(void *world, uint32_t node, const char *path)
+{
+    struct world *w = world;
+    struct pcap *file = mem_zalloc(sizeof *file);
+
+    if (!pcap_create(file, path, 0)) {
+        mem_free(file);
+        return false;
+    }
+    w->files = mem_grow(w->files, w->file_count + 1, sizeof *w->files);
+    w->files[w->file_count++] = file;
+    des_capture(w->des, node, file);
+    return true;
+}
+
+static bool finish_captures(void *world)
+{
+    struct world *w = world;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < w->file_count; i++) {
+        ok = pcap_finish(w->files[i]) && ok;
+        mem_free(w->files[i]);
+    }
+    mem_free(w->files);
+    w->files = NULL;
+    w->file_count = 0;
+    return ok;
+}
+
+static bool ends(void *world, uint32_t node, struct backend_conn conn, struct endpoint *local, struct endpoint *remote)
+{
+    return des_ends(des_of(world), node, conn, local, remote);
+}
+
+static const struct world_captures captures = {refuses_captures, start_capture, ends, finish_captures};
+
 const struct world_ops world_des = {"des",    &des_ops,        true,      refuses, address, open_world, close_world,
                                     host,     place,           schedule,  schedule_global, partition, heal,
-                                    proceed,  advance,         now_ns,    counts,  &lanes, NULL};
+                                    proceed,  advance,         now_ns,    counts,  &lanes, NULL,     &captures};

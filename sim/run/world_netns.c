@@ -215,4 +215,5 @@ const struct world_ops world_netns = {"netns",
                                       world_sockets_now_ns,
                                       world_sockets_counts,
                                       NULL,
-                                      finish};
+                                      finish,
+                                      NULL};

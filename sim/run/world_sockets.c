@@ -161,4 +161,5 @@ const struct world_ops world_sockets = {"sockets",
                                         world_sockets_now_ns,
                                         world_sockets_counts,
                                         NULL,
+                                        NULL,
                                         NULL};

@@ -3,6 +3,8 @@
 #include "sim/scenario/units.h"
 #include "stack/base/check.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FANOUT_DEFAULT 4u /* Algorand's GossipFanout */
@@ -13,6 +15,7 @@ static const char *const preset_names[] = {"go", "spec", "js", "algorand", "eth2
 static const char *const signing_names[] = {"strict-sign", "strict-no-sign", "no-author", NULL};
 static const char *const message_id_names[] = {"default", "sha256", "blake2b256", "first8", "eth2", NULL};
 static const char *const version_names[] = {"floodsub", "1.0", "1.1", "1.2", "1.3", NULL};
+static const char *const extension_names[] = {"test", "partial", NULL};
 _Static_assert(sizeof version_names / sizeof *version_names == GOSSIPSUB_VERSION_COUNT + 1,
                "a name each");
 
@@ -37,8 +40,7 @@ static void read_versions(struct reader *r, const struct tree *t, struct scenari
 /* extensions: [test, partial] */
 static void read_extensions(struct reader *r, const struct tree *t, struct scenario_group *g)
 {
-    static const char *const names[] = {"test", "partial", NULL};
-    static const struct field extension = {"extensions", FIELD_CHOICE, false, 0, 0, 0, names};
+    static const struct field extension = {"extensions", FIELD_CHOICE, false, 0, 0, 0, extension_names};
 
     if (!reader_is(r, t, TREE_LIST, 2))
         return;
@@ -136,6 +138,73 @@ static const struct field fields[] = {
     {"message_id", FIELD_CHOICE, false, FIELD(scenario_group, message_id), 0, 0, message_id_names},
     {"versions", FIELD_OTHER, false, 0, 0, 0, NULL},
 };
+
+static void tell_field(const struct field *f, const struct scenario_group *g, char *out, size_t size)
+{
+    const char *at = (const char *)g + f->offset;
+    uint32_t small;
+    uint64_t large;
+
+    memcpy(&small, at, sizeof small);
+    switch ((int)f->kind) {
+    case FIELD_U32:
+        snprintf(out, size, "%" PRIu32, small);
+        return;
+    case FIELD_SIZE32:
+        snprintf(out, size, "%" PRIu32 " B", small);
+        return;
+    case FIELD_PPM:
+        snprintf(out, size, "%" PRIu32 ".%06" PRIu32, small / 1000000, small % 1000000);
+        return;
+    case FIELD_DURATION:
+        memcpy(&large, at, sizeof large);
+        snprintf(out, size, "%" PRIu64 "ns", large);
+        return;
+    case FIELD_BOOL:
+        snprintf(out, size, "%s", *(const bool *)at ? "true" : "false");
+        return;
+    case FIELD_CHOICE:
+        snprintf(out, size, "%s", f->names[small]);
+        return;
+    default:
+        UNREACHABLE();
+    }
+}
+
+/* "1.0,1.1" */
+static void tell_set(uint32_t set, const char *const *names, char out[static 64])
+{
+    out[0] = '\0';
+    for (int i = 0; names[i]; i++)
+        if (set >> i & 1) {
+            strcat(out, out[0] ? "," : "");
+            strcat(out, names[i]);
+        }
+}
+
+void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx)
+{
+    const struct scenario_group plain = {.gossipsub = gossipsub_params_default()};
+    char text[64] = "", usual[64];
+
+    each(ctx, "preset", "go");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct field *f = &fields[i];
+
+        if (f->kind == FIELD_OTHER)
+            continue;
+        tell_field(f, g, text, sizeof text);
+        tell_field(f, &plain, usual, sizeof usual);
+        if (f->kind == FIELD_CHOICE || strcmp(text, usual) != 0)
+            each(ctx, f->key, text);
+    }
+    tell_set(g->versions, version_names, text);
+    each(ctx, "versions", text);
+    if (!g->extensions)
+        return;
+    tell_set(g->extensions, extension_names, text);
+    each(ctx, "extensions", text);
+}
 
 static void check_together(struct reader *r, const struct tree *t, const struct scenario_group *g)
 {

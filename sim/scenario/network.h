@@ -85,10 +85,14 @@ struct scenario_network {
     enum scenario_tcp tcp;
     struct tcp_config tcp_settings; /* but for the sizes of buffers, which follow */
     bool tcp_set;                   /* some of them were given */
+    uint32_t tcp_given;             /* which: scenario_tcp_given */
     enum scenario_encryption encryption;
     uint64_t send_buffer_size, receive_buffer_size; /* of a connection; 0: the TCP model's own */
     uint64_t queue_size, queue_ns; /* of an access link, each way; one of them is 0 */
     struct queue_config aqm;       /* of access links of nodes without a class */
 };
+
+/* Whether the scenario itself has this key of `network.tcp`, also with the value that it has by default. */
+bool scenario_tcp_given(const struct scenario_network *n, const char *key);
 
 #endif

@@ -25,6 +25,8 @@ uint64_t scenario_node_latency_ns(const struct scenario *s, const struct scenari
 /* "peers-17" */
 const char *scenario_node_name(const struct scenario *s, uint32_t index,
                                char out[static SCENARIO_NODE_NAME_SIZE]);
+/* The other way round; SCENARIO_NONE when there is none of that name. */
+uint32_t scenario_node_find(const struct scenario *s, const char *name);
 
 /* The nodes that event number `event` is about, by rising index: *out is to be freed with mem_free;
  * returns how many. A random part (share, count) is drawn from the sub-stream "selection" of the

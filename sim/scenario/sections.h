@@ -3,6 +3,7 @@
 #ifndef SIM_SCENARIO_SECTIONS_H
 #define SIM_SCENARIO_SECTIONS_H
 
+#include "sim/scenario/placement.h"
 #include "sim/scenario/reader.h"
 #include "sim/scenario/scenario.h"
 
@@ -29,6 +30,9 @@ void expectations_read(struct reader *r, const struct tree *t, struct scenario *
 
 /* `gossipsub` of a group: a mapping or `off`; NULL: on, with the defaults. */
 void gossipsub_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
+/* The other way round: keys with texts that are read as the same values, where they are not preset go's; but for score, gater and
+ * subscription_filter. */
+void gossipsub_settings_tell(const struct scenario_group *g, void (*each)(void *ctx, const char *key, const char *value), void *ctx);
 /* `score` and `gater` of gossipsub: `on`, `off` or a mapping, on top of what the preset has. */
 void score_settings_read(struct reader *r, const struct tree *t, enum scenario_preset preset, struct scenario_group *g);
 void gater_settings_read(struct reader *r, const struct tree *t, struct scenario_group *g);
@@ -55,8 +59,6 @@ void distribution_read(struct reader *r, const struct tree *t, const struct quan
 uint32_t scenario_topic(struct reader *r, struct scenario *s, const struct tree *t);
 /* A node's index by its name, "peers-17"; SCENARIO_NONE and an error when there is none. */
 uint32_t scenario_node_lookup(struct reader *r, const struct scenario *s, const struct tree *t);
-/* The index without an error. */
-uint32_t scenario_node_find(const struct scenario *s, const char *name);
 /* The rows of a churn's CSV file, as turns of the event. */
 void churn_trace_read(struct reader *r, const struct tree *t, const struct scenario *s, struct scenario_event *e);
 /* A list of names, or a single one, of groups, regions, classes or nodes, as indexes without repeats. */

@@ -2,6 +2,7 @@
  * without effect is refused by name. */
 #include "sim/scenario/sections.h"
 #include "sim/scenario/units.h"
+#include "stack/base/check.h"
 
 #include <string.h>
 
@@ -44,6 +45,22 @@ static const struct field fields[] = {
 const char *scenario_tcp_text(enum scenario_tcp tcp)
 {
     return model_names[tcp];
+}
+
+_Static_assert(sizeof fields / sizeof *fields <= 32, "a bit for each in tcp_given");
+
+bool scenario_tcp_given(const struct scenario_network *n, const char *key)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(fields[i].key, key) == 0)
+            return n->tcp_given >> i & 1;
+    UNREACHABLE();
+}
+
+static void note_given(const struct tree *t, struct scenario_network *n)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        n->tcp_given |= (uint32_t)(tree_find(t, fields[i].key) != NULL) << i;
 }
 
 static void refuse(struct reader *r, const struct tree *t, const char *key, const char *why)
@@ -114,6 +131,7 @@ static void read_settings(struct reader *r, const struct tree *t, struct scenari
     problem = tcp_config_problem(&n->tcp_settings);
     if (problem)
         reader_fail(r, t, "%s", problem);
+    note_given(t, n);
     n->tcp_set = t->count > (tree_find(t, "model") ? 1u : 0u);
 }
 

@@ -92,7 +92,7 @@ bool tcp_segment_refuse(const struct tcp_segment *to, struct tcp_segment *answer
 {
     uint64_t length = to->bytes.size + (to->flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
 
-    *answer = (struct tcp_segment){.echo_ns = TIME_NEVER, .ack = to->seq + length};
+    *answer = (struct tcp_segment){.echo_ns = TIME_NEVER, .ack = to->seq + length, .window = to->window};
     if ((to->flags & TCP_RST) || (length == 0 && !(to->flags & TCP_ACK)))
         return false;
     if (length == 0)

@@ -237,7 +237,7 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     }
     if (!t->joined)
         mesh_fanout(g, now_ns, t);
-    for (unsigned step = 0; step < 3; step++)
+    for (unsigned step = g->config.validation_delay_ns == 0; step < 3; step++) /* then the first was said by gossipsub_expect */
         hint_peers(g, chosen, step);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))

@@ -232,7 +232,7 @@ static int step_noise(struct conn *c)
     noise_handshake_free(c->upgrade->handshake);
     c->upgrade->handshake = NULL;
     if (c->node->events.secured)
-        c->node->events.secured(c->node->events.ctx, c->node->now_ns, c->handle.index, c->session);
+        c->node->events.secured(c->node->events.secured_ctx, c->node->now_ns, c->handle.index, c->session);
     if (peerid_equal(&c->peer, &c->node->identity.id))
         return ERR_DUPLICATE; /* we reached ourselves */
     if (peer.muxer_agreed)

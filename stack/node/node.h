@@ -51,7 +51,8 @@ struct node_events {
     /* The peer joined or left a topic; not told when it goes away with topics left. */
     void (*peer_topic)(void *ctx, uint64_t now_ns, uint32_t peer, struct slice topic, bool joined);
     /* The Noise handshake is done: the keys of the connection in that slot. Secret; for those who decrypt captures. */
-    void (*secured)(void *ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void (*secured)(void *secured_ctx, uint64_t now_ns, uint32_t peer, const struct noise_session *session);
+    void *secured_ctx; /* of its own: whoever captures need not be the owner */
     /* What the owner thinks of a peer: P5 of its score; asked when it comes and at every decay. */
     double (*app_score)(void *ctx, const struct peerid *id);
     void (*test_extension)(void *ctx, uint64_t now_ns, uint32_t peer); /* of GossipSub v1.3 */

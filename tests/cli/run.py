@@ -3,11 +3,12 @@
 
     tests/cli/run.py PROGRAM
 
-Standard library only. Ends with "N passed, N failed".
+Standard library only. Ends with "N passed, N failed", and ", N not run" where this machine lacks what some need.
 """
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -40,6 +41,22 @@ topology: {kind: line}
 traffic: [{from: peers, topic: t, size: 1 KiB, every: 100ms, count: 20}]
 expect: [delivery_ratio == 1]
 """
+
+
+WATCHED = """\
+scenario: watched
+duration: 12s
+warmup: 3s
+network: {latency: 20ms, tcp: packet, classes: [{name: home, up: 50 Mbit, down: 50 Mbit, queue: 4 MB}]}
+nodes: [{group: peers, count: 8, gossipsub: {D: 4, D_lo: 3, D_hi: 6, D_out: 1, D_score: 2}}]
+topology: {kind: random-regular, degree: 4}
+traffic: [{from: peers, topic: t, size: 20 KiB, every: 500ms, count: 8}]
+events: [{at: 10s, crash: {nodes: peers-3}}, {at: 10s, stop: {nodes: peers-4}}]
+"""
+
+
+class NotRun(Exception):
+    """Why a test cannot be run here; it counts neither as passed nor as failed."""
 
 
 def run(*arguments, **options):
@@ -107,7 +124,7 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["run", "--nonsense", SMALL], "--nonsense is not an option of this command"),
         (["run", "--junit", "x", SMALL], "is not an option of this command"),
         (["run", SMALL, "--backend"], "--backend needs a value"),
-        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns)"),
+        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns, ns3)"),
         (["run", SMALL, "--seed", "-1"], "is not a seed"),
         (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
         (["run", SMALL, "--seed", "x"], "is not a seed"),
@@ -632,6 +649,202 @@ def without_privilege_the_netns_backend_says_so_and_exits_1(tmp):
     expect("cannot make a network namespace (run as root, or under unshare -rn): Operation not permitted" in err, err)
 
 
+# ---- ns-3 ----
+
+
+def need_ns3():
+    """The plug-in is built where ns-3 is installed."""
+    if not os.path.exists(f"{os.path.dirname(PROGRAM)}/hearsay-ns3.so"):
+        raise NotRun("there is no hearsay-ns3.so (scripts/setup.sh --tests, make ns3)")
+
+
+def the_ns3_backend_delivers_every_message_and_repeats_itself(tmp):
+    need_ns3()
+    small = ["--set", "nodes.0.count=20", "--set", "duration=8s", "--progress", "off", "--json"]
+    for seed in (1, 2):
+        results = []
+        for attempt in range(2):
+            status, out, err = run("run", "scenarios/loopback.yaml", "--backend", "ns3", "--seed", str(seed), *small,
+                                   "--out", f"{tmp}/{seed}-{attempt}")
+            same(status, 0, err)
+            results.append(json.loads(out))
+        same(results[0]["digest"], results[1]["digest"])
+        same((results[0]["backend"], results[0]["delivery_ratio"]), ("ns3", 1))
+        status, out, err = run("run", "scenarios/loopback.yaml", "--seed", str(seed), *small, "--set", "network.tcp=packet",
+                               "--set", "network.latency=25us", "--out", f"{tmp}/des-{seed}")
+        same(status, 0, err)
+        same(results[0]["deliveries"], json.loads(out)["deliveries"])
+
+
+def the_smoke_scenarios_hold_on_ns3(tmp):
+    need_ns3()
+    names = sorted(n for n in os.listdir(f"{ROOT}/scenarios/smoke") if n.endswith(".yaml") and n != "cpu.yaml")
+    status, out, err = run("check", "--backend", "ns3", "--progress", "off", *(f"scenarios/smoke/{n}" for n in names))
+    same(status, 0, out + err)
+    status, out, err = run("verify", SMALL, "--backend", "ns3", "--progress", "off")
+    same(status, 0, out + err)
+    expect("not run: the ns3 backend runs on one thread" in out and out.endswith("deterministic\n"), out)
+    same(run("verify", SMALL, "--backend", "netns")[0], 2)
+
+
+def what_ns3_cannot_do_is_refused_by_name(tmp):
+    need_ns3()
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    refusals = {
+        "network.aqm=codel": "network.aqm: the ns3 backend has drop-tail queues only (des)",
+        "network.tcp=ideal": 'network.tcp: the ns3 backend has no "ideal" TCP, only ns-3\'s (leave it out)',
+        "network.tcp={model: packet, rack: true}": "network.tcp.rack: the TCP of ns-3 3.37 cannot do this (des)",
+        "network.tcp={tail_loss_probe: true}": "network.tcp.tail_loss_probe: the TCP of ns-3",
+        "network.tcp={tcp_friendly: true}": "network.tcp.tcp_friendly: the TCP of ns-3",
+        "network.tcp={quick_acks: 16}": "network.tcp.quick_acks: the TCP of ns-3",
+        "network.tcp={rto_max: 120s}": "network.tcp.rto_max: the TCP of ns-3",
+        "cpu={costs: {validate: {base: 1ms}}}": "cpu: in the ns3 backend work takes no time (des)",
+    }
+    for setting, wanted in refusals.items():
+        status, out, err = run("run", f"{tmp}/s.yaml", "--backend", "ns3", "--set", setting, "--out", f"{tmp}/r")
+        same((status, out), (2, ""), f"{setting}: {err}")
+        expect(wanted in err, f"{setting}: {err}")
+    honoured = ["{model: packet, rack: false, prr: false, dupthresh: 4, delayed_ack: off}", "{model: packet, sack: false}",
+                "{congestion: newreno, initial_window: 4, idle_restart: false, timestamps: false, mss: 1000 B}",
+                "{tail_loss_probe: false, tcp_friendly: false, hystart: false, quick_acks: 0, rto_max: 60s, rto_min: 1s}",
+                "{send_buffer: 20 KiB, receive_buffer: 64 KiB, syn_retries: 2, retries: 5, rto_initial: 3s}"]
+    for setting in [f"network.tcp={tcp}" for tcp in honoured] + ["nodes.0.per_address=2", "nodes.0.keepalive=1s"]:
+        status, out, err = run("check", f"{tmp}/s.yaml", "--backend", "ns3", "--set", setting)
+        same(status, 0, f"{setting}: {out}{err}")
+
+
+def without_its_plugin_the_ns3_backend_says_what_to_do(tmp):
+    copy = shutil.copy(PROGRAM, f"{tmp}/hearsay")
+    for environment, wanted in (({}, "`make ns3` builds it"), ({"HEARSAY_NS3": "/nowhere.so"}, "/nowhere.so: cannot open")):
+        done = subprocess.run([copy, "run", SMALL, "--backend", "ns3", "--out", f"{tmp}/r"], capture_output=True, text=True,
+                              cwd=ROOT, env={**os.environ, **environment}, timeout=60)
+        same(done.returncode, 2, done.stderr)
+        expect("the ns3 backend: " in done.stderr and wanted in done.stderr, done.stderr)
+
+
+def a_warm_start_on_ns3_gives_what_a_cold_one_does(tmp):
+    need_ns3()
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    options = ["--backend", "ns3", "--progress", "off", "--json"]
+    status, out, err = run("run", f"{tmp}/s.yaml", *options, "--set", "traffic.0.size=3 KiB", "--out", f"{tmp}/cold")
+    same(status, 0, err)
+    digest = json.loads(out)["digest"]
+    status, out, err = run("run", f"{tmp}/s.yaml", *options, "--warm", "--variant", "a:traffic.0.size=3 KiB", "--out", f"{tmp}/w")
+    same(status, 0, err)
+    expect(digest in out, out)
+
+
+# ---- captures of simulated nodes ----
+
+
+def tshark(*arguments):
+    if not shutil.which("tshark"):
+        raise NotRun("tshark is not installed (scripts/setup.sh --tests)")
+    done = subprocess.run(["tshark", "-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", *arguments],
+                          capture_output=True, text=True, timeout=60)
+    same(done.returncode, 0, done.stderr)
+    return done.stdout
+
+
+def look_at_capture(capture, tolerated, options):
+    """tshark finds nothing odd in it but what is tolerated, and handshakes with these options."""
+    odd = "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
+    same(tshark("-r", capture, "-Y", f"({odd} || tcp.analysis.flags) && !({tolerated})"), "", "tshark finds")
+    opened = tshark("-r", capture, "-Y", "tcp.flags.syn == 1", "-T", "fields", "-e", "tcp.flags", "-e", "tcp.options.mss_val",
+                    "-e", "tcp.options.wscale.shift", "-e", "tcp.options.sack_perm", "-e", "tcp.options.timestamp.tsval").splitlines()
+    kinds = {line.split("\t")[0] for line in opened}
+    same(kinds, {"0x0002", "0x0012"}, "SYNs and SYN-ACKs")
+    expect(all([bool(field) for field in line.split("\t")[1:]] == options for line in opened), opened[:3])
+    return tshark("-r", capture, "-T", "fields", "-e", "tcp.flags").split()
+
+
+def frames_of(capture, wanted_broken=0):
+    """The yamux frames that `decrypt` reads, and what it says at the end."""
+    status, out, err = run("decrypt", "--pcap", capture, "--keylog", capture.replace(".pcap", ".keys"), "--data")
+    same(status, 0, err)
+    expect(f" {wanted_broken} directions not decrypted" in err, err)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def watch(tmp, backend, encryption, tolerated, options):
+    """Runs WATCHED with captures of a node that lives, one that crashes and one that stops."""
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(WATCHED)
+    plain = ["run", f"{tmp}/s.yaml", "--backend", backend, "--set", f"network.encryption={encryption}", "--json", "--progress", "off"]
+    status, out, err = run(*plain, "--pcap", "peers-0,peers-3,peers-4", "--out", f"{tmp}/w")
+    same(status, 0, err)
+    watched = json.loads(out)
+    status, out, err = run(*plain, "--out", f"{tmp}/p")
+    same(watched["digest"], json.loads(out)["digest"], "a watcher changes nothing")
+    same(sorted(os.listdir(f"{tmp}/w/pcap")), [f"peers-{n}.{e}" for n in (0, 3, 4) for e in ("keys", "pcap")])
+    if encryption == "modelled":  # with the other the packets are as long, and tshark takes its time
+        flags = {n: look_at_capture(f"{tmp}/w/pcap/peers-{n}.pcap", tolerated, options) for n in (3, 4)}
+        expect(any(int(f, 16) & 4 for f in flags[3]), "no reset at the crash")
+        expect(any(int(f, 16) & 1 for f in flags[4]), "no FIN at the stop")
+    frames = frames_of(f"{tmp}/w/pcap/peers-0.pcap")
+    # GossipSub: every message of 20 KiB came, in the clear now, from or to this node.
+    large = [f for f in frames if f["type"] == "data" and f["length"] > 20 * 1024]
+    expect(len(large) >= 8, f"{len(large)} messages")
+    topic = b"\x22\x01t".hex()  # field 4 of a message
+    expect(all(topic in f["hex"] for f in large), "a message without its topic")
+    expect(any("/meshsub/1.1.0".encode().hex() in f["hex"] for f in frames if f["type"] == "data"), "no stream of GossipSub")
+
+
+def captures_of_simulated_nodes_are_what_tshark_expects(tmp):
+    for encryption in ("modelled", "noise"):
+        os.mkdir(f"{tmp}/{encryption}")
+        watch(f"{tmp}/{encryption}", "des", encryption, "tcp.analysis.duplicate_ack_num > 99", [True, True, True, True])
+
+
+def captures_of_nodes_on_ns3_are_what_tshark_expects(tmp):
+    """ns-3 has no MSS option, and acknowledges the FIN apart from the data that it came with."""
+    need_ns3()
+    for encryption in ("modelled", "noise"):
+        os.mkdir(f"{tmp}/{encryption}")
+        watch(f"{tmp}/{encryption}", "ns3", encryption, "tcp.analysis.duplicate_ack && frame.time_epoch >= 10",
+              [False, True, True, True])
+
+
+def both_ends_of_a_connection_capture_the_same_bytes(tmp):
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    same(run("run", f"{tmp}/s.yaml", "--set", "network.tcp=packet", "--pcap", "peers-0,peers-1", "--out", f"{tmp}/r")[0], 0)
+    ends = [[{k: v for k, v in f.items() if k != "time_us"} for f in frames_of(f"{tmp}/r/pcap/peers-{n}.pcap")] for n in (0, 1)]
+    for side in {f["from"] for f in ends[0]}:
+        got = [[f for f in end if f["from"] == side] for end in ends]
+        expect(len(got[0]) > 20, f"{len(got[0])} frames")
+        same(got[0], got[1])
+
+
+def captures_are_refused_where_there_are_no_packets(tmp):
+    with open(f"{tmp}/s.yaml", "w") as f:
+        f.write(PAIR)
+    for options, wanted in ((["--pcap", "peers-0"], '--pcap: the "flight" TCP has trains, not packets (network.tcp: packet)'),
+                            (["--pcap", "peers-0", "--set", "network.tcp=ideal"], 'the "ideal" TCP has no packets'),
+                            (["--pcap", "peers-9", "--set", "network.tcp=packet"], '--pcap: there is no node "peers-9"'),
+                            (["--pcap", "peers-0,peers-0", "--set", "network.tcp=packet"], "--pcap: peers-0 is named twice"),
+                            (["--pcap", "peers-0", "--warm", "--variant", "a"], "--pcap watches one run")):
+        status, out, err = run("run", f"{tmp}/s.yaml", *options, "--out", f"{tmp}/r")
+        same((status, out), (2, ""), err)
+        expect(wanted in err, err)
+    status, out, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--pcap", "peers-0", "--out", f"{tmp}/r")
+    same(status, 2, err)
+    expect("--pcap: sockets has the machine's own packets" in err, err)
+
+
+def a_program_in_c_uses_ns3(tmp):
+    program = f"{os.path.dirname(PROGRAM)}/ns3-pingpong"
+    need_ns3()
+    done = subprocess.run([program, f"{tmp}/client.pcap"], capture_output=True, text=True, timeout=60)
+    same(done.returncode, 0, done.stderr)
+    expect("1000000 bytes there and back in 673.8 ms" in done.stdout, done.stdout)
+    expect("691 segments, 0 of them again; round trip 8" in done.stdout, done.stdout)  # 1000000 / 1448
+    flags = look_at_capture(f"{tmp}/client.pcap", "tcp.analysis.window_update", [False, True, True, True])
+    same([f for f in flags if int(f, 16) & 7], ["0x0002", "0x0012", "0x0011", "0x0011"], "SYN, SYN-ACK, two FINs")
+
+
 def commands_of_the_readmes_work(tmp):
     """Every `build/hearsay` line in a shell block of a README runs, where results go to a folder of the test."""
     os.symlink(f"{ROOT}/scenarios", f"{tmp}/scenarios")
@@ -660,7 +873,7 @@ def main():
     tests = [f for n, f in globals().items() if callable(f) and getattr(f, "__code__", None)
              and f.__code__.co_varnames[:1] == ("tmp",) and f.__code__.co_argcount == 1]
     wanted = sys.argv[2:]
-    failed = passed = 0
+    failed = passed = missed = 0
     for test in tests:
         if wanted and test.__name__ not in wanted:
             continue
@@ -670,10 +883,13 @@ def main():
                 test(tmp)
                 passed += 1
                 print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except NotRun as reason:
+                missed += 1
+                print(f"not run {test.__name__}: {reason}", flush=True)
             except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, sqlite3.Error) as e:
                 failed += 1
                 print(f"FAILED  {test.__name__}: {e}", flush=True)
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed" + (f", {missed} not run" if missed else ""))
     return 1 if failed else 0
 
 

@@ -102,7 +102,8 @@ void swarm_init_on(struct swarm *s, uint32_t count, const struct node_config *co
                                      .received = on_received,
                                      .identified = on_identified,
                                      .peer_topic = on_peer_topic,
-                                     .secured = on_secured};
+                                     .secured = on_secured,
+                                     .secured_ctx = n};
         struct node_config c = *config;
 
         n->index = i;

@@ -1,13 +1,16 @@
-/* The seam: the same echo node behaves the same on the simulator and on real sockets. */
+/* The seam: the same echo node behaves the same on the simulator, on ns-3 and on real sockets. */
 #include "tests/lib/test.h"
 
 #include "sim/des/des.h"
+#include "sim/ns3/ns3.h"
+#include "sim/ns3/plugin.h"
 #include "sim/tcp/tcp.h"
 #include "stack/backend/epoll.h"
 #include "stack/base/err.h"
 #include "stack/base/heap.h"
 #include "stack/base/mem.h"
 
+#include <stdio.h>
 #include <unistd.h>
 #include <sys/resource.h>
 
@@ -237,6 +240,47 @@ static void a_transfer_takes_latency_plus_serialisation(void **state)
     (void)state;
     assert_true(took >= ideal);
     assert_true(took <= ideal + 60 * SECOND / 1000);
+}
+
+static void run_ns3(void *world)
+{
+    ns3_run(world, ns3_now_ns(world) + 20 * SECOND);
+}
+
+static uint64_t ns3_exchange(uint64_t bps, uint32_t jitter_ppm)
+{
+    uint64_t latency[] = {SECOND / 100};
+    struct ns3_config config = {.seed = 5, .region_count = 1, .latency_ns = latency, .jitter_ppm = jitter_ppm};
+    char error[256];
+    struct ns3 *n = ns3_new(&config, error, sizeof error);
+    struct echo e[2];
+
+    assert_non_null(n);
+    for (int i = 0; i < 2; i++) {
+        struct ns3_host_config host = {.address = address(i + 1), .up_bps = bps, .down_bps = bps};
+
+        ns3_host_add(n, &host);
+        e[i] = echo_new(&ns3_ops, ns3_host(n, (uint32_t)i), i == 0);
+        ns3_host_run(n, (uint32_t)i, &echo_app, &e[i]);
+    }
+    exchange(&e[0], &e[1], run_ns3, n);
+    ns3_free(n);
+    return e[0].done_ns;
+}
+
+static void the_echo_node_works_on_ns3_and_repeats_itself(void **state)
+{
+    char error[256];
+
+    (void)state;
+    if (!ns3_plugin(error, sizeof error)) {
+        printf("skipped: %s\n", error);
+        skip();
+    }
+    ns3_exchange(0, 0);
+    ns3_exchange(0, 500000);
+    ns3_exchange(1000000000, 0);
+    assert_int_equal(ns3_exchange(20 * 1000 * 1000, 100000), ns3_exchange(20 * 1000 * 1000, 100000));
 }
 
 static void run_sockets(void *world)
@@ -685,6 +729,7 @@ int main(void)
         cmocka_unit_test(the_echo_node_works_in_the_simulator),
         cmocka_unit_test(the_simulator_repeats_itself_to_the_nanosecond),
         cmocka_unit_test(a_transfer_takes_latency_plus_serialisation),
+        cmocka_unit_test(the_echo_node_works_on_ns3_and_repeats_itself),
         cmocka_unit_test(the_echo_node_works_on_real_sockets),
         cmocka_unit_test(what_was_received_and_kept_is_never_written_over),
         cmocka_unit_test(answers_to_several_events_of_a_turn_leave_at_its_end),

@@ -1,7 +1,6 @@
 /* Writing and reading key logs. */
-#include "sim/live/keylog.h"
+#include "sim/capture/keylog.h"
 
-#include "sim/live/address.h"
 #include "stack/base/err.h"
 #include "stack/wire/ipaddr.h"
 #include "stack/wire/text.h"
@@ -47,7 +46,7 @@ void keylog_write(FILE *file, const struct keylog_entry *entry)
     char peer[PEERID_TEXT_MAX];
 
     peerid_text(&entry->peer, peer);
-    fputs("NOISE", file);
+    fputs(entry->modelled ? "MODELLED" : "NOISE", file);
     write_endpoint(file, &entry->local);
     write_endpoint(file, &entry->remote);
     fprintf(file, " %s %s", entry->initiator ? "initiator" : "responder", peer);
@@ -90,17 +89,36 @@ static bool read_key(const char *text, uint8_t *key)
            text_decode(TEXT_HEX, slice_text(text), key, AEAD_KEY_SIZE) == AEAD_KEY_SIZE;
 }
 
+/* 127.0.0.1:4001, [::1]:4001 */
+static bool read_endpoint(const char *text, struct endpoint *out)
+{
+    const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : "";
+    size_t size = colon ? (size_t)(colon - text) : 0;
+    uint32_t port = 0;
+
+    *out = (struct endpoint){.is_ip6 = text[0] == '['};
+    for (const char *at = digits; *at; at++) {
+        port = port * 10 + (uint32_t)(*at - '0');
+        if (*at < '0' || *at > '9' || port > UINT16_MAX)
+            return false;
+    }
+    out->port = (uint16_t)port;
+    if (*digits == '\0' || size < 2)
+        return false;
+    if (!out->is_ip6)
+        return ipaddr_parse4(slice_of(text, size), out->ip) == ERR_OK;
+    return text[size - 1] == ']' && ipaddr_parse6(slice_of(text + 1, size - 2), out->ip) == ERR_OK;
+}
+
 static bool read_entry(struct slice line, struct keylog_entry *entry)
 {
     char fields[FIELDS][FIELD_TEXT_MAX];
-    struct address local, remote;
 
-    if (!split(line, fields) || strcmp(fields[0], "NOISE") != 0 || fields[1][0] == '/' ||
-        fields[2][0] == '/' || address_parse(fields[1], &local) ||
-        address_parse(fields[2], &remote))
+    if (!split(line, fields) || !read_endpoint(fields[1], &entry->local) || !read_endpoint(fields[2], &entry->remote))
         return false;
-    entry->local = local.at;
-    entry->remote = remote.at;
+    entry->modelled = strcmp(fields[0], "MODELLED") == 0;
+    if (!entry->modelled && strcmp(fields[0], "NOISE") != 0)
+        return false;
     entry->initiator = strcmp(fields[3], "initiator") == 0;
     return (entry->initiator || strcmp(fields[3], "responder") == 0) &&
            peerid_parse(&entry->peer, slice_text(fields[4])) == ERR_OK &&

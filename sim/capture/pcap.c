@@ -1,5 +1,5 @@
-/* pcap files: IPv4 and IPv6, TCP without options. */
-#include "sim/live/pcap.h"
+/* pcap files: TCP over IPv4 and IPv6. */
+#include "sim/capture/pcap.h"
 
 #include "stack/base/check.h"
 #include "stack/base/err.h"
@@ -24,8 +24,6 @@
 #define WINDOW 65535
 #define NS_PER_S UINT64_C(1000000000)
 
-enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16 };
-
 /* ---- writing ---- */
 
 static void store_le32(uint8_t *p, uint32_t v)
@@ -44,6 +42,7 @@ bool pcap_create(struct pcap *p, const char *path, uint64_t epoch_ns)
         return false;
     p->file = fdopen(fd, "wb");
     p->epoch_ns = epoch_ns;
+    p->failed = false;
     if (!p->file) {
         close(fd);
         return false;
@@ -58,7 +57,7 @@ bool pcap_create(struct pcap *p, const char *path, uint64_t epoch_ns)
 
 bool pcap_finish(struct pcap *p)
 {
-    bool ok = !ferror(p->file);
+    bool ok = !p->failed && !ferror(p->file);
 
     ok = fclose(p->file) == 0 && ok;
     p->file = NULL;
@@ -106,40 +105,59 @@ static size_t write_ip(uint8_t *out, const struct endpoint *from, const struct e
     return IP4_HEAD_SIZE;
 }
 
-static void write_packet(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
-                         uint8_t flags, struct slice payload)
+void pcap_put(struct pcap *p, uint64_t now_ns, const struct pcap_segment *s, const struct chain *payload, size_t payload_size)
 {
-    const struct endpoint *from = sent ? &f->local : &f->remote,
-                          *to = sent ? &f->remote : &f->local;
-    uint8_t packet[RECORD_HEAD_SIZE + IP6_HEAD_SIZE + TCP_HEAD_SIZE + PCAP_SEGMENT_MAX];
+    uint8_t packet[RECORD_HEAD_SIZE + IP6_HEAD_SIZE + TCP_HEAD_SIZE + PCAP_OPTIONS_MAX + PCAP_PAYLOAD_MAX];
     uint8_t *ip = packet + RECORD_HEAD_SIZE, *tcp;
-    size_t tcp_size = TCP_HEAD_SIZE + payload.size, size;
-    size_t address_size = from->is_ip6 ? 16 : 4;
+    size_t head_size = TCP_HEAD_SIZE + s->options_size, tcp_size = head_size + payload_size, size;
+    size_t address_size = s->from.is_ip6 ? 16 : 4;
     uint64_t time_ns = p->epoch_ns + now_ns;
     uint32_t sum;
 
-    CHECK(payload.size <= PCAP_SEGMENT_MAX && from->is_ip6 == to->is_ip6);
-    tcp = ip + write_ip(ip, from, to, tcp_size);
+    CHECK(payload_size <= PCAP_PAYLOAD_MAX && s->options_size <= PCAP_OPTIONS_MAX && s->options_size % 4 == 0 &&
+          s->from.is_ip6 == s->to.is_ip6);
+    tcp = ip + write_ip(ip, &s->from, &s->to, tcp_size);
     size = (size_t)(tcp - ip) + tcp_size;
     store_le32(packet, (uint32_t)(time_ns / NS_PER_S));
     store_le32(packet + 4, (uint32_t)(time_ns % NS_PER_S));
     store_le32(packet + 8, (uint32_t)size);
     store_le32(packet + 12, (uint32_t)size);
     memset(tcp, 0, TCP_HEAD_SIZE);
-    store_be16(tcp, from->port);
-    store_be16(tcp + 2, to->port);
-    store_be32(tcp + 4, f->sequence[!sent]);
-    store_be32(tcp + 8, flags & TCP_ACK ? f->sequence[sent] : 0);
-    tcp[12] = TCP_HEAD_SIZE / 4 << 4;
-    tcp[13] = flags;
-    store_be16(tcp + 14, WINDOW);
-    if (payload.size)
-        memcpy(tcp + TCP_HEAD_SIZE, payload.data, payload.size);
-    sum = sum_words(PROTOCOL_TCP + (uint32_t)tcp_size, from->ip, address_size);
-    sum = sum_words(sum, to->ip, address_size);
+    store_be16(tcp, s->from.port);
+    store_be16(tcp + 2, s->to.port);
+    store_be32(tcp + 4, s->sequence);
+    store_be32(tcp + 8, s->acknowledged);
+    tcp[12] = (uint8_t)(head_size / 4 << 4);
+    tcp[13] = s->flags;
+    store_be16(tcp + 14, s->window);
+    memcpy(tcp + TCP_HEAD_SIZE, s->options, s->options_size);
+    if (payload_size)
+        chain_peek(payload, 0, tcp + head_size, payload_size);
+    sum = sum_words(PROTOCOL_TCP + (uint32_t)tcp_size, s->from.ip, address_size);
+    sum = sum_words(sum, s->to.ip, address_size);
     store_be16(tcp + 16, fold(sum_words(sum, tcp, tcp_size)));
-    fwrite(packet, RECORD_HEAD_SIZE + size, 1, p->file);
-    f->sequence[!sent] += (uint32_t)payload.size + ((flags & (TCP_SYN | TCP_FIN)) != 0);
+    p->failed |= fwrite(packet, RECORD_HEAD_SIZE + size, 1, p->file) != 1;
+}
+
+/* ---- flows ---- */
+
+/* A packet of a flow with the bytes [at, at + size) of a chain. */
+static void put_of_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent, uint8_t flags, struct slice payload)
+{
+    struct pcap_segment s = {.from = sent ? f->local : f->remote,
+                             .to = sent ? f->remote : f->local,
+                             .sequence = f->sequence[!sent],
+                             .acknowledged = flags & PCAP_ACK ? f->sequence[sent] : 0,
+                             .flags = flags,
+                             .window = WINDOW};
+    struct chain bytes;
+
+    chain_init(&bytes);
+    if (payload.size)
+        chain_append(&bytes, payload);
+    pcap_put(p, now_ns, &s, &bytes, payload.size);
+    chain_deinit(&bytes);
+    f->sequence[!sent] += (uint32_t)payload.size + ((flags & (PCAP_SYN | PCAP_FIN)) != 0);
 }
 
 void pcap_open_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool dialled)
@@ -147,9 +165,9 @@ void pcap_open_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool d
     const struct slice nothing = {0};
 
     f->sequence[0] = f->sequence[1] = 0;
-    write_packet(p, f, now_ns, dialled, TCP_SYN, nothing);
-    write_packet(p, f, now_ns, !dialled, TCP_SYN | TCP_ACK, nothing);
-    write_packet(p, f, now_ns, dialled, TCP_ACK, nothing);
+    put_of_flow(p, f, now_ns, dialled, PCAP_SYN, nothing);
+    put_of_flow(p, f, now_ns, !dialled, PCAP_SYN | PCAP_ACK, nothing);
+    put_of_flow(p, f, now_ns, dialled, PCAP_ACK, nothing);
 }
 
 void pcap_bytes(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
@@ -162,14 +180,14 @@ void pcap_bytes(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent,
         size_t piece = size - at < PCAP_SEGMENT_MAX ? size - at : PCAP_SEGMENT_MAX;
 
         chain_peek(bytes, at, payload, piece);
-        write_packet(p, f, now_ns, sent, TCP_PSH | TCP_ACK, slice_of(payload, piece));
+        put_of_flow(p, f, now_ns, sent, PCAP_PSH | PCAP_ACK, slice_of(payload, piece));
         at += piece;
     }
 }
 
 void pcap_close_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool sent, bool reset)
 {
-    write_packet(p, f, now_ns, sent, (uint8_t)((reset ? TCP_RST : TCP_FIN) | TCP_ACK),
+    put_of_flow(p, f, now_ns, sent, (uint8_t)((reset ? PCAP_RST : PCAP_FIN) | PCAP_ACK),
                  slice_of(NULL, 0));
 }
 
@@ -263,10 +281,10 @@ static bool read_tcp(struct slice segment, struct pcap_packet *p)
     p->from.port = load_be16(d);
     p->to.port = load_be16(d + 2);
     p->sequence = load_be32(d + 4);
-    p->syn = d[13] & TCP_SYN;
-    p->ack = d[13] & TCP_ACK;
-    p->fin = d[13] & TCP_FIN;
-    p->rst = d[13] & TCP_RST;
+    p->syn = d[13] & PCAP_SYN;
+    p->ack = d[13] & PCAP_ACK;
+    p->fin = d[13] & PCAP_FIN;
+    p->rst = d[13] & PCAP_RST;
     p->payload = slice_of(d + head, segment.size - head);
     return true;
 }

@@ -1,23 +1,25 @@
-/* Captures: classic pcap files (nanoseconds, LINKTYPE_RAW) whose packets are made up around byte
- * streams.
+/* Captures: classic pcap files (nanoseconds, LINKTYPE_RAW), of segments, or of byte streams around which packets are made up.
  *
  * What is captured at the seam has no packets; each piece is wrapped in IP and TCP headers with
  * right lengths, sequence numbers and checksums, so that other tools follow the streams. Times are
  * unix times. */
-#ifndef SIM_LIVE_PCAP_H
-#define SIM_LIVE_PCAP_H
+#ifndef SIM_CAPTURE_PCAP_H
+#define SIM_CAPTURE_PCAP_H
 
 #include "stack/base/chain.h"
 #include "stack/base/endpoint.h"
 
 #include <stdio.h>
 
-#define PCAP_SEGMENT_MAX 16384 /* payload of a packet */
+#define PCAP_SEGMENT_MAX 16384 /* payload of a packet that is made up */
+#define PCAP_PAYLOAD_MAX 65435 /* of any: an IP packet has 65535 bytes */
+#define PCAP_OPTIONS_MAX 40    /* of TCP */
 
 /* ---- writing ---- */
 
 struct pcap {
     FILE *file;
+    bool failed; /* a packet could not be written */
     uint64_t epoch_ns; /* unix time of time 0 */
 };
 
@@ -29,6 +31,20 @@ struct pcap_flow {
 
 bool pcap_create(struct pcap *p, const char *path, uint64_t epoch_ns); /* false with errno set */
 bool pcap_finish(struct pcap *p); /* false when the disk was full */
+
+enum pcap_flag { PCAP_FIN = 1, PCAP_SYN = 2, PCAP_RST = 4, PCAP_PSH = 8, PCAP_ACK = 16 }; /* as on the wire */
+
+struct pcap_segment {
+    struct endpoint from, to; /* of one family */
+    uint32_t sequence, acknowledged;
+    uint8_t flags;
+    uint16_t window;                   /* as on the wire */
+    uint8_t options[PCAP_OPTIONS_MAX]; /* a multiple of 4 bytes */
+    uint8_t options_size;
+};
+
+/* A packet as it is, with the first `size` bytes of a chain; `payload` may be NULL when size is 0. */
+void pcap_put(struct pcap *p, uint64_t now_ns, const struct pcap_segment *segment, const struct chain *payload, size_t size);
 
 /* The three packets of a handshake. */
 void pcap_open_flow(struct pcap *p, struct pcap_flow *f, uint64_t now_ns, bool dialled);

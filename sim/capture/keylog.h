@@ -5,9 +5,10 @@
  *   NOISE <our ip:port> <their ip:port> <initiator|responder> <their peer id> <key we send with>
  * <key they send with> (keys in hex; IPv6 addresses in brackets; we are the initiator when we
  * dialled). Lines that start with # are remarks. Frame number n of a direction, from 0, has the
- * nonce 00000000 || LE64(n) and no associated data. */
-#ifndef SIM_LIVE_KEYLOG_H
-#define SIM_LIVE_KEYLOG_H
+ * nonce 00000000 || LE64(n) and no associated data. MODELLED in the place of NOISE is a connection of a simulated network without
+ * encryption: its frames are as long, their first 16 bytes are zeros in the place of a tag, and the keys mean nothing. */
+#ifndef SIM_CAPTURE_KEYLOG_H
+#define SIM_CAPTURE_KEYLOG_H
 
 #include "stack/base/endpoint.h"
 #include "stack/crypto/crypto.h"
@@ -17,7 +18,7 @@
 
 struct keylog_entry {
     struct endpoint local, remote;
-    bool initiator;
+    bool initiator, modelled;
     struct peerid peer;
     uint8_t send_key[AEAD_KEY_SIZE], receive_key[AEAD_KEY_SIZE];
 };
