@@ -207,7 +207,7 @@ def a_run_prints_json_with_the_documented_keys(tmp):
               "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes threads").split()
     same(list(result), wanted)
     same(list(result["propagation_ms"]), ["p50", "p90", "p99", "max"])
-    same(list(result["bytes"]), ["payload", "control", "total"])
+    same(list(result["bytes"]), ["payload", "control", "total", "withheld"])
     same(query(f"{tmp}/r", "SELECT complete, digest FROM run"), [(1, result["digest"])])
     expect(result["bytes"]["total"] > result["bytes"]["payload"] > 0, result["bytes"])
 
