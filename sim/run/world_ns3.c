@@ -207,7 +207,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .jitter = n->jitter.kind == JITTER_UNIFORM ? NULL : &n->jitter,
                              .jitter_pair_ns = n->jitter_pair_ns,
                              .loss = n->loss,
-                             .latencies_change = config->timeline->latency_least_ns != NULL,
+                             /* What comes after the horizon may have events that this timeline has not. */
+                             .latencies_change = config->timeline->latency_least_ns || config->horizon_ns != TIME_NEVER,
                              .queue_size = n->queue_size,
                              .queue_ns = n->queue_ns,
                              .tcp = &tcp,

@@ -286,7 +286,8 @@ def main():
     failed = passed = 0
     with tempfile.TemporaryDirectory() as tmp:
         if not supported(tmp):
-            tests = []
+            print(f"0 passed, 0 failed, {len(tests)} not run")
+            return 0
     for test in tests:
         if wanted and test.__name__ not in wanted:
             continue
