@@ -31,19 +31,10 @@ void mcache_deinit(struct mcache *c)
     *c = (struct mcache){0};
 }
 
-static uint32_t cell_mask(const struct mcache *c)
+static void forget_index(struct mcache *c)
 {
-    return c->capacity * 2 - 1;
-}
-
-/* The cell of the key, or the empty one where its search ends. */
-static uint32_t probe(const struct mcache *c, const struct seen_key *key)
-{
-    uint32_t at = key->words[1] & cell_mask(c);
-
-    while (c->cells[at] && !seen_key_equal(&c->cells[at]->key, key))
-        at = (at + 1) & cell_mask(c);
-    return at;
+    mem_free(c->cells);
+    c->cells = NULL;
 }
 
 static void resize(struct mcache *c, uint32_t capacity)
@@ -56,13 +47,20 @@ static void resize(struct mcache *c, uint32_t capacity)
     for (uint32_t i = 0; i < c->count; i++)
         fifo[i] = *fifo_at(c, i);
     mem_free(c->fifo);
-    mem_free(c->cells);
+    forget_index(c);
     c->fifo = fifo;
-    c->cells = capacity ? mem_zalloc(2 * capacity * sizeof *c->cells) : NULL;
     c->head = 0;
     c->capacity = capacity;
-    for (uint32_t i = 0; i < c->count; i++)
-        c->cells[probe(c, &fifo[i]->key)] = fifo[i];
+}
+
+/* The cell of the key, or the empty one where its search ends. */
+static struct post **probe(const struct mcache *c, const struct seen_key *key)
+{
+    uint32_t mask = c->capacity * 2 - 1, at = key->words[1] & mask;
+
+    while (c->cells[at] && !seen_key_equal(&c->cells[at]->key, key))
+        at = (at + 1) & mask;
+    return &c->cells[at];
 }
 
 void mcache_put(struct mcache *c, struct post *p)
@@ -71,48 +69,31 @@ void mcache_put(struct mcache *c, struct post *p)
         resize(c, c->capacity ? c->capacity * 2 : CAPACITY_MIN);
     *fifo_at(c, c->count++) = post_ref(p);
     c->windows[0]++;
-    c->cells[probe(c, &p->key)] = p; /* the newest of a key is the one that is found */
+    if (c->cells)
+        *probe(c, &p->key) = p;
 }
 
-struct post *mcache_find(const struct mcache *c, const struct seen_key *key)
+struct post *mcache_find(struct mcache *c, const struct seen_key *key)
 {
-    return c->count ? c->cells[probe(c, key)] : NULL;
-}
-
-/* Empties a cell and closes the gap, so that every search still ends at the first empty cell. */
-static void remove_cell(struct mcache *c, uint32_t gap)
-{
-    uint32_t mask = cell_mask(c);
-
-    for (uint32_t at = (gap + 1) & mask; c->cells[at]; at = (at + 1) & mask) {
-        uint32_t home = c->cells[at]->key.words[1] & mask;
-
-        if (((at - home) & mask) < ((at - gap) & mask))
-            continue; /* its home lies behind the gap */
-        c->cells[gap] = c->cells[at];
-        gap = at;
+    if (c->count == 0)
+        return NULL;
+    if (!c->cells) {
+        c->cells = mem_zalloc(2 * c->capacity * sizeof *c->cells);
+        for (uint32_t i = 0; i < c->count; i++) /* the newest of a key is the one that is found */
+            *probe(c, &(*fifo_at(c, i))->key) = *fifo_at(c, i);
     }
-    c->cells[gap] = NULL;
-}
-
-static void drop_oldest(struct mcache *c)
-{
-    struct post *p = *fifo_at(c, 0);
-    uint32_t cell = probe(c, &p->key);
-
-    if (c->cells[cell] == p)
-        remove_cell(c, cell);
-    c->head = (c->head + 1) & (c->capacity - 1);
-    c->count--;
-    post_unref(p);
+    return *probe(c, key);
 }
 
 void mcache_shift(struct mcache *c)
 {
     uint32_t drop = c->windows[c->window_count - 1];
 
-    for (uint32_t i = 0; i < drop; i++)
-        drop_oldest(c);
+    forget_index(c);
+    for (uint32_t i = 0; i < drop; i++, c->count--) {
+        post_unref(*fifo_at(c, 0));
+        c->head = (c->head + 1) & (c->capacity - 1);
+    }
     memmove(c->windows + 1, c->windows, (c->window_count - 1) * sizeof *c->windows);
     c->windows[0] = 0;
     if (c->capacity && c->count == 0)

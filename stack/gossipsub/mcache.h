@@ -11,13 +11,14 @@ struct mcache {
     uint32_t head, count, capacity;
     uint32_t *windows; /* messages in each; [0] is the current one */
     uint32_t window_count;
-    struct post **cells; /* open addressing by key, as many as twice the capacity */
+    struct post **cells; /* open addressing by key, twice the capacity; NULL until somebody asks after a heartbeat: few do, and a
+                            table that is kept up costs every message two cold lines */
 };
 
 void mcache_init(struct mcache *c, uint32_t window_count);
 void mcache_deinit(struct mcache *c);
 void mcache_put(struct mcache *c, struct post *p); /* takes a reference of its own */
-struct post *mcache_find(const struct mcache *c, const struct seen_key *key); /* borrowed; NULL */
+struct post *mcache_find(struct mcache *c, const struct seen_key *key); /* borrowed; NULL */
 void mcache_shift(struct mcache *c); /* opens a new window, drops the oldest */
 /* Messages in the newest `windows` windows; mcache_recent(c, 0) is the newest message. */
 uint32_t mcache_recent_count(const struct mcache *c, uint32_t windows);
