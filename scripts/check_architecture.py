@@ -128,6 +128,8 @@ def local_include_is_allowed(path, target):
 
 
 def system_include_is_allowed(path, target):
+    if target.startswith("ns3/"):
+        return path.endswith(".cc") or path in ("sim/ns3/cloud.h", "sim/ns3/stream.h")
     if target in LIBRARY_HOMES:
         return matches(path, LIBRARY_HOMES[target])
     if not path.startswith("stack/") or target in STACK_SYSTEM:
@@ -166,6 +168,13 @@ def functions(lines):
             name = re.search(r"(\w+)\s*\(", lines[first - 1])
             yield (name.group(1) if name else "?"), first, number
             opened = None
+
+
+def check_language(report, path):
+    """C++ stays where ns-3 needs it."""
+    foreign = path.endswith((".cc", ".cpp"))
+    report.check(not foreign or matches(path, ["sim/ns3/*.cc", "tests/bench/ns3/*.cc"]), "language", path, 1,
+                 "C++ outside of sim/ns3")
 
 
 def check_sizes(report, path, lines):
@@ -231,6 +240,7 @@ def main():
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
         check_includes(report, path, lines)
+        check_language(report, path)
         check_sizes(report, path, lines)
     check_readmes(report, paths)
     check_undefined(report, archives[0])

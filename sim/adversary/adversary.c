@@ -112,7 +112,7 @@ static void regraft(struct adversary *a, uint64_t now_ns)
 
     for (uint32_t at = 0; (p = peers_next(a, &at)) != NULL;)
         for (uint32_t t = 0; t < a->plan->group->topic_count; t++)
-            if (p->open && p->topics & ~p->mesh & 1ull << t && now_ns >= p->backoff_ns)
+            if (p->open && p->topics & ~p->mesh & 1ull << t && now_ns >= p->backoff_ns[t])
                 speech_graft(a, now_ns, p, t);
 }
 

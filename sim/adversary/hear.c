@@ -18,7 +18,7 @@ static void hear_subscriptions(struct adversary *a, uint64_t now_ns, struct acqu
             continue;
         }
         p->topics |= 1ull << topic;
-        if (a->behaviour->grafts && p->open && !(p->mesh & 1ull << topic) && now_ns >= p->backoff_ns)
+        if (a->behaviour->grafts && p->open && !(p->mesh & 1ull << topic) && now_ns >= p->backoff_ns[topic])
             speech_graft(a, now_ns, p, (unsigned)topic);
     }
 }
@@ -41,7 +41,7 @@ static void hear_prune(struct adversary *a, uint64_t now_ns, struct acquaintance
 
     if (topic < 0)
         return;
-    p->backoff_ns = now_ns + backoff_ns;
+    p->backoff_ns[topic] = now_ns + backoff_ns;
     if (!(p->mesh & 1ull << topic))
         return;
     p->mesh &= ~(1ull << topic);

@@ -12,6 +12,7 @@
 #define HELD_MAX 65536u             /* messages that wait for their delay; more are dropped */
 #define RECENT_MAX 128u             /* ids of messages remembered, to be asked for again */
 #define SEEN_NS (60 * 1000000000ull) /* two generations of ids that were seen: remembered for so long, or twice that */
+#define SEEN_MAX 1000000u           /* ids of a generation; then the next one begins */
 #define BACKOFF_NS (60 * 1000000000ull) /* after a PRUNE that names none */
 
 #define PX_BACKOFF_S 1ull           /* that a PRUNE with poison asks for: they are to come back soon */
@@ -24,7 +25,7 @@ struct acquaintance {
     bool open;                   /* `out` may be written to */
     uint32_t version;            /* of `out`: index into a->protocols */
     uint64_t topics, mesh;       /* it is subscribed; it is in our mesh */
-    uint64_t backoff_ns;         /* it wants no GRAFT before that */
+    uint64_t *backoff_ns;        /* by topic: it wants no GRAFT before that */
     struct chain unread, unsent;
 };
 

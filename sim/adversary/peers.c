@@ -18,6 +18,7 @@ static struct acquaintance *peer_at(struct adversary *a, uint32_t slot)
     if (!a->peers[slot]) {
         a->peers[slot] = mem_zalloc(sizeof *a->peers[slot]);
         a->peers[slot]->slot = slot;
+        a->peers[slot]->backoff_ns = mem_zalloc(a->plan->group->topic_count * sizeof(uint64_t));
         chain_init(&a->peers[slot]->unread);
         chain_init(&a->peers[slot]->unsent);
     }
@@ -40,6 +41,7 @@ static void forget(struct adversary *a, struct acquaintance *p)
     chain_deinit(&p->unread);
     chain_deinit(&p->unsent);
     a->peers[p->slot] = NULL;
+    mem_free(p->backoff_ns);
     mem_free(p);
 }
 
@@ -63,7 +65,9 @@ void peers_connected(struct adversary *a, uint64_t now_ns, uint32_t slot)
     struct node_peer is;
 
     CHECK(!p->in && !p->out && node_peer(a->node, slot, &is)); /* the streams of an earlier connection went with it */
-    *p = (struct acquaintance){.id = is.id, .slot = slot, .unread = p->unread, .unsent = p->unsent};
+    *p = (struct acquaintance){
+        .id = is.id, .slot = slot, .backoff_ns = p->backoff_ns, .unread = p->unread, .unsent = p->unsent};
+    memset(p->backoff_ns, 0, a->plan->group->topic_count * sizeof *p->backoff_ns);
     chain_drop(&p->unread, p->unread.size);
     chain_drop(&p->unsent, p->unsent.size);
     open_out(a, now_ns, p);

@@ -9,13 +9,14 @@
 
 static void turn_generations(struct adversary *a, uint64_t now_ns)
 {
-    while (now_ns >= a->seen_turn_ns) {
+    while (now_ns >= a->seen_turn_ns || map_count(&a->seen[0]) >= SEEN_MAX) {
         struct map old = a->seen[1];
 
         a->seen[1] = a->seen[0];
         map_deinit(&old);
         map_init(&a->seen[0], rng_next(&a->rng));
-        a->seen_turn_ns += SEEN_NS;
+        if (now_ns >= a->seen_turn_ns)
+            a->seen_turn_ns += SEEN_NS;
     }
 }
 

@@ -126,8 +126,8 @@ static void send_away(struct adversary *a, uint64_t now_ns, struct acquaintance 
 {
     if (p->mesh & 1ull << topic) {
         speech_prune(a, now_ns, p, topic, a->behaviour->items);
-        p->backoff_ns = now_ns + (PX_BACKOFF_S + 1) * 1000000000ull;
-    } else if (a->behaviour->grafts && now_ns >= p->backoff_ns) {
+        p->backoff_ns[topic] = now_ns + (PX_BACKOFF_S + 1) * 1000000000ull;
+    } else if (a->behaviour->grafts && now_ns >= p->backoff_ns[topic]) {
         speech_graft(a, now_ns, p, topic);
     }
 }

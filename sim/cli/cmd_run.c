@@ -266,7 +266,7 @@ static bool check_exec(const struct run_arguments *a, int *status)
     else if (a->exec && a->warm)
         *status = usage_error(&command_run, "--warm: programs cannot be copied (leave out --exec)");
     else if (a->exec && !world_find(a->backend)->virtual_time)
-        *status = usage_error(&command_run, "--exec: the %s backend runs in real time (des)", a->backend);
+        *status = usage_error(&command_run, "--exec: the %s backend runs in real time (des, ns3)", a->backend);
     else
         return true;
     return false;

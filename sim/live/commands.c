@@ -220,6 +220,37 @@ static bool run_subscribe(struct command_context *c, json_t *argument)
     return err ? wrong(c, "%s", err_text(err)) : true;
 }
 
+/* Asks for parts of the topic's messages in the place of messages. */
+static bool run_subscribe_parts(struct command_context *c, json_t *argument)
+{
+    if (!json_is_string(argument) || json_string_length(argument) == 0 || json_string_length(argument) > 1024)
+        return wrong(c, "needs a topic");
+    if (!(c->live->options->node.gossipsub.extensions & GOSSIPSUB_EXTENSION_PARTIAL))
+        return wrong(c, "needs --set extensions=partial");
+    node_partial_topic(c->live->node, string_of(argument), true, true);
+    return run_subscribe(c, argument);
+}
+
+/* Has parts of a group from now on, and tells of them. */
+static bool run_parts(struct command_context *c, json_t *arguments)
+{
+    static const char *const keys[] = {"topic", "group", "have", NULL};
+    struct slice topic;
+    uint64_t group = 0, have = 0;
+
+    if (!has_only(c, arguments, keys) || !get_text(c, arguments, "topic", &topic) ||
+        !get_number(c, arguments, "group", units_count, &group) || !get_number(c, arguments, "have", units_count, &have))
+        return false;
+    if (have > PARTS_ALL)
+        return wrong(c, "\"have\" is a bitmap of %d parts", PARTS_COUNT);
+    if (!node_partial_offers(c->live->node, topic))
+        return wrong(c, "needs subscribe-parts first");
+    if (!parts_add(&c->live->parts, topic, group, (uint8_t)have))
+        return wrong(c, "too many groups");
+    journal_parts(&c->live->journal, c->now_ns, topic, group, parts_have(&c->live->parts, topic, group));
+    return parts_publish(&c->live->parts, c->now_ns, topic, group) == ERR_OK;
+}
+
 static bool run_unsubscribe(struct command_context *c, json_t *argument)
 {
     if (!json_is_string(argument))
@@ -396,7 +427,7 @@ static const struct {
     {"ping", run_ping},       {"send", run_send},           {"receive", run_receive},
     {"echo", run_echo},       {"perf", run_perf},           {"serve", run_serve},
     {"flood", run_flood},     {"acknowledge", run_acknowledge}, {"announce", run_announce},
-    {"counts", run_counts},
+    {"counts", run_counts},   {"subscribe-parts", run_subscribe_parts}, {"parts", run_parts},
     {"quit", run_quit}};
 
 void commands_run(struct live *l, uint64_t now_ns, struct slice line)

@@ -306,6 +306,24 @@ static void put_data(struct journal *j, struct slice data)
         jsonl_hex(&j->json, "hex", data);
 }
 
+void journal_parts(struct journal *j, uint64_t now_ns, struct slice topic, uint64_t group, uint8_t have)
+{
+    if (!journal_begin(j, now_ns, JOURNAL_PARTS))
+        return;
+    jsonl_text(&j->json, "topic", topic);
+    jsonl_number(&j->json, "group", group);
+    jsonl_number(&j->json, "have", have);
+    journal_end(j);
+}
+
+void journal_test_extension(struct journal *j, uint64_t now_ns, uint32_t peer)
+{
+    if (!journal_begin(j, now_ns, JOURNAL_TEST_EXTENSION))
+        return;
+    journal_peer(j, "peer", peer);
+    journal_end(j);
+}
+
 void journal_delivered(struct journal *j, uint64_t now_ns, const struct gossipsub_message *m)
 {
     struct peerid from;

@@ -36,6 +36,8 @@
     X(JOURNAL_CONTROL, "control", false)                                                           \
     X(JOURNAL_WITHHELD, "withheld", false)                                                         \
     X(JOURNAL_SCORE, "score", true)                                                                \
+    X(JOURNAL_PARTS, "parts", true)                                                                \
+    X(JOURNAL_TEST_EXTENSION, "test-extension", true)                                              \
     X(JOURNAL_PING, "ping", true)                                                                  \
     X(JOURNAL_TRANSFER, "transfer", true)                                                          \
     X(JOURNAL_FLOODED, "flooded", true)                                                            \
@@ -77,6 +79,8 @@ void journal_identified(struct journal *j, uint64_t now_ns, uint32_t peer,
                         const struct identify *id, bool pushed);
 void journal_peer_topic(struct journal *j, uint64_t now_ns, uint32_t peer, struct slice topic,
                         bool joined);
+void journal_parts(struct journal *j, uint64_t now_ns, struct slice topic, uint64_t group, uint8_t have);
+void journal_test_extension(struct journal *j, uint64_t now_ns, uint32_t peer);
 void journal_delivered(struct journal *j, uint64_t now_ns, const struct gossipsub_message *m);
 void journal_algorand(struct journal *j, uint64_t now_ns, const struct algorand_message *m);
 /* `command`: what was asked for, or NULL. */

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SCORE_EVERY_NS 1000000000ull /* between two tellings of the scores */
 #define KEPT_BLOCK_SIZE (1 << 20) /* larger blocks go back to the system at once */
 #define KEPT_SIZE (8 << 20)       /* as does free memory beyond so many bytes */
 #define PING_INTERVAL_NS UINT64_C(1000000000)
@@ -29,6 +30,8 @@ static void on_trace(void *ctx, uint32_t host, uint64_t now_ns, const struct tra
     (void)host;
     metrics_trace(&l->metrics, e);
     journal_trace(&l->journal, now_ns, e);
+    if (e->kind == TRACE_PEER_GONE)
+        parts_peer_gone(&l->parts, e->peer);
     if (e->kind == TRACE_PEER_READY && l->options->ping_on && node_peer(l->node, e->peer, &peer) &&
         peer.dialled && endpoint_equal(&peer.remote, &l->options->ping.at))
         pinger_start(&l->pinger, now_ns, &peer.id, 0, PING_INTERVAL_NS);
@@ -240,6 +243,16 @@ static bool local_endpoint(const void *host, struct backend_conn conn, struct en
     return sockets_conn_local(host, conn, out);
 }
 
+static void on_test_extension(void *ctx, uint64_t now_ns, uint32_t peer)
+{
+    journal_test_extension(&((struct live *)ctx)->journal, now_ns, peer);
+}
+
+static void on_parts(void *ctx, uint64_t now_ns, struct slice topic, uint64_t group, uint8_t have)
+{
+    journal_parts(&((struct live *)ctx)->journal, now_ns, topic, group, have);
+}
+
 static void make_node(struct live *l)
 {
     const struct node_events events = {.ctx = l,
@@ -248,12 +261,18 @@ static void make_node(struct live *l)
                                        .identified = on_identified,
                                        .peer_topic = on_peer_topic,
                                        .secured = on_secured,
+                                       .test_extension = on_test_extension,
+                                       .partial = &l->parts.env,
                                        .secured_ctx = l};
     const struct endpoint any = {0};
     struct node_config config = l->options->node;
     uint64_t seed;
 
     config.gossipsub.seqno_first = l->epoch_ns;
+    config.gossipsub.score_report_ns = config.gossipsub.score ? SCORE_EVERY_NS : 0;
+    parts_init(&l->parts);
+    l->parts.ctx = l;
+    l->parts.extended = on_parts;
     l->host = sockets_host_add(l->sockets, &any);
     sockets_ops.random(l->host, (uint8_t *)&seed, sizeof seed);
     if (l->pcap.file) {
@@ -269,7 +288,7 @@ static void make_node(struct live *l)
         sockets_host_run(l->host, &node_app, l->node);
     }
     crypto_wipe(&config.identity_seed, sizeof config.identity_seed);
-    l->journal.node = l->metrics.node = l->node;
+    l->journal.node = l->metrics.node = l->parts.node = l->node;
     l->metrics.topics = l->topics;
     pinger_init(&l->pinger, l->node, l->sockets, &l->journal, seed);
     transfers_init(&l->transfers, l->node, l->sockets, &l->journal, l->options->sink_pause_ns);
@@ -385,6 +404,7 @@ static void tear_down(struct live *l)
     if (l->node) {
         sockets_host_run(l->host, NULL, NULL);
         node_free(l->node);
+    parts_deinit(&l->parts);
         pinger_deinit(&l->pinger);
         transfers_deinit(&l->transfers);
     }

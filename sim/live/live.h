@@ -8,6 +8,7 @@
 #include "sim/live/input.h"
 #include "sim/live/journal.h"
 #include "sim/live/metrics.h"
+#include "sim/live/parts.h"
 #include "sim/live/pinger.h"
 #include "sim/live/tap.h"
 #include "sim/live/transfer.h"
@@ -42,6 +43,7 @@ struct live {
     struct pinger pinger;
     struct transfers transfers;
     struct flood flood;
+    struct parts parts;
     struct input input;
     struct tap tap;
     struct pcap pcap;

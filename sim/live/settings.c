@@ -2,6 +2,7 @@
 #include "sim/live/settings.h"
 
 #include "sim/scenario/sections.h"
+#include "sim/scenario/yaml.h"
 #include "stack/base/check.h"
 
 #include <string.h>
@@ -23,6 +24,21 @@ bool settings_has(const struct settings *s, const char *key)
     return tree_find(s->root, key) != NULL;
 }
 
+/* A mapping as in YAML; what is none is told of by settings_apply, as a text in its place. */
+static bool add_mapping(struct settings *s, const char *source, const char *key, const char *value)
+{
+    struct tree *t = tree_add(&s->doc, s->root, TREE_SCALAR), *parsed;
+    struct scenario_error err;
+
+    t->source = source;
+    t->key = arena_text(&s->doc.arena, key, strlen(key));
+    t->text = arena_text(&s->doc.arena, value, strlen(value));
+    parsed = yaml_parse(&s->doc, source, false, slice_text(value), &err);
+    if (parsed)
+        tree_replace(&s->doc, t, parsed);
+    return true;
+}
+
 bool settings_add(struct settings *s, const char *source, const char *key, const char *value)
 {
     bool list = strcmp(key, "versions") == 0 || strcmp(key, "extensions") == 0 ||
@@ -31,6 +47,8 @@ bool settings_add(struct settings *s, const char *source, const char *key, const
 
     if (settings_has(s, key))
         return false;
+    if (*value == '{')
+        return add_mapping(s, source, key, value);
     t = tree_add(&s->doc, s->root, list ? TREE_LIST : TREE_SCALAR);
     t->source = source;
     t->key = arena_text(&s->doc.arena, key, strlen(key));

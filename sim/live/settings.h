@@ -15,7 +15,7 @@ struct settings {
 
 void settings_init(struct settings *s);
 void settings_deinit(struct settings *s);
-/* `value` may be a list with commas. `source` names the option in errors; both are kept, not
+/* `value` may be a list with commas, or a mapping in braces. `source` names the option in errors; both are kept, not
  * copied. False when the key was given before. */
 bool settings_add(struct settings *s, const char *source, const char *key, const char *value);
 bool settings_has(const struct settings *s, const char *key);

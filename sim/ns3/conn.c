@@ -9,7 +9,7 @@
 
 /* ---- handles ---- */
 
-static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket, const struct endpoint *remote)
+static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket, uint32_t peer, uint16_t peer_port)
 {
     struct conn *c = mem_zalloc(sizeof *c);
     uint32_t index;
@@ -26,8 +26,8 @@ static struct conn *conn_new(struct ns3_host *h, struct ns3c_socket *socket, con
         h->conns[index].generation = 1;
     }
     h->conns[index].conn = c;
-    *c = (struct conn){.host = h, .socket = socket, .index = index, .local = h->address, .remote = *remote};
-    c->local.port = h->world->api->port(socket); /* later it may have forgotten */
+    *c = (struct conn){.host = h, .socket = socket, .index = index, .peer = peer, .peer_port = peer_port};
+    c->port = h->world->api->port(socket); /* later it may have forgotten */
     return c;
 }
 
@@ -72,7 +72,7 @@ static void on_accepted(void *user, struct ns3c_socket *socket, uint32_t from_ho
 
     CHECK(h->app);
     from.port = from_port;
-    c = conn_new(h, socket, &from);
+    c = conn_new(h, socket, from_host, from_port);
     c->open = true;
     api->adopt(socket, &conn_upcalls, c);
     h->app->accepted(h->app_ctx, api->now(), handle_of(c), &from);
@@ -165,14 +165,17 @@ static int ops_dial(void *host, const struct endpoint *to, struct backend_conn *
     const struct ns3c_table *api = h->world->api;
     uint64_t *found = map_find(&h->world->by_address, slice_of(to->ip, sizeof to->ip));
     struct ns3c_socket *socket;
+    uint8_t key[HOST_KEY_SIZE];
     struct conn *c;
 
+    if (!found)
+        found = map_find(&h->world->by_address, host_of_port(to, key));
     if (!found)
         return ERR_UNREACHABLE;
     socket = api->connect(h->index, (uint32_t)*found, to->port, &conn_upcalls, NULL);
     if (!socket)
         return ERR_LIMIT; /* no port is left */
-    c = conn_new(h, socket, to);
+    c = conn_new(h, socket, (uint32_t)*found, to->port);
     api->adopt(socket, &conn_upcalls, c);
     *conn = handle_of(c);
     return ERR_OK;
@@ -311,7 +314,7 @@ bool ns3_ends(const struct ns3 *n, uint32_t host, struct backend_conn handle, st
 
     if (!c)
         return false;
-    *local = c->local;
-    *remote = c->remote;
+    *local = endpoint_ip4(n->api->address(host), c->port);
+    *remote = endpoint_ip4(n->api->address(c->peer), c->peer_port);
     return true;
 }

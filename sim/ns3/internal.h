@@ -12,7 +12,8 @@ struct conn {
     struct ns3_host *host;
     struct ns3c_socket *socket;
     uint32_t index;
-    struct endpoint local, remote;
+    uint32_t peer; /* host */
+    uint16_t port, peer_port;
     bool open, paused, resuming;
     bool finished; /* the far side's stream ended while we paused */
 };
@@ -72,6 +73,10 @@ static inline size_t pair_of(const struct ns3 *n, uint32_t from_region, uint32_t
 {
     return (size_t)from_region * n->config.region_count + to_region;
 }
+
+/* ns3.c: of a host that shares its IP address, by address and port. */
+#define HOST_KEY_SIZE 18
+struct slice host_of_port(const struct endpoint *e, uint8_t key[static HOST_KEY_SIZE]);
 
 /* conn.c */
 #define CONN_SCRATCH 65536u

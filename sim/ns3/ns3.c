@@ -82,10 +82,18 @@ static void host_init(struct ns3_host *h, const struct ns3_host_config *config)
     way_host_init(h, config);
 }
 
+struct slice host_of_port(const struct endpoint *e, uint8_t key[static HOST_KEY_SIZE])
+{
+    memcpy(key, e->ip, sizeof e->ip);
+    store_be16(key + sizeof e->ip, e->port);
+    return slice_of(key, HOST_KEY_SIZE);
+}
+
 uint32_t ns3_host_add(struct ns3 *n, const struct ns3_host_config *config)
 {
     struct ns3_host *h = mem_zalloc(sizeof *h);
     struct ns3c_host host = {.region = config->region, .unreachable = config->unreachable};
+    uint8_t key[HOST_KEY_SIZE];
     bool fresh;
 
     CHECK(config->region < n->config.region_count);
@@ -100,7 +108,10 @@ uint32_t ns3_host_add(struct ns3 *n, const struct ns3_host_config *config)
     host.down = link_of(h, config->down_bps);
     CHECK(n->api->host_add(&host) == h->index);
     n->hosts[n->host_count++] = h;
-    *map_insert(&n->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
+    if (config->shares_address)
+        *map_insert(&n->by_address, host_of_port(&config->address, key), &fresh) = h->index;
+    else
+        *map_insert(&n->by_address, slice_of(h->address.ip, sizeof h->address.ip), &fresh) = h->index;
     CHECK(fresh);
     return h->index;
 }

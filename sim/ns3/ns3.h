@@ -33,7 +33,8 @@ struct ns3_config {
 };
 
 struct ns3_host_config {
-    struct endpoint address; /* as the nodes know it; its port is not looked at. ns-3 and captures have 10.0.0.1 and up */
+    struct endpoint address; /* as the nodes know it; ns-3 and captures have 10.0.0.1 and up. Its port is not looked at, unless */
+    bool shares_address;     /* others have it too, with other ports, and say so too: dials tell them apart */
     uint32_t region;
     uint64_t up_bps, down_bps;
     uint64_t queue_size, queue_ns; /* in place of the network's, where one of them is not 0 */
@@ -60,7 +61,7 @@ uint32_t ns3_host_add(struct ns3 *n, const struct ns3_host_config *config);
 void ns3_host_run(struct ns3 *n, uint32_t host, const struct backend_app *app, void *ctx); /* app NULL: takes the node off */
 void *ns3_host(struct ns3 *n, uint32_t host);
 extern const struct backend_ops ns3_ops; /* without charge: work takes no time */
-/* The ends of a connection; false for a handle that is gone. */
+/* The ends of a connection, as captures have them; false for a handle that is gone. */
 bool ns3_ends(const struct ns3 *n, uint32_t host, struct backend_conn conn, struct endpoint *local, struct endpoint *remote);
 
 void ns3_schedule(struct ns3 *n, uint32_t host, uint64_t at_ns, void (*fn)(void *arg, uint64_t now_ns), void *arg);

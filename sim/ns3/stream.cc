@@ -114,6 +114,8 @@ bool ns3c_socket::call(uint32_t to, uint16_t port)
 
 void ns3c_socket::CompleteFork(Ptr<Packet> packet, const TcpHeader &header, const Address &from, const Address &to)
 {
+    if (m_deaf)
+        return; /* the host was reset since the SYN came */
     TcpSocketBase::CompleteFork(packet, header, from, to);
     if (m_endPoint)
         be_found();

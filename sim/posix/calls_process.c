@@ -302,6 +302,24 @@ static long carried_random(void)
     return carried_rand();
 }
 
+/* ---- what the C library keeps between calls ---- */
+
+static char *carried_strtok(char *text, const char *separators)
+{
+    struct program *p = call_enter();
+
+    return call_leave_pointer(p, strtok_r(text, separators, &p->strtok_at));
+}
+
+/* This process is in the locale C, and stays there. */
+static char *carried_setlocale(int category, const char *name)
+{
+    static char c[] = "C";
+
+    (void)category;
+    return !name || !*name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0 ? c : NULL;
+}
+
 /* ---- arguments ---- */
 
 /* getopt keeps in static variables how far it is: the C library's serve one program after the other, each from its beginning to its
@@ -364,7 +382,7 @@ const struct symbol calls_process[] = {
     CALL(sched_yield), CALL(getrlimit), ALIAS("getrlimit64", getrlimit), CALL(setrlimit), ALIAS("setrlimit64", setrlimit), CALL(getrusage),
     CALL(getrandom), CALL(getentropy), ALIAS("arc4random_buf", getentropy), ALIAS("randombytes_buf", getentropy), CALL(RAND_bytes),
     ALIAS("randombytes", getentropy), ALIAS("randombytes_random", arc4random), ALIAS("randombytes_uniform", arc4random_uniform),
-    CALL(arc4random), CALL(arc4random_uniform), CALL(srand), CALL(rand), ALIAS("srandom", srand), CALL(random), CALL(getopt),
+    CALL(arc4random), CALL(arc4random_uniform), CALL(srand), CALL(rand), ALIAS("srandom", srand), CALL(random), CALL(getopt), CALL(strtok), CALL(setlocale),
     CALL(getopt_long),
 #undef ALIAS
 #undef CALL

@@ -59,9 +59,16 @@ static struct tm *carried_localtime_r(const time_t *at, struct tm *out)
     return gmtime_r(at, out);
 }
 
-static struct tm *carried_localtime(const time_t *at)
+static struct tm *carried_gmtime(const time_t *at)
 {
-    return gmtime(at);
+    struct program *p = call_enter();
+
+    return call_leave_pointer(p, gmtime_r(at, &p->broken_down));
+}
+
+static time_t carried_mktime(struct tm *t)
+{
+    return timegm(t);
 }
 
 static void carried_tzset(void)
@@ -133,7 +140,7 @@ static unsigned carried_sleep(unsigned seconds)
 
 const struct symbol calls_time[] = {
 #define CALL(name) {#name, (void *)(uintptr_t)carried_##name}
-    CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(clock), CALL(localtime), CALL(localtime_r), CALL(tzset),
+    CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(clock), CALL(gmtime), {"localtime", (void *)(uintptr_t)carried_gmtime}, CALL(localtime_r), CALL(mktime), CALL(tzset),
     CALL(nanosleep), CALL(clock_nanosleep), CALL(usleep), CALL(sleep),
 #undef CALL
     {NULL, NULL}};

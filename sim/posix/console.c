@@ -32,10 +32,9 @@ static ssize_t output_write(struct file *f, const void *from, size_t size)
     struct output *o = CONTAINER_OF(f, struct output, file);
     struct program *p = f->program;
 
+    size = size < PIECE ? size : PIECE; /* the rest comes with the next write */
     if (o->told && p->config.told)
         p->config.told(p->config.ctx, p->now_ns, slice_of(from, size));
-    if (size > PIECE)
-        size = PIECE; /* of the file alone: the owner heard it all */
     buf_append(&o->waiting, from, size);
     if (o->waiting.size >= PIECE && !write_out(o))
         return -ENOSPC;

@@ -302,6 +302,8 @@ static void start(void *ctx, uint32_t node, uint64_t now_ns)
     }
     t->lives++;
     run_place(e->run, node, &program_app, t->program);
+    if (e->config.kind != EXEC_NODE)
+        program_input_end(t->program, now_ns); /* nobody will write to it */
     program_start(t->program, now_ns);
 }
 

@@ -81,7 +81,7 @@ ssize_t file_read_waiting(struct program *p, struct file *f, void *to, size_t si
 
         if (n != -EAGAIN || !wait)
             return n;
-        err = program_wait(p, TIME_NEVER);
+        err = program_wait_on(p);
         if (err)
             return err;
     }
@@ -99,9 +99,11 @@ ssize_t file_write_waiting(struct program *p, struct file *f, const void *from, 
         if (n < 0 && n != -EAGAIN)
             return done ? (ssize_t)done : n;
         done += n > 0 ? (size_t)n : 0;
-        if (done == size || !wait)
+        if (done == size || (n < 0 && !wait))
             return done || size == 0 ? (ssize_t)done : n;
-        err = program_wait(p, TIME_NEVER);
+        if (n > 0)
+            continue; /* there may be room for more */
+        err = program_wait_on(p);
         if (err)
             return done ? (ssize_t)done : err;
     }

@@ -31,7 +31,7 @@ struct image_file {
     char *path;
     int fd;
     const uint8_t *bytes; /* the whole file, read-only */
-    size_t size, span, writable;
+    size_t size, span;
     const ElfW(Ehdr) *header;
     const ElfW(Phdr) *segments;
     const ElfW(Phdr) *tls; /* NULL: none */
@@ -125,13 +125,13 @@ static bool check_segments(struct image_file *f)
             p->p_vaddr > FILE_SIZE_MAX || p->p_memsz > FILE_SIZE_MAX || (p->p_type == PT_LOAD && p->p_vaddr % 4096 != p->p_offset % 4096))
             return fail(f, "has a broken segment");
         if (p->p_type == PT_TLS) {
+            if (p->p_align > 64 || (p->p_align && p->p_vaddr % p->p_align))
+                return fail(f, "has thread-local variables with a strange alignment");
             f->tls = p;
             continue;
         }
         if (p->p_vaddr + p->p_memsz > f->span)
             f->span = p->p_vaddr + p->p_memsz;
-        if (p->p_flags & PF_W)
-            f->writable += p->p_memsz;
     }
     f->span = (f->span + 4095) & ~(size_t)4095;
     if (!interpreter)
@@ -316,16 +316,6 @@ void image_close(struct image_file *f)
     mem_free(f->places);
     mem_free(f->path);
     mem_free(f);
-}
-
-size_t image_span(const struct image_file *f)
-{
-    return f->span;
-}
-
-size_t image_writable(const struct image_file *f)
-{
-    return f->writable;
 }
 
 size_t image_tls_size(const struct image_file *f)

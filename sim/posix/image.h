@@ -43,8 +43,6 @@ struct image_binder {
 /* NULL with a sentence in `error`; the file stays open. */
 struct image_file *image_open(const char *path, const struct image_binder *binder, char error[static IMAGE_ERROR_MAX]);
 void image_close(struct image_file *f);
-size_t image_span(const struct image_file *f);     /* bytes of addresses that a copy takes */
-size_t image_writable(const struct image_file *f); /* of which so many are its own */
 size_t image_tls_size(const struct image_file *f); /* below the thread pointer */
 void image_tls_init(const struct image *i, uint8_t *out); /* image_tls_size bytes, as they begin */
 

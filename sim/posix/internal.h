@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define PROGRAM_STACK_SIZE ((size_t)1 << 20)
 #define PROGRAM_FILES_MAX 65536u /* descriptors */
@@ -130,6 +131,8 @@ struct program {
     void *keys[PROGRAM_KEYS_MAX];
     uint32_t key_count;
     uint64_t getopt_turn;
+    char *strtok_at;
+    struct tm broken_down; /* of gmtime and localtime */
     struct random_data libc_random; /* of rand */
     char libc_random_state[128];
     struct program_counts counts;
@@ -143,6 +146,8 @@ long call_leave(struct program *p, long result);
 void *call_leave_pointer(struct program *p, void *result);
 /* Returns 0 when something happened, -ETIMEDOUT at `deadline_ns` (TIME_NEVER: none), -EINTR when a signal is to be handled. */
 int program_wait(struct program *p, uint64_t deadline_ns);
+/* For calls that Linux restarts: 0 as well when the handlers of what came wanted that (SA_RESTART), and have run. */
+int program_wait_on(struct program *p);
 /* Calls a function of the program, from within a carried call. */
 void program_handler(struct program *p, void (*handler)(int, siginfo_t *, void *), int number, siginfo_t *info);
 void program_arm(struct program *p); /* timers have changed */
@@ -197,6 +202,7 @@ void signalfd_changed(struct program *p);
 void signals_init(struct program *p);
 void signals_raise(struct program *p, int number); /* it may be the end of it, or pend; on the fiber or not */
 bool signals_due(const struct program *p);
+bool signals_restart(const struct program *p); /* the call that a due signal interrupts goes on after its handler */
 void signals_handle(struct program *p); /* on the fiber, between calls: runs its handlers */
 
 /* memory.c */

@@ -211,6 +211,16 @@ int program_wait(struct program *p, uint64_t deadline_ns)
     return p->timed_out ? -ETIMEDOUT : 0;
 }
 
+int program_wait_on(struct program *p)
+{
+    int err = program_wait(p, TIME_NEVER);
+
+    if (err != -EINTR || !signals_restart(p))
+        return err;
+    signals_handle(p);
+    return 0;
+}
+
 uint64_t program_clock_ns(const struct program *p, clockid_t clock)
 {
     return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI ? PROGRAM_EPOCH_NS + p->now_ns : p->now_ns;

@@ -36,6 +36,13 @@ bool signals_due(const struct program *p)
     return (p->signals.pending & ~p->signals.blocked) != 0;
 }
 
+bool signals_restart(const struct program *p)
+{
+    uint64_t due = p->signals.pending & ~p->signals.blocked;
+
+    return due && p->signals.actions[__builtin_ctzll(due) + 1].sa_flags & SA_RESTART;
+}
+
 void signals_handle(struct program *p)
 {
     while (signals_due(p)) {

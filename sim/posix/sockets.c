@@ -366,7 +366,7 @@ int socket_connect(struct program *p, struct file *f, const struct sockaddr *to,
     if (err || f->nonblocking)
         return err ? err : -EINPROGRESS;
     while (s->state == SOCKET_DIALLING) {
-        err = program_wait(p, TIME_NEVER);
+        err = program_wait_on(p);
         if (err)
             return err;
     }
@@ -382,7 +382,7 @@ int socket_accept(struct program *p, struct file *f, struct sockaddr *from, sock
     if (s->state != SOCKET_LISTENING || flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
         return -EINVAL;
     while (s->queue_count == 0) {
-        int err = f->nonblocking ? -EAGAIN : program_wait(p, TIME_NEVER);
+        int err = f->nonblocking ? -EAGAIN : program_wait_on(p);
 
         if (err)
             return err;
@@ -476,7 +476,7 @@ ssize_t socket_receive(struct program *p, struct file *f, void *to, size_t size,
             return done ? (ssize_t)done : n;
         if (!wait)
             return done ? (ssize_t)done : -EAGAIN;
-        err = program_wait(p, TIME_NEVER);
+        err = program_wait_on(p);
         if (err)
             return done ? (ssize_t)done : err;
     }
@@ -531,7 +531,7 @@ ssize_t socket_send(struct program *p, struct file *f, const void *from, size_t 
         if (n == -EAGAIN && !wait)
             return done ? (ssize_t)done : -EAGAIN;
         if (n == -EAGAIN) {
-            int err = program_wait(p, TIME_NEVER);
+            int err = program_wait_on(p);
 
             if (err)
                 return done ? (ssize_t)done : err;

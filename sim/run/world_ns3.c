@@ -115,6 +115,7 @@ static void add_host(struct ns3 *n, const struct world_config *config, uint32_t 
     const struct scenario_node *node = &config->nodes[i];
     struct ns3_host_config host = {.address = config->addresses[i],
                                    .region = node->region,
+                                   .shares_address = s->groups[node->group].per_address > 1,
                                    .up_bps = node->up_bps,
                                    .down_bps = node->down_bps,
                                    .unreachable = s->groups[node->group].reach == SCENARIO_UNREACHABLE};
@@ -206,7 +207,8 @@ static void *open_world(const struct world_config *config, char *error, size_t e
                              .jitter = n->jitter.kind == JITTER_UNIFORM ? NULL : &n->jitter,
                              .jitter_pair_ns = n->jitter_pair_ns,
                              .loss = n->loss,
-                             .latencies_change = config->timeline->latency_least_ns != NULL,
+                             /* What comes after the horizon may have events that this timeline has not. */
+                             .latencies_change = config->timeline->latency_least_ns || config->horizon_ns != TIME_NEVER,
                              .queue_size = n->queue_size,
                              .queue_ns = n->queue_ns,
                              .tcp = &tcp,

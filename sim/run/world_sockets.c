@@ -23,6 +23,11 @@ static const char *refuses(const struct scenario *s, char *out)
             snprintf(out, 256, "events.%u.partition: the sockets backend cannot part loopback (des)", i);
             return out;
         }
+    for (uint32_t i = 0; i < s->group_count; i++)
+        if (s->groups[i].score && s->groups[i].score->ip_colocation_factor_weight != 0) {
+            snprintf(out, 256, "nodes.%u.gossipsub.score.IPColocationFactorWeight: the sockets backend is on loopback, whose addresses do not count (des)", i);
+            return out;
+        }
     setting = demand_beyond(s, 0, name);
     if (setting)
         snprintf(out, 256, "%s: the sockets backend has no such links (des)", setting);

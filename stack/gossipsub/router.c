@@ -314,7 +314,7 @@ static bool is_unwelcome(const struct gossipsub *g, const struct gossipsub_messa
 {
     *why = TRACE_REJECT_BLACKLISTED;
     if (g->blacklist_count && (is_blacklisted(g, g->peers[m->received_from].key) ||
-                               is_blacklisted(g, peer_key_of(g, m->from))))
+                               (m->from.size && is_blacklisted(g, peer_key_of(g, m->from)))))
         return true;
     if (!signing_allows(g->config.signing, m, why))
         return true;

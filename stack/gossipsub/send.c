@@ -122,10 +122,14 @@ bool send_item(struct gossipsub *g, uint64_t now_ns, uint32_t slot, enum trace_c
 {
     struct parcel *parcel = parcel_new(NULL, 0);
     uint8_t prefix[VARINT_SIZE_MAX];
+    uint64_t size = field.size;
 
     chain_append(&parcel->bytes, slice_of(prefix, varint_write(prefix, field.size)));
     chain_append(&parcel->bytes, field);
-    parcel->control[kind] = (struct rpc_count){count, (uint32_t)field.size};
+    /* Items of the control field are counted without that field around them. */
+    if (kind == TRACE_CONTROL_IDONTWANT || kind == TRACE_CONTROL_EXTENSIONS)
+        CHECK(varint_read(slice_of(field.data + 1, field.size - 1), &size) > 0);
+    parcel->control[kind] = (struct rpc_count){count, (uint32_t)size};
     return push(g, now_ns, slot, &parcel->head, how);
 }
 

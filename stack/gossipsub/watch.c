@@ -114,8 +114,10 @@ void watch_duplicate(struct gossipsub *g, uint64_t now_ns, uint32_t slot, struct
 void watch_reject(struct gossipsub *g, uint64_t now_ns, const struct gossipsub_message *m, enum trace_reject why)
 {
     struct topic *t = topic_find(&g->topics, m->topic);
-    struct seen_key key = seen_key_of(g->hash_key, m->id);
+    struct seen_key key = {{0}};
 
+    if (m->id.size) /* a malformed message has none */
+        key = seen_key_of(g->hash_key, m->id);
     if (g->score && t) {
         score_reject(g->score, now_ns, m->received_from, topic_index(g, t), &key, why);
         if (why != TRACE_REJECT_MISSING_SIGNATURE && why != TRACE_REJECT_INVALID_SIGNATURE &&

@@ -124,7 +124,7 @@ def wrong_usage_says_what_is_allowed_and_exits_2(tmp):
         (["run", "--nonsense", SMALL], "--nonsense is not an option of this command"),
         (["run", "--junit", "x", SMALL], "is not an option of this command"),
         (["run", SMALL, "--backend"], "--backend needs a value"),
-        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns)"),
+        (["run", SMALL, "--backend", "carrier-pigeon"], "is not a backend of this build (des, sockets, netns, ns3)"),
         (["run", SMALL, "--seed", "-1"], "is not a seed"),
         (["run", SMALL, "--seed", "9223372036854775808"], "is not a seed"),
         (["run", SMALL, "--seed", "x"], "is not a seed"),
@@ -207,7 +207,7 @@ def a_run_prints_json_with_the_documented_keys(tmp):
               "duplicates_per_delivery bytes events sim_s wall_s setup_wall_s peak_rss_bytes threads").split()
     same(list(result), wanted)
     same(list(result["propagation_ms"]), ["p50", "p90", "p99", "max"])
-    same(list(result["bytes"]), ["payload", "control", "total"])
+    same(list(result["bytes"]), ["payload", "control", "total", "withheld"])
     same(query(f"{tmp}/r", "SELECT complete, digest FROM run"), [(1, result["digest"])])
     expect(result["bytes"]["total"] > result["bytes"]["payload"] > 0, result["bytes"])
 
@@ -574,6 +574,10 @@ def links_that_a_backend_or_a_tcp_model_does_not_have_are_named(tmp):
                          f"{tmp}/r")
     same(status, 2, err)
     expect("nodes.0.reachable: the sockets backend has no such links (des)" in err, err)
+    status, _, err = run("run", "scenarios/loopback.yaml", "--backend", "sockets", "--out", f"{tmp}/r", "--set",
+                         "nodes.0.gossipsub={score: {IPColocationFactorWeight: -1, IPColocationFactorThreshold: 2}}")
+    same(status, 2, err)
+    expect("IPColocationFactorWeight: the sockets backend is on loopback" in err, err)
 
 
 def a_row_of_the_record_tells_when_the_network_changes(tmp):
@@ -709,8 +713,8 @@ def what_ns3_cannot_do_is_refused_by_name(tmp):
                 "{congestion: newreno, initial_window: 4, idle_restart: false, timestamps: false, mss: 1000 B}",
                 "{tail_loss_probe: false, tcp_friendly: false, hystart: false, quick_acks: 0, rto_max: 60s, rto_min: 1s}",
                 "{send_buffer: 20 KiB, receive_buffer: 64 KiB, syn_retries: 2, retries: 5, rto_initial: 3s}"]
-    for setting in honoured:
-        status, out, err = run("check", f"{tmp}/s.yaml", "--backend", "ns3", "--set", f"network.tcp={setting}")
+    for setting in [f"network.tcp={tcp}" for tcp in honoured] + ["nodes.0.per_address=2", "nodes.0.keepalive=1s"]:
+        status, out, err = run("check", f"{tmp}/s.yaml", "--backend", "ns3", "--set", setting)
         same(status, 0, f"{setting}: {out}{err}")
 
 
@@ -840,6 +844,7 @@ def a_program_in_c_uses_ns3(tmp):
     done = subprocess.run([program, f"{tmp}/client.pcap"], capture_output=True, text=True, timeout=60)
     same(done.returncode, 0, done.stderr)
     expect("1000000 bytes there and back in 673.8 ms" in done.stdout, done.stdout)
+    expect("691 segments, 0 of them again; round trip 8" in done.stdout, done.stdout)  # 1000000 / 1448
     flags = look_at_capture(f"{tmp}/client.pcap", "tcp.analysis.window_update", [False, True, True, True])
     same([f for f in flags if int(f, 16) & 7], ["0x0002", "0x0012", "0x0011", "0x0011"], "SYN, SYN-ACK, two FINs")
 

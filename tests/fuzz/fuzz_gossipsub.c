@@ -1,9 +1,11 @@
-/* A router with two peers, one of which sends the input: any split gives the same events, and what
+/* A router with two peers, with or without its defences and extensions, one of which sends the input: any split gives the same events, and what
  * the router says in return is well-formed and no longer than allowed. */
 #include "tests/fuzz/fuzz.h"
 
 #include "stack/base/err.h"
 #include "stack/base/map.h"
+#include "stack/gossipsub/gater.h"
+#include "stack/gossipsub/partial.h"
 #include "stack/gossipsub/rpc.h"
 #include "stack/wire/varint.h"
 
@@ -50,9 +52,87 @@ static void pull(struct run *r, uint64_t now_ns, uint32_t slot)
     }
 }
 
+static struct identity ids[2];
+static struct score_topic topic;
+static struct score_params score;
+static struct gater_params gater;
+
+static const struct peerid *peer_id(void *ctx, uint32_t peer)
+{
+    (void)ctx;
+    return &ids[peer].id;
+}
+
+static void peer_exchange(void *ctx, struct slice id, struct slice record)
+{
+    struct run *r = ctx;
+
+    fuzz_note(&r->digest, hash_bytes(id.size, record));
+}
+
+static void test_extension(void *ctx, uint32_t peer)
+{
+    struct run *r = ctx;
+
+    fuzz_note(&r->digest, peer);
+}
+
+static void incoming(void *ctx, uint64_t now_ns, uint32_t peer, const struct rpc_partial *p)
+{
+    (void)ctx;
+    (void)now_ns;
+    (void)peer;
+    CHECK(p->group.size <= PARTIAL_GROUP_SIZE_MAX);
+}
+
+static void gossip(void *ctx, uint64_t now_ns, struct slice name, struct slice group, const uint32_t *peers, uint32_t count)
+{
+    (void)ctx;
+    (void)now_ns;
+    (void)name;
+    (void)group;
+    CHECK(count > 0 && peers[0] < 2);
+}
+
+static const struct partial_env partial = {.incoming = incoming, .gossip = gossip};
+
+/* Every P of it counts, so that all of the arithmetic is reached. */
+static void make_defences(void)
+{
+    score = score_params_default();
+    score.gossip_threshold = -10;
+    score.publish_threshold = -100;
+    score.graylist_threshold = -1000;
+    score.behaviour_penalty_weight = -1;
+    score.behaviour_penalty_decay = 0.9;
+    score.topics = &topic;
+    score.topic_count = 1;
+    topic = (struct score_topic){SCORE_ANY_TOPIC, score_topic_params_default()};
+    topic.params.topic_weight = 1;
+    topic.params.first_message_deliveries_weight = 1;
+    topic.params.first_message_deliveries_decay = 0.9;
+    topic.params.first_message_deliveries_cap = 10;
+    topic.params.mesh_message_deliveries_weight = -1;
+    topic.params.mesh_message_deliveries_decay = 0.9;
+    topic.params.mesh_message_deliveries_cap = 10;
+    topic.params.mesh_message_deliveries_threshold = 2;
+    topic.params.mesh_message_deliveries_window_ns = 1000000;
+    topic.params.mesh_message_deliveries_activation_ns = 1000000000;
+    topic.params.invalid_message_deliveries_weight = -10;
+    topic.params.invalid_message_deliveries_decay = 0.9;
+    gater = gater_params_default();
+}
+
 static void start(struct run *r, struct identity *identities)
 {
-    const struct gossipsub_env env = {.ctx = r, .validate = validate, .trace = on_trace};
+    const struct gossipsub_env env = {.ctx = r,
+                                      .validate = validate,
+                                      .trace = on_trace,
+                                      .peer_id = peer_id,
+                                      .peer_exchange = peer_exchange,
+                                      .test_extension = test_extension,
+                                      .partial = &partial};
+    bool newest = r->choice & 8; /* scores, the gater, peer exchange, v1.3 with its extensions */
     struct gossipsub_config config = {
         .params = gossipsub_params_default(),
         .signing = r->choice & 1 ? GOSSIPSUB_STRICT_SIGN : GOSSIPSUB_STRICT_NO_SIGN,
@@ -64,10 +144,22 @@ static void start(struct run *r, struct identity *identities)
 
     config.params.rpc_size_max = RPC_MAX;
     config.params.subscriptions_max = 16;
+    if (newest) {
+        make_defences();
+        config.score = &score;
+        config.gater = &gater;
+        config.params.do_px = true;
+        config.params.seqno_check = config.signing == GOSSIPSUB_STRICT_SIGN;
+        config.params.topic_throttle = 3;
+        config.extensions = GOSSIPSUB_EXTENSION_TEST | GOSSIPSUB_EXTENSION_PARTIAL;
+        memcpy(ids, identities + 1, sizeof ids);
+    }
     r->g = gossipsub_new(&config, &env, 0);
+    if (newest)
+        gossipsub_partial_topic(r->g, slice_text("t"), true, true);
     gossipsub_subscribe(r->g, 1, slice_text("t"));
     for (uint32_t slot = 0; slot < 2; slot++)
-        gossipsub_peer_add(r->g, 1, slot, &identities[1 + slot].id, GOSSIPSUB_V11, slot);
+        gossipsub_peer_add(r->g, 1, slot, &identities[1 + slot].id, newest ? GOSSIPSUB_V13 : GOSSIPSUB_V11, slot);
 }
 
 static struct run run(struct slice input, uint8_t choice, struct identity *identities, bool split)

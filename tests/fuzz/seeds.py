@@ -71,6 +71,10 @@ def read(path):
 
 
 RPCS = [SUBSCRIBE, field(2, MESSAGE), field(3, CONTROL), SUBSCRIBE + field(2, MESSAGE) * 2 + field(3, CONTROL)]
+# Extensions first, a subscription to parts, parts, the test extension, IDONTWANT.
+NEWER = [field(3, field(6, b"\x50\1\x90\x91\xe2\x18\1")) + field(1, b"\x08\1\x12\1t\x18\1\x20\1"),
+         field(10, field(1, b"t") + field(2, b"group") + field(3, b"parts") + field(4, b"\x55")),
+         b"\x92\x91\xe2\x18\0", field(3, field(5, field(1, b"id") * 12)), field(3, field(6, b""))]
 SESSION = (frame(1, 1, 1, 0) + frame(0, 0, 1, 5, b"hello") + frame(1, 4, 1, 100) + frame(2, 1, 0, 7) + frame(1, 8, 2, 1)
            + frame(0, 1, 3, 0) + frame(1, 2, 4, 9) + frame(0, 4, 4, 2, b"ab") + frame(3, 0, 0, 0))
 
@@ -100,14 +104,15 @@ SEEDS = {
     "identify": [framed(IDENTIFY), framed(field(6, b"a")) + framed(field(3, b"/x")) + framed(b""), framed(IDENTIFY)[:-3]],
     "ping": [b"\1" * 32, b"\2" * 70, b"\3" * 31],
     "gossipsub": [bytes([choice]) + b"".join(framed(r) for r in RPCS) for choice in range(8)] +
-                 [b"\2" + framed(r) for r in RPCS],
+                 [b"\2" + framed(r) for r in RPCS] +
+                 [bytes([choice]) + b"".join(framed(r) for r in NEWER + RPCS) for choice in (8, 9, 12)],
     "algorand": [b"\x00" + b"1" + algorand(b"AV", b"\0vote") + algorand(b"MI", TOPICS),
                  b"\x05" + struct.pack(">H", len(METADATA)) + METADATA + algorand(b"TX", b"\3tx") * 2 + algorand(b"MS", b"\1" * 32),
                  b"\x0f" + struct.pack(">H", len(METADATA)) + METADATA + algorand(b"ZZ", b"") + algorand(b"PP", b"\0" * 5000),
                  b"\x0b" + algorand(b"VB", b"\1") + algorand(b"TS", b"\0")],
     "algorand_codec": [METADATA, TOPICS, b"\x02" + framed(b"a") + framed(b"b") + framed(b"tags") + framed(b"AV,pi")],
     "scenario": [read("scenarios/" + f) for f in ("demo.yaml", "loopback.yaml")] +
-                [read("tests/scenarios/valid/design.yaml"), read("tests/scenarios/broken/event-two.yaml")],
+                [read("tests/scenarios/valid/design.yaml"), read("tests/scenarios/valid/scores.yaml"), read("tests/scenarios/broken/event-two.yaml")],
     "tables": [b"\0" + read("tests/scenarios/valid/regions.csv"), b"\1" + read("tests/scenarios/valid/regions.gml"),
                 b"\2" + read("tests/scenarios/valid/triangle.gml"), b"\0" + read("tests/scenarios/broken/csv-nan.csv"),
                b"\3" + b"from,to,latency\na-0,a-2,700us\na-2,a-1,9\n", b"\4" + b"at,from,to,factor\n1s,*,*,2\n5s,*,*,0.5\n",

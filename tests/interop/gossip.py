@@ -101,22 +101,111 @@ def lazy(cell):
             expect_count(peer, name)
 
 
-@case("GossipSub: IDONTWANT for big messages", only=lambda column: "hearsay" not in column)
+@case("GossipSub: IDONTWANT for big messages")
 def idontwant(cell):
-    """Every third party that has a big message tells so before it judges it."""
-    a, b = cell.pair(both={"msgid": "sha256"})
+    """Of three that know each other, each that has a big message tells so before it judges it, and spares the others the
+    copies. Validation takes long enough for that word to come first."""
+    slow = {"validate-ms": 400}
+    kinds = [cell.column[0], cell.column[1], cell.foreign[0]]
+    a, b, c = (cell.start(kind, msgid="sha256", **slow) for kind in kinds)
+    for one, other in ((a, b), (c, a), (c, b)):
+        cell.connect(one, other)
+    trio = (a, b, c)
+    for peer in trio:
+        peer.subscribe(TOPIC)
+    for one in trio:
+        for other in trio:
+            if one is not other:
+                one.wait("graft", peer=other.id, topic=TOPIC)
+    mark = {peer: peer.mark() for peer in trio}
+    for sender in trio:
+        deliver(sender, [peer for peer in trio if peer is not sender], 50_000)
+    time.sleep(1)
+    for peer in trio:
+        for name in ("idontwant_sent", "idontwant_received"):
+            expect(peer.counts().get(name, 0) > 0, f"{peer.kind} counts no {name}")
+        if peer.kind == "hearsay":  # who said so got no copy, and sent none
+            expect(len(peer.all("withheld", since=mark[peer])) >= 2, "we sent what nobody wanted")
+            copies = len(peer.all("duplicate", since=mark[peer]))
+            expect(copies == 0, f"{copies} copies of what we did not want")
+
+
+@case("GossipSub 1.3: the test extension", only=lambda column: "hearsay" in column and "go" in column)
+def test_extension(cell):
+    a, b = cell.pair(ours={"set": {"extensions": "test"}}, theirs={"test-extension": True})
     meet(a, b)
-    c = cell.start(cell.foreign[0], msgid="sha256", listen="none")
-    for to in (a, b):
-        cell.connect(c, to)
-    c.subscribe(TOPIC)
+    for one, other in both_ways(a, b):
+        one.wait("test-extension", peer=other.id)
+    expect_version(a, b, "1.3")
+
+
+@case("GossipSub 1.3: partial messages", only=lambda column: "hearsay" in column and "go" in column)
+def partial(cell):
+    """Both ask for parts; each has other ones, and both get all."""
+    a, b = cell.pair(ours={"set": {"extensions": "partial"}}, theirs={"partial": True})
     for one in (a, b):
-        c.wait("graft", peer=one.id, topic=TOPIC)
-        one.wait("graft", peer=c.id, topic=TOPIC)
-    for sender, others in ((a, (b, c)), (b, (a, c)), (c, (a, b))):
-        deliver(sender, others, 50_000)
-    for name in ("idontwant_sent", "idontwant_received"):
-        expect(any(one.counts().get(name, 0) > 0 for one in (a, b, c)), f"nobody counts {name}")
+        one.subscribe_parts(TOPIC)
+    for one, other in both_ways(a, b):
+        one.wait("graft", peer=other.id, topic=TOPIC)
+    for group, first, second in ((1, 0x55, 0xAA), (2, 0xFF, 0), (3, 0, 0xFF)):
+        a.parts(TOPIC, group, first)
+        b.parts(TOPIC, group, second)
+        for one in (a, b):
+            one.wait("parts", topic=TOPIC, group=group, have=0xFF)
+
+
+SCORE = {"AppSpecificWeight": 1, "GossipThreshold": -10, "PublishThreshold": -20, "GraylistThreshold": -30,
+         "topics": {TOPIC: {"TopicWeight": 1, "InvalidMessageDeliveriesWeight": -1,
+                            "InvalidMessageDeliveriesDecay": 0.99}}}
+
+
+@case("GossipSub: they score us down", only=lambda column: "hearsay" in column and "go" in column)
+def scored_by_them(cell):
+    """Below 0 we are pruned, and stay out; below the graylist threshold nothing of ours is heard."""
+    a, b = cell.pair(theirs={"score": True})
+    ours, theirs = (a, b) if a.kind == "hearsay" else (b, a)
+    meet(a, b)
+    mark = ours.mark()
+    theirs.request("app", peer=ours.id, value=-5)
+    ours.wait("prune", peer=theirs.id, topic=TOPIC, since=mark)
+    deliver(theirs, [ours], 100)  # by gossip, above its threshold
+    theirs.request("app", peer=ours.id, value=-2000)
+    mark = theirs.mark()
+    ours.publish(TOPIC, b"not to be heard")
+    time.sleep(2)
+    expect(theirs.look("message", since=mark) is None, "they heard us though we are graylisted")
+    theirs.request("app", peer=ours.id, value=0)
+    deliver(ours, [theirs], 100)
+
+
+@case("GossipSub: we score them down", only=lambda column: "hearsay" in column)
+def scored_by_us(cell):
+    """Unsigned messages cost their square: the peer is pruned, then graylisted."""
+    a, b = cell.pair(both={"sign": "strict"}, ours={"set": {"score": flow(SCORE)}})
+    ours, theirs = (a, b) if a.kind == "hearsay" else (b, a)
+    meet(a, b)
+    mark = ours.mark()
+    for i in range(4):
+        forge(theirs, ours, f"unsigned {i}", signed=False)
+    ours.wait("prune", peer=theirs.id, topic=TOPIC, since=mark)
+    scores = [e["score"] for e in ours.all("score", peer=theirs.id, since=mark)]
+    ours.wait("score", peer=theirs.id, since=ours.mark())
+    expect(min([e["score"] for e in ours.all("score", peer=theirs.id)]) < -10, f"scores {scores}")
+    for i in range(4, 8):
+        forge(theirs, ours, f"unsigned {i}", signed=False)
+    time.sleep(1.5)
+    mark = ours.mark()
+    forge(theirs, ours, "signed well, too late", signed=True)
+    time.sleep(0.5)
+    for event in ("message", "received", "rejected"):
+        expect(not ours.all(event, since=mark), f"{event} of a graylisted peer")
+
+
+def flow(value):
+    """A mapping as YAML writes it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {flow(v)}" for name, v in value.items()) + "}"
+    return str(value)
 
 
 def forger_and_victim(cell, **settings):
@@ -176,7 +265,7 @@ def version_case(version, only=None):
     case(f"GossipSub {version} only", only=only)(run)
 
 
-for each in ("1.0", "1.1"):
+for each in ("1.0", "1.1", "1.2"):
     version_case(each)
 
 
@@ -198,7 +287,7 @@ def our_version_case(version):
     case(f"GossipSub {version} of ours, all of theirs", only=lambda column: "hearsay" in column)(run)
 
 
-for each in ("1.0", "1.1"):
+for each in ("1.0", "1.1", "1.2"):
     our_version_case(each)
 
 

@@ -74,6 +74,8 @@ class HearsayPeer(Peer):
                 flags += ["--pcap", str(self.folder / "pcap"), "--keylog", str(self.folder / "keys")]
             elif name == "sink-pause-ms":
                 flags += ["--sink-pause", f"{value}ms"]
+            elif name == "validate-ms":
+                flags += ["--validation", f"{value}ms"]
             elif name == "keepalive-ms":
                 flags += ["--keepalive", f"{value}ms"]
             else:
@@ -187,6 +189,12 @@ class HearsayPeer(Peer):
     def subscribe(self, topic):
         self.command("subscribe", topic)
 
+    def subscribe_parts(self, topic):
+        self.command("subscribe-parts", topic)
+
+    def parts(self, topic, group, have):
+        self.command("parts", {"topic": topic, "group": group, "have": have})
+
     def unsubscribe(self, topic):
         self.command("unsubscribe", topic)
 
@@ -210,7 +218,7 @@ class HearsayPeer(Peer):
             if item.get("event") == "control":
                 direction = "sent" if "to" in item else "received"
                 counts[f"{item['kind']}_{direction}"] += item["items"]
-        names = [f"{kind}_{way}" for kind in ("ihave", "iwant", "graft", "prune")
+        names = [f"{kind}_{way}" for kind in ("ihave", "iwant", "graft", "prune", "idontwant")
                  for way in ("sent", "received")]
         return {name: counts[name] for name in names}
 

@@ -225,6 +225,13 @@ class Peer:
     def subscribe(self, topic):
         self.request("subscribe", topic=topic)
 
+    def subscribe_parts(self, topic):
+        """Asks for parts in the place of messages; for a peer that was started to."""
+        self.subscribe(topic)
+
+    def parts(self, topic, group, have):
+        self.request("parts", topic=topic, group=group, have=have)
+
     def unsubscribe(self, topic):
         self.request("unsubscribe", topic=topic)
 

@@ -130,6 +130,14 @@ int solo_feed(struct solo *s, uint32_t slot, struct span frame)
     return err;
 }
 
+int solo_feed_new(struct solo *s, uint32_t slot, struct span frame)
+{
+    int err = solo_feed(s, slot, frame);
+
+    span_unref(frame);
+    return err;
+}
+
 uint32_t solo_control_count(const struct solo *s, enum trace_control kind)
 {
     struct rpc_summary summary;

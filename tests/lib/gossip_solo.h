@@ -34,6 +34,7 @@ void solo_send_ids(struct solo *s, uint32_t slot, enum trace_control kind, uint3
 struct span solo_foreign_frame(const struct gossipsub_config *config, uint32_t author,
                                uint32_t number, uint32_t size);
 int solo_feed(struct solo *s, uint32_t slot, struct span frame);
+int solo_feed_new(struct solo *s, uint32_t slot, struct span frame); /* whose reference is given away */
 
 /* What the peer hears next, into s->rpc. */
 bool solo_take(struct solo *s, uint32_t slot);

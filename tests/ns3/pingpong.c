@@ -15,6 +15,7 @@ struct side {
     size_t received, sent;
     int wrong;
     uint64_t done_ns;
+    struct ns3c_flow flow; /* at the end */
 };
 
 static unsigned char byte_at(size_t i)
@@ -95,6 +96,7 @@ static void client_readable(void *user, struct ns3c_socket *socket)
             s->wrong |= piece[i] != byte_at(s->received++);
     if (s->received == SIZE) {
         s->done_ns = ns3c_now();
+        ns3c_look(socket, &s->flow);
         ns3c_close(socket, NS3C_FIN);
     }
 }
@@ -136,6 +138,8 @@ int main(int argc, char **argv)
     ns3c_run(30 * SECOND);
     ns3c_close(listener, NS3C_FIN);
     counts = ns3c_count();
+    printf("%llu segments, %llu of them again; round trip %.1f ms, window %u\n", (unsigned long long)client.flow.segments,
+           (unsigned long long)client.flow.retransmitted, (double)client.flow.rtt_ns / 1e6, client.flow.cwnd);
     printf("%zu bytes there and back in %.1f ms, %llu packets, %llu dropped, %llu events\n", client.received,
            (double)(client.done_ns - SECOND / 2) / 1e6, (unsigned long long)counts.packets,
            (unsigned long long)counts.dropped, (unsigned long long)counts.events);

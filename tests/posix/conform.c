@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <locale.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -211,6 +212,11 @@ static void files(void)
     freeaddrinfo(found);
     printf("no such address: %d\n", getaddrinfo("ten.one.two", NULL, &hints, &found) == EAI_NONAME);
     printf("host has a name: %d\n", gethostname(host, sizeof host) == 0 && host[0]);
+    strcpy(line, "a,b;c");
+    printf("tokens %s", strtok(line, ","));
+    printf(" %s", strtok(NULL, ";"));
+    printf(" %s\n", strtok(NULL, ";"));
+    printf("year %d, locale %s\n", gmtime(&(time_t){86400 * 366})->tm_year, setlocale(LC_ALL, NULL));
     srand(42);
     printf("rand %d %d\n", rand(), rand());
 }

@@ -12,6 +12,11 @@
 
 static volatile int sink;
 
+static void on_signal(int number)
+{
+    sink = number;
+}
+
 static int overflow(int depth)
 {
     volatile char room[4096];
@@ -82,6 +87,24 @@ int main(int argc, char **argv)
     if (strcmp(what, "escape") == 0)
         printf("%d %d %d %d\n", open("../x", O_RDWR | O_CREAT, 0600), open("/tmp/x", O_WRONLY | O_CREAT, 0600), open("/proc/self/maps", O_RDONLY),
                open("a/../../x", O_RDONLY));
+    if (strcmp(what, "restart") == 0 || strcmp(what, "interrupt") == 0) {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = *what == 'r' ? SA_RESTART : 0};
+        char byte;
+        ssize_t n;
+
+        sigaction(SIGTERM, &action, NULL);
+        n = read(0, &byte, 1);
+        printf("%d %d %d\n", (int)n, n < 0 && errno == EINTR, sink);
+        return 0;
+    }
+    if (strcmp(what, "copy") == 0) { /* standard input to standard output, in one write */
+        static char all[1 << 20];
+        ssize_t n, size = 0;
+
+        while ((n = read(0, all + size, sizeof all - (size_t)size)) > 0)
+            size += n;
+        return write(1, all, (size_t)size) == size ? 0 : 1;
+    }
     if (strcmp(what, "status") == 0)
         return atoi(argv[2]);
     if (strcmp(what, "term") == 0) {

@@ -312,6 +312,61 @@ static void poisoned_px_sends_peers_to_nowhere_or_into_arms(void **state)
     forget();
 }
 
+/* ---- scores ---- */
+
+#define SCORES                                                                                                            \
+    "nodes.good.gossipsub={D: 4, D_lo: 3, D_hi: 6, D_out: 1, D_score: 2, score: {GossipThreshold: -10, PublishThreshold: -50,"   \
+    " GraylistThreshold: -80, BehaviourPenaltyWeight: -10, BehaviourPenaltyDecay: 0.99, IPColocationFactorWeight: -5,"           \
+    " IPColocationFactorThreshold: 1, topics: {t: {TopicWeight: 1, FirstMessageDeliveriesWeight: 0.1,"                           \
+    " FirstMessageDeliveriesDecay: 0.99, FirstMessageDeliveriesCap: 100, MeshMessageDeliveriesWeight: -1,"                       \
+    " MeshMessageDeliveriesDecay: 0.99, MeshMessageDeliveriesCap: 20, MeshMessageDeliveriesThreshold: 2,"                        \
+    " MeshMessageDeliveriesWindow: 100ms, MeshMessageDeliveriesActivation: 10s, MeshFailurePenaltyWeight: -1,"                   \
+    " MeshFailurePenaltyDecay: 0.999, InvalidMessageDeliveriesWeight: -10, InvalidMessageDeliveriesDecay: 0.99}}}}"
+
+/* What the scores say at the end of the run: how many of those about adversaries, or about honest peers, are below 0, in percent. */
+static int64_t below_zero(const char *whom)
+{
+    char sql[400];
+
+    snprintf(sql, sizeof sql,
+             "SELECT 100 * sum(score < 0) / count(*) FROM score JOIN node n ON n.id = node JOIN node p ON p.id = peer"
+             " WHERE n.behaviour IS NULL AND p.behaviour IS %s AND at_ns = (SELECT max(at_ns) FROM score)", whom);
+    return query(sql);
+}
+
+static void scores_tell_who_attacks(void **state)
+{
+    static const struct {
+        const char *behaviour, *more;
+        int64_t least; /* percent of adversaries below 0 */
+    } cases[] = {
+        {BEHAVIOUR("{kind: drop}"), NULL, 60}, /* those that got into a mesh */
+        {BEHAVIOUR("{kind: graft-flood, every: 200ms}"), NULL, 15}, /* those that were refused: the others are in */
+        {BEHAVIOUR("{kind: broken-promises, every: 1s, ids: 5}"), NULL, 100},
+        {BEHAVIOUR("{kind: ihave-spam}"), NULL, 100},
+        {BEHAVIOUR("{kind: invalid-messages}"), NULL, 100},
+        {BEHAVIOUR("{kind: drop, graft: false}"), "nodes.bad.per_address=3", 60}, /* where two are connected */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RUN(CROWD, SCORES, cases[i].behaviour, "record={hops: all, scores: 5s}", cases[i].more);
+        if (below_zero("NOT NULL") < cases[i].least || below_zero("NULL") > 0)
+            fail_msg("case %zu: %d %% of adversaries and %d %% of honest peers are below 0", i, (int)below_zero("NOT NULL"),
+                     (int)below_zero("NULL"));
+        assert_int_equal(summary.deliveries, summary.expected);
+        forget();
+    }
+}
+
+static void px_of_strangers_is_not_taken_with_a_threshold(void **state)
+{
+    (void)state;
+    RUN(CROWD, BEHAVIOUR("{kind: px-poison, every: 1s, peers: 4}"), "nodes.good.gossipsub={score: {AcceptPXThreshold: 10}}", NULL);
+    assert_int_equal(summary.dials_failed, 0);
+    forget();
+}
+
 /* ---- life ---- */
 
 static void adversaries_may_share_an_address(void **state)
@@ -387,6 +442,8 @@ int main(void)
         cmocka_unit_test(invalid_messages_are_rejected_by_who_gets_them_and_go_no_further),
         cmocka_unit_test(idontwant_spam_costs_honest_nodes_nothing_but_the_reading),
         cmocka_unit_test(poisoned_px_sends_peers_to_nowhere_or_into_arms),
+        cmocka_unit_test(scores_tell_who_attacks),
+        cmocka_unit_test(px_of_strangers_is_not_taken_with_a_threshold),
         cmocka_unit_test(adversaries_may_share_an_address),
         cmocka_unit_test(honest_nodes_may_dial_late),
         cmocka_unit_test(the_digest_does_not_depend_on_threads_nor_on_real_keys),

@@ -134,7 +134,7 @@ static void an_offer_is_kept_by_whoever_delivers(void **state)
     solo_subscribe(&s, peer, T);
     solo_send_ids(&s, peer, TRACE_CONTROL_IHAVE, 7, 1);
     assert_int_equal(s.node->g->promises.count, 1);
-    assert_int_equal(solo_feed(&s, other, solo_foreign_frame(&config, 1, 7, 64)), ERR_OK);
+    assert_int_equal(solo_feed_new(&s, other, solo_foreign_frame(&config, 1, 7, 64)), ERR_OK);
     assert_int_equal(s.node->g->promises.count, 0);
     gossip_run(s.net, 6 * SECOND);
     assert_true(score(&s, peer) == 0);
@@ -156,7 +156,7 @@ static void unsigned_messages_cost_the_mesh_and_the_ear(void **state)
     solo_subscribe(&s, peer, T);
     solo_graft(&s, peer, T);
     for (uint32_t i = 0; i < 100; i++)
-        solo_feed(&s, peer, solo_foreign_frame(&forger, 1, i, 64));
+        solo_feed_new(&s, peer, solo_foreign_frame(&forger, 1, i, 64));
     assert_in_range(s.node->rejects[TRACE_REJECT_MISSING_SIGNATURE], 32, 33); /* then it is graylisted */
     assert_true(score(&s, peer) < -1000);
     gossip_puppet_drain(s.net, 0, peer);
@@ -179,9 +179,9 @@ static void a_verdict_of_reject_costs_one_of_ignore_nothing(void **state)
     good = join(&s);
     bad = join(&s);
     s.node->verdict = GOSSIPSUB_IGNORE;
-    solo_feed(&s, good, solo_foreign_frame(&config, 1, 1, 64));
+    solo_feed_new(&s, good, solo_foreign_frame(&config, 1, 1, 64));
     s.node->verdict = GOSSIPSUB_REJECT;
-    solo_feed(&s, bad, solo_foreign_frame(&config, 1, 2, 64));
+    solo_feed_new(&s, bad, solo_foreign_frame(&config, 1, 2, 64));
     assert_true(score(&s, good) == 0);
     assert_true(score(&s, bad) == -1);
     solo_free(&s);
@@ -200,7 +200,7 @@ static void first_deliveries_are_seen_in_the_score(void **state)
     gossip_subscribe(s.net, 0, T);
     peer = join(&s);
     for (uint32_t i = 0; i < 20; i++)
-        solo_feed(&s, peer, solo_foreign_frame(&config, 1, i, 64));
+        solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, i, 64));
     assert_true(score(&s, peer) == 20);
     assert_true(gossipsub_score_parts(s.node->g, peer).p2 == 20);
     gossip_run(s.net, 3 * SECOND + 1);
@@ -220,7 +220,7 @@ static void new_parameters_of_a_topic_hold_at_once(void **state)
     gossip_subscribe(s.net, 0, T);
     peer = join(&s);
     for (uint32_t i = 0; i < 20; i++)
-        solo_feed(&s, peer, solo_foreign_frame(&config, 1, i, 64));
+        solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, i, 64));
     changed = topic.params;
     changed.first_message_deliveries_weight = 10;
     assert_true(gossipsub_score_topic_set(s.node->g, slice_text(T), &changed));
@@ -266,14 +266,14 @@ static void thresholds_cut_gossip_publishing_and_everything(void **state)
     gossip_puppet_drain(s.net, 0, peer);
     assert_int_equal(gossip_publish(s.net, 0, T, 3, 64), ERR_OK);
     assert_false(solo_take(&s, peer));
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 10, 64)); /* still heard */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 10, 64)); /* still heard */
     assert_int_equal(s.node->counts[TRACE_ARRIVE], 1);
     s.node->app[peer] = -1001;
     gossip_run(s.net, SECOND);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 11, 64));
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 11, 64));
     assert_int_equal(s.node->counts[TRACE_ARRIVE], 1);
     assert_int_equal(s.node->counts[TRACE_DUPLICATE], 0);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 10, 64)); /* not even as a copy */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 10, 64)); /* not even as a copy */
     assert_int_equal(s.node->counts[TRACE_DUPLICATE], 0);
     solo_free(&s);
 }
@@ -474,7 +474,7 @@ static void messages_of_blacklisted_peers_are_refused(void **state)
     peer = join(&s);
     id = gossip_puppet_id(peer);
     gossipsub_blacklist(s.node->g, &id);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 1, 64));
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 1, 64));
     assert_int_equal(s.node->rejects[TRACE_REJECT_BLACKLISTED], 1);
     assert_int_equal(s.node->counts[TRACE_ARRIVE], 0);
     assert_true(score(&s, peer) == 0);
@@ -525,11 +525,11 @@ static void a_replay_beyond_the_seen_cache_is_ignored(void **state)
     s = solo_new(&config);
     gossip_subscribe(s.net, 0, T);
     peer = join(&s);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 5, 64));
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 4, 64)); /* older */
-    solo_feed(&s, peer, solo_foreign_frame(&config, 2, 4, 64)); /* of another author */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 5, 64));
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 4, 64)); /* older */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 2, 4, 64)); /* of another author */
     gossip_run(s.net, 5 * SECOND);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 5, 64)); /* the same again */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 5, 64)); /* the same again */
     assert_int_equal(s.node->delivered, 2);
     assert_int_equal(s.node->rejects[TRACE_REJECT_IGNORED], 2);
     assert_true(score(&s, peer) >= 0);
@@ -551,9 +551,9 @@ static void more_validations_than_allowed_are_throttled_without_penalty(void **s
     gossip_subscribe(s.net, 0, T);
     peer = join(&s);
     for (uint32_t i = 0; i < 8; i++)
-        solo_feed(&s, peer, solo_foreign_frame(&config, 1, i, 64));
+        solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, i, 64));
     assert_int_equal(s.node->rejects[TRACE_REJECT_THROTTLED], 3);
-    solo_feed(&s, peer, solo_foreign_frame(&config, 1, 7, 64)); /* gone for good */
+    solo_feed_new(&s, peer, solo_foreign_frame(&config, 1, 7, 64)); /* gone for good */
     assert_int_equal(s.node->counts[TRACE_DUPLICATE], 1);
     gossip_run(s.net, 2 * SECOND);
     assert_int_equal(s.node->delivered, 5);
@@ -579,16 +579,16 @@ static void the_gater_leaves_messages_of_bad_peers_unread_while_validation_is_ov
     bad = join(&s);
     s.node->verdict = GOSSIPSUB_REJECT;
     for (i = 0; i < 200; i++)
-        solo_feed(&s, bad, solo_foreign_frame(&config, 1, i, 64));
+        solo_feed_new(&s, bad, solo_foreign_frame(&config, 1, i, 64));
     gossip_run(s.net, SECOND);
     assert_int_equal(s.node->rejects[TRACE_REJECT_INVALID], 4);
     assert_int_equal(s.node->counts[TRACE_THROTTLE_PEER], 0);
     for (; i < 400; i++)
-        solo_feed(&s, bad, solo_foreign_frame(&config, 1, i, 64));
+        solo_feed_new(&s, bad, solo_foreign_frame(&config, 1, i, 64));
     assert_true(s.node->counts[TRACE_THROTTLE_PEER] > 150); /* 1 in 65 passes */
     solo_graft(&s, bad, T);
     gossip_run(s.net, 70 * SECOND); /* quiet */
-    solo_feed(&s, bad, solo_foreign_frame(&config, 1, i, 64));
+    solo_feed_new(&s, bad, solo_foreign_frame(&config, 1, i, 64));
     gossip_run(s.net, SECOND);
     assert_true(s.node->rejects[TRACE_REJECT_INVALID] > 4);
     solo_free(&s);

@@ -95,7 +95,7 @@ static void a_large_message_is_announced_before_validation_to_the_mesh_but_its_s
     mesh = join(&s, GOSSIPSUB_V13, true);
     old = join(&s, GOSSIPSUB_V11, true);
     outside = join(&s, GOSSIPSUB_V12, false);
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
     assert_int_equal(heard(&s, mesh, &messages), 1);
     assert_int_equal(messages, 0); /* validation is under way */
     assert_int_equal(heard(&s, sender, &messages), 0);
@@ -116,10 +116,10 @@ static void a_small_message_is_not_announced(void **state)
     uint32_t sender = join(&s, GOSSIPSUB_V12, true), mesh = join(&s, GOSSIPSUB_V12, true), messages;
 
     (void)state;
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, 1023));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, 1023));
     assert_int_equal(heard(&s, mesh, &messages), 0);
     assert_int_equal(messages, 1);
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 8, 1024));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 8, 1024));
     assert_int_equal(heard(&s, mesh, &messages), 1);
     solo_free(&s);
 }
@@ -148,9 +148,9 @@ static void an_announcement_overtakes_what_waits_but_not_another_one(void **stat
     static const uint32_t urgent[] = {1, 1, 0, 0, 0};
 
     (void)state;
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 1, 100));
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 2, LARGE));
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 3, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 1, 100));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 2, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 3, LARGE));
     for (uint32_t i = 0; i < 5; i++) {
         assert_true(solo_take(&s, mesh));
         assert_int_equal(solo_control_count(&s, TRACE_CONTROL_IDONTWANT), urgent[i]);
@@ -168,12 +168,12 @@ static void what_a_peer_does_not_want_is_not_sent(void **state)
 
     (void)state;
     send_idontwant(&s, mesh, 7, 1);
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
     heard(&s, mesh, &messages);
     assert_int_equal(messages, 0);
     assert_int_equal(s.node->counts[TRACE_WITHHOLD], 1);
     assert_int_equal(s.node->withheld_bytes, LARGE);
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 8, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 8, LARGE));
     heard(&s, mesh, &messages);
     assert_int_equal(messages, 1);
     solo_free(&s);
@@ -187,7 +187,7 @@ static void an_iwant_for_what_is_not_wanted_gets_no_answer(void **state)
     uint32_t sender = join(&s, GOSSIPSUB_V12, true), other = join(&s, GOSSIPSUB_V12, false), messages;
 
     (void)state;
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, 100));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, 100));
     send_idontwant(&s, other, 7, 1);
     solo_send_ids(&s, other, TRACE_CONTROL_IWANT, 7, 1);
     heard(&s, other, &messages);
@@ -211,7 +211,7 @@ static void it_is_forgotten_after_its_heartbeats_or_with_the_connection(void **s
     assert_int_equal(s.node->g->unwanted[mesh].used, 0);
     assert_null(s.node->g->unwanted[mesh].cells);
     gossip_puppet_drain(s.net, 0, mesh);
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, LARGE));
     heard(&s, mesh, &messages);
     assert_int_equal(messages, 1);
     send_idontwant(&s, mesh, 9, 1);
@@ -279,7 +279,7 @@ static void who_speaks_floodsub_only_gets_everything_and_no_control(void **state
     solo_subscribe(&s, flood, T);
     gossip_run(s.net, 5 * SECOND);
     assert_false(gossipsub_mesh_has(s.node->g, slice_text(T), flood));
-    solo_feed(&s, sender, solo_foreign_frame(&config, 1, 7, 100));
+    solo_feed_new(&s, sender, solo_foreign_frame(&config, 1, 7, 100));
     assert_int_equal(gossip_publish(s.net, 0, T, 8, 100), ERR_OK);
     heard(&s, flood, &messages);
     assert_int_equal(messages, 2);
@@ -548,6 +548,11 @@ static void parts_of_peers_that_never_declared_the_extension_are_ignored(void **
     send_partial(&s, peer, "g");
     assert_int_equal(app.incoming, 0);
     assert_int_equal(gossipsub_partial_groups(s.node->g, slice_text(T)), 0);
+    solo_free(&s);
+    s = partial_solo(false, false); /* nor do we take any of topics in which we take no part */
+    peer = partial_peer(&s, true, true, true);
+    send_partial(&s, peer, "g");
+    assert_int_equal(app.incoming, 0);
     solo_free(&s);
 }
 

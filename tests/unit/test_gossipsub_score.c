@@ -562,6 +562,133 @@ static void a_decay_factor_brings_one_to_zero_in_its_time(void **state)
     assert_true(score_decay_factor(SECOND / 2, SECOND, 0.01) == 0);
 }
 
+/* A valid parameter set, of which each case changes one thing; what go's tests try. */
+static struct score_topic_params full_topic(void)
+{
+    return (struct score_topic_params){.topic_weight = 1,
+                                       .time_in_mesh_weight = 0.01,
+                                       .time_in_mesh_quantum_ns = SECOND,
+                                       .time_in_mesh_cap = 10,
+                                       .first_message_deliveries_weight = 1,
+                                       .first_message_deliveries_decay = 0.5,
+                                       .first_message_deliveries_cap = 10,
+                                       .mesh_message_deliveries_weight = -1,
+                                       .mesh_message_deliveries_decay = 0.5,
+                                       .mesh_message_deliveries_cap = 10,
+                                       .mesh_message_deliveries_threshold = 5,
+                                       .mesh_message_deliveries_window_ns = MS,
+                                       .mesh_message_deliveries_activation_ns = SECOND,
+                                       .mesh_failure_penalty_weight = -1,
+                                       .mesh_failure_penalty_decay = 0.5,
+                                       .invalid_message_deliveries_weight = -1,
+                                       .invalid_message_deliveries_decay = 0.5};
+}
+
+static const double values[] = {-1, 0, 0.5, 1, 2, NAN, INFINITY, -INFINITY};
+#define VALUES (sizeof values / sizeof *values)
+
+/* Which of the values a parameter takes: bit i, values[i]. */
+#define NEGATIVE_OR_0 0x03u
+#define POSITIVE_OR_0 0x1eu
+#define POSITIVE 0x1cu
+#define FRACTION 0x04u
+
+static void parameters_of_a_topic_are_refused_as_go_refuses_them(void **state)
+{
+    struct score_topic_params p = full_topic(), none = {0};
+    const struct {
+        double *at;
+        unsigned takes;
+    } cases[] = {{&p.topic_weight, POSITIVE_OR_0},
+                 {&p.time_in_mesh_weight, POSITIVE_OR_0},
+                 {&p.time_in_mesh_cap, POSITIVE},
+                 {&p.first_message_deliveries_weight, POSITIVE_OR_0},
+                 {&p.first_message_deliveries_decay, FRACTION},
+                 {&p.first_message_deliveries_cap, POSITIVE},
+                 {&p.mesh_message_deliveries_weight, NEGATIVE_OR_0},
+                 {&p.mesh_message_deliveries_decay, FRACTION},
+                 {&p.mesh_message_deliveries_cap, POSITIVE},
+                 {&p.mesh_message_deliveries_threshold, POSITIVE},
+                 {&p.mesh_failure_penalty_weight, NEGATIVE_OR_0},
+                 {&p.mesh_failure_penalty_decay, FRACTION},
+                 {&p.invalid_message_deliveries_weight, NEGATIVE_OR_0},
+                 {&p.invalid_message_deliveries_decay, FRACTION}};
+
+    (void)state;
+    assert_null(score_topic_params_check(&p));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double was = *cases[i].at;
+
+        for (size_t k = 0; k < VALUES; k++) {
+            *cases[i].at = values[k];
+            if ((score_topic_params_check(&p) == NULL) != (cases[i].takes >> k & 1))
+                fail_msg("case %zu takes %g: %s", i, values[k], score_topic_params_check(&p));
+        }
+        *cases[i].at = was;
+    }
+    p.time_in_mesh_quantum_ns = 0;
+    assert_non_null(score_topic_params_check(&p));
+    p = full_topic();
+    p.mesh_message_deliveries_activation_ns = SECOND - 1;
+    assert_non_null(score_topic_params_check(&p));
+    assert_non_null(score_topic_params_check(&none)); /* atomic: every group is checked */
+    none.skip_atomic_validation = true;
+    assert_null(score_topic_params_check(&none));
+    none.time_in_mesh_weight = 1; /* but a group that is begun must be complete */
+    assert_non_null(score_topic_params_check(&none));
+}
+
+static void parameters_are_refused_as_go_refuses_them(void **state)
+{
+    struct score_params p = score_params_default();
+    char why[SCORE_TEXT_MAX];
+    const struct {
+        double *at;
+        unsigned takes;
+    } cases[] = {{&p.gossip_threshold, NEGATIVE_OR_0},
+                 {&p.publish_threshold, NEGATIVE_OR_0},
+                 {&p.graylist_threshold, NEGATIVE_OR_0},
+                 {&p.accept_px_threshold, POSITIVE_OR_0},
+                 {&p.opportunistic_graft_threshold, POSITIVE_OR_0},
+                 {&p.topic_score_cap, POSITIVE_OR_0},
+                 {&p.app_specific_weight, 0x1fu},
+                 {&p.ip_colocation_factor_weight, NEGATIVE_OR_0},
+                 {&p.behaviour_penalty_weight, NEGATIVE_OR_0},
+                 {&p.behaviour_penalty_threshold, POSITIVE_OR_0},
+                 {&p.behaviour_penalty_decay, FRACTION},
+                 {&p.decay_to_zero, FRACTION}};
+
+    (void)state;
+    p.ip_colocation_factor_threshold = 1;
+    p.behaviour_penalty_weight = -1;
+    p.behaviour_penalty_decay = 0.5;
+    p.graylist_threshold = p.publish_threshold = p.gossip_threshold = 0;
+    assert_true(score_params_check(&p, why));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct score_params was = p;
+
+        if (i < 2) /* those below it must follow */
+            p.publish_threshold = p.graylist_threshold = -1;
+        for (size_t k = 0; k < VALUES; k++) {
+            *cases[i].at = values[k];
+            if (score_params_check(&p, why) != (cases[i].takes >> k & 1))
+                fail_msg("case %zu takes %g: %s", i, values[k], why);
+        }
+        p = was;
+    }
+    p.gossip_threshold = -2;
+    p.publish_threshold = -1;
+    assert_false(score_params_check(&p, why));
+    assert_string_equal(why, "PublishThreshold must be 0 or negative and not above GossipThreshold");
+    p.publish_threshold = p.graylist_threshold = -2;
+    p.ip_colocation_factor_weight = -1;
+    p.ip_colocation_factor_threshold = 0;
+    assert_false(score_params_check(&p, why));
+    p.ip_colocation_factor_threshold = 1;
+    p.decay_interval_ns = SECOND - 1;
+    assert_false(score_params_check(&p, why));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +711,8 @@ int main(void)
         cmocka_unit_test(a_lower_cap_brings_the_counters_down),
         cmocka_unit_test(topics_add_up_to_their_cap),
         cmocka_unit_test(a_decay_factor_brings_one_to_zero_in_its_time),
+        cmocka_unit_test(parameters_of_a_topic_are_refused_as_go_refuses_them),
+        cmocka_unit_test(parameters_are_refused_as_go_refuses_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
 #include "stack/gossipsub/signing.h"
 #include "stack/wire/pb.h"
 #include "stack/wire/varint.h"
-
 #define MESHSUB_11 "/meshsub/1.1.0"
 #define MESHSUB_10 "/meshsub/1.0.0"
 

@@ -24,7 +24,24 @@ struct world {
     uint32_t count;
     char folder[64];
     uint32_t ended;
+    uint64_t told, told_hash;
 };
+
+static uint64_t hash(uint64_t h, struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        h = (h ^ s.data[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static void on_told(void *ctx, uint64_t now_ns, struct slice bytes)
+{
+    struct world *w = ctx;
+
+    (void)now_ns;
+    w->told += bytes.size;
+    w->told_hash = hash(w->told_hash, bytes);
+}
 
 static void on_end(void *ctx, uint64_t now_ns)
 {
@@ -88,6 +105,7 @@ static struct program *world_add(struct world *w, int argc, const char *const *a
                                     .seed = i,
                                     .ops = &des_ops,
                                     .ctx = w,
+                                    .told = on_told,
                                     .ended = on_end,
                                     .resolve = resolve};
 
@@ -341,6 +359,24 @@ static void a_signal_ends_a_program_that_waits(void **state)
     world_close(&w);
 }
 
+/* signal(7): a read goes on after a handler with SA_RESTART, and ends with EINTR after others. */
+static void a_handler_interrupts_a_read_or_lets_it_go_on(void **state)
+{
+    static const char *const cases[][2] = {{"restart", "1 0 15\n"}, {"interrupt", "-1 1 15\n"}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world w;
+        struct program *p = run_hostile(&w, cases[i][0], NULL);
+
+        program_signal(p, SECOND_NS, SIGTERM);
+        program_input(p, SECOND_NS, slice_text("x"));
+        assert_int_equal(program_state(p), PROGRAM_EXITED);
+        assert_string_equal(world_read(&w, 0, "stdout"), cases[i][1]);
+        world_close(&w);
+    }
+}
+
 static void statuses_are_told(void **state)
 {
     struct world w;
@@ -351,6 +387,39 @@ static void statuses_are_told(void **state)
     assert_int_equal(program_state(p), PROGRAM_EXITED);
     assert_int_equal(program_status(p), 44);
     assert_string_equal(program_words(p), "ended with status 44");
+    world_close(&w);
+}
+
+/* In whatever pieces it comes, and however large the write: told once, in order, and in the file. */
+static void standard_input_and_output_carry_every_byte_once(void **state)
+{
+    const char *arguments[] = {"hostile", "copy"};
+    static uint8_t bytes[300000];
+    struct world w;
+    struct rng r;
+    char *written;
+
+    (void)state;
+    rng_init(&r, 7, "copy");
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)('a' + rng_below(&r, 26));
+    world_open(&w, "hostile", DES_TCP_IDEAL);
+    world_add(&w, 2, arguments);
+    program_start(w.programs[0], 0);
+    for (size_t at = 0; at < sizeof bytes;) {
+        size_t n = 1 + rng_below(&r, at % 3 ? 10 : 100000), left = sizeof bytes - at;
+
+        program_input(w.programs[0], 1, slice_of(bytes + at, n < left ? n : left));
+        at += n < left ? n : left;
+    }
+    assert_int_equal(program_state(w.programs[0]), PROGRAM_RUNS);
+    program_input_end(w.programs[0], 2);
+    assert_int_equal(program_state(w.programs[0]), PROGRAM_EXITED);
+    assert_int_equal(program_status(w.programs[0]), 0);
+    assert_int_equal(w.told, sizeof bytes);
+    assert_true(w.told_hash == hash(0, slice_of(bytes, sizeof bytes)));
+    written = world_read(&w, 0, "stdout");
+    assert_memory_equal(written, bytes, 65535);
     world_close(&w);
 }
 
@@ -467,7 +536,9 @@ int main(void)
                                        cmocka_unit_test(a_program_that_never_waits_is_stopped),
                                        cmocka_unit_test(what_a_program_leaks_goes_with_it),
                                        cmocka_unit_test(a_signal_ends_a_program_that_waits),
+                                       cmocka_unit_test(a_handler_interrupts_a_read_or_lets_it_go_on),
                                        cmocka_unit_test(statuses_are_told),
+                                       cmocka_unit_test(standard_input_and_output_carry_every_byte_once),
                                        cmocka_unit_test(what_is_no_such_program_is_refused),
                                        cmocka_unit_test(a_broken_program_does_no_harm)};
 

@@ -526,6 +526,38 @@ static void what_was_rejected_or_dropped_is_counted_by_reason(void **state)
                      3);
 }
 
+/* Scores are looks at a peer: rows, but nothing of the digest. What was withheld is an event. */
+static void scores_become_rows_and_withheld_copies_are_counted(void **state)
+{
+    struct record_run run = {.node_count = 2, .duration_ns = 10000000000};
+    struct trace_score look = {.score = -1.25, .p2 = 0.5, .p4 = -1.75, .meshes = 1};
+    struct trace_event score = {.kind = TRACE_SCORE, .peer = 3, .id = slice_of(&look, sizeof look)};
+    struct trace_event withheld = {
+        .kind = TRACE_WITHHOLD, .peer = 3, .size = 4000, .id = slice_text("m"), .topic = slice_text("t")};
+    struct record_summary with, without;
+    struct recorder *r;
+    char error[256];
+
+    (void)state;
+    assert_int_equal(recorder_open(file, &run, &r, error, sizeof error), 0);
+    recorder_trace(r, 0, 4, &withheld);
+    finish(r, &without);
+    assert_int_equal(recorder_open(file, &run, &r, error, sizeof error), 0);
+    recorder_trace(r, 0, 4, &withheld);
+    recorder_trace(r, 0, 5, &score);
+    finish(r, &with);
+    assert_memory_equal(with.digest, without.digest, DIGEST_SIZE);
+    assert_int_equal(with.withheld_bytes, 4000);
+    assert_int_equal(query("SELECT count(*) FROM score"), 1);
+    assert_int_equal(query("SELECT count(*) FROM score WHERE at_ns = 5 AND node = 0 AND peer IS NULL AND score = -1.25"
+                           " AND p2 = 0.5 AND p4 = -1.75 AND p1 = 0 AND meshes = 1"),
+                     1);
+    assert_int_equal(query("SELECT copies_withheld FROM traffic WHERE node = 0"), 1);
+    assert_int_equal(query("SELECT copy_bytes_withheld FROM traffic WHERE node = 0"), 4000);
+    summary_deinit(&with);
+    summary_deinit(&without);
+}
+
 /* Records what there is, then scenario actions without end. */
 static void record_for_ever(const struct flood *f)
 {
@@ -649,6 +681,7 @@ int main(void)
         cmocka_unit_test(duplicates_are_counted_a_delivery_and_timed_when_asked_for),
         WITH_FOLDER(an_old_message_is_settled_and_still_counts_what_comes_late),
         WITH_FOLDER(what_was_rejected_or_dropped_is_counted_by_reason),
+        WITH_FOLDER(scores_become_rows_and_withheld_copies_are_counted),
         WITH_FOLDER(a_killed_run_leaves_a_file_that_opens_and_says_so),
         WITH_FOLDER(an_aborted_run_keeps_what_was_known),
         WITH_FOLDER(a_full_disk_is_reported_and_leaves_the_file_incomplete),

@@ -31,6 +31,11 @@ type command struct {
 	Ms       int    `json:"ms"`
 	Window   uint64 `json:"window"`
 	Mesh     bool   `json:"mesh"`
+	Group    int64  `json:"group"`
+	Have     int    `json:"have"`
+
+	Value float64 `json:"value"`
+
 	Tamper   bool   `json:"tamper"`
 	Signed   bool   `json:"signed"`
 }
@@ -102,6 +107,14 @@ func (n *node) perform(c command) (object, error) {
 		return n.gossip.flood(c)
 	case "forge":
 		return nil, n.forge(c)
+	case "parts":
+		return nil, n.gossip.parts.add(c)
+	case "app":
+		id, err := peer.Decode(c.Peer)
+		if err == nil {
+			n.gossip.scores.set(id, c.Value)
+		}
+		return nil, err
 	case "counts":
 		return n.gossip.counts(), nil
 	case "broadcast":

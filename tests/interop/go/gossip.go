@@ -19,6 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"golang.org/x/crypto/blake2b"
+	"google.golang.org/protobuf/proto"
 )
 
 type gossip struct {
@@ -29,6 +30,9 @@ type gossip struct {
 
 	countLock sync.Mutex
 	count     map[string]int // of control messages, by kind and direction
+
+	scores scores
+	parts  *parts
 }
 
 func messageID(kind string) (pubsub.MsgIdFunction, error) {
@@ -125,6 +129,17 @@ func newGossip(n *node) (*gossip, error) {
 		}
 		options = append(options, pubsub.WithGossipSubProtocols(ids, pubsub.GossipSubDefaultFeatures))
 	}
+	if n.settings.score {
+		options = append(options, g.scores.option())
+	}
+	if n.settings.testExtension {
+		options = append(options, pubsub.WithTestExtension(pubsub.TestExtensionConfig{
+			OnReceiveTestExtension: func(from peer.ID) { say(object{"ev": "test-extension", "peer": from.String()}) }}))
+	}
+	if n.settings.partial {
+		g.parts = newParts(g)
+		options = append(options, pubsub.WithPartialMessagesExtension(g.parts.extension))
+	}
 	n.pubsub, err = pubsub.NewGossipSub(n.ctx, n.host, options...)
 	return g, err
 }
@@ -135,7 +150,20 @@ func (g *gossip) topic(name string) (*pubsub.Topic, error) {
 	if t := g.topics[name]; t != nil {
 		return t, nil
 	}
-	t, err := g.node.pubsub.Join(name)
+	topicOptions := []pubsub.TopicOpt{}
+	if g.parts != nil {
+		topicOptions = append(topicOptions, pubsub.RequestPartialMessages())
+	}
+	if pause := g.node.settings.validateMs; pause > 0 {
+		err := g.node.pubsub.RegisterTopicValidator(name, func(context.Context, peer.ID, *pubsub.Message) bool {
+			time.Sleep(time.Duration(pause) * time.Millisecond)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	t, err := g.node.pubsub.Join(name, topicOptions...)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +253,7 @@ func (n *node) forge(c command) error {
 	seqno := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano()))
 	m := &pb.Message{From: []byte(n.host.ID()), Data: data, Seqno: seqno, Topic: &c.Topic}
 	if c.Signed {
-		plain, err := m.Marshal()
+		plain, err := proto.Marshal(m)
 		if err != nil {
 			return err
 		}
@@ -236,8 +264,7 @@ func (n *node) forge(c command) error {
 	if c.Tamper {
 		m.Signature[20] ^= 1
 	}
-	rpc := pb.RPC{Publish: []*pb.Message{m}}
-	body, err := rpc.Marshal()
+	body, err := proto.Marshal(&pb.RPC{Publish: []*pb.Message{m}})
 	if err != nil {
 		return err
 	}
@@ -287,12 +314,14 @@ func (g *gossip) tally(direction string, rpc *pubsub.RPC) {
 
 // What follows is pubsub.RawTracer.
 
-func (g *gossip) AddPeer(p peer.ID, proto protocol.ID) {
+func (g *gossip) OnNewOutboundStream(p peer.ID, proto protocol.ID) {
 	say(object{"ev": "pubsub-peer", "peer": p.String(), "protocol": proto})
 }
-func (g *gossip) RemovePeer(p peer.ID) { say(object{"ev": "pubsub-gone", "peer": p.String()}) }
-func (g *gossip) Join(string)          {}
-func (g *gossip) Leave(string)         {}
+func (g *gossip) OnClosedOutboundStream(p peer.ID) {
+	say(object{"ev": "pubsub-gone", "peer": p.String()})
+}
+func (g *gossip) Join(string)  {}
+func (g *gossip) Leave(string) {}
 func (g *gossip) Graft(p peer.ID, topic string) {
 	say(object{"ev": "graft", "peer": p.String(), "topic": topic})
 }

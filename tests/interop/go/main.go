@@ -21,6 +21,9 @@ type settings struct {
 	genesis, algorandVersions string
 	gossipService             bool
 	sinkPauseMs, keepaliveMs  int
+	score, partial            bool
+	testExtension             bool
+	validateMs                int
 }
 
 type listFlag []string
@@ -70,6 +73,10 @@ func parseFlags() *settings {
 	flag.BoolVar(&s.gossipService, "gossip-service", true, "serve inbound /algorand-ws")
 	flag.IntVar(&s.sinkPauseMs, "sink-pause-ms", 0, "the sink sleeps so long after each MiB")
 	flag.IntVar(&s.keepaliveMs, "keepalive-ms", 30_000, "silence before yamux pings")
+	flag.BoolVar(&s.score, "score", false, "keep scores; see the command app")
+	flag.BoolVar(&s.partial, "partial", false, "ask for partial messages in all topics")
+	flag.BoolVar(&s.testExtension, "test-extension", false, "declare the test extension")
+	flag.IntVar(&s.validateMs, "validate-ms", 0, "how long a validation takes")
 	flag.Parse()
 	return s
 }

@@ -69,7 +69,7 @@ export function watchGossip (gossip, say, quiet) {
   }
 }
 
-// Counts control messages by wrapping the two places that all RPCs pass.
+// Counts control messages by wrapping the places that all RPCs pass.
 export function countGossip (gossip) {
   const counts = {}
   const tally = (direction, rpc) => {
@@ -79,7 +79,11 @@ export function countGossip (gossip) {
     add('publish', rpc.messages)
     for (const kind of ['ihave', 'iwant', 'graft', 'prune', 'idontwant']) add(kind, rpc.control?.[kind])
   }
-  const { sendRpc, handleReceivedRpc } = gossip
+  const { sendRpc, sendRpcInBatch, handleReceivedRpc } = gossip
+  gossip.sendRpcInBatch = function (ids, rpc) {
+    for (const _ of ids) tally('sent', rpc)
+    return sendRpcInBatch.call(this, ids, rpc)
+  }
   gossip.sendRpc = function (id, rpc) {
     tally('sent', rpc)
     return sendRpc.call(this, id, rpc)
@@ -116,9 +120,17 @@ export async function forgedRpc (key, author, command) {
   return Buffer.concat([varint(rpc.length), rpc])
 }
 
-export function gossipCommands (gossip, counts) {
+export function gossipCommands (gossip, counts, settings) {
   return {
-    subscribe: command => gossip.subscribe(command.topic),
+    subscribe: command => {
+      if (settings.validateMs > 0) {
+        gossip.topicValidators.set(command.topic, async () => {
+          await new Promise(resolve => setTimeout(resolve, settings.validateMs))
+          return 'accept'
+        })
+      }
+      gossip.subscribe(command.topic)
+    },
     unsubscribe: command => gossip.unsubscribe(command.topic),
     publish: async command => {
       const data = command.body()

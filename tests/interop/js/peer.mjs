@@ -38,6 +38,7 @@ function parseFlags () {
       quiet: { type: 'string', default: 'false' },
       'sink-pause-ms': { type: 'string', default: '0' },
       'keepalive-ms': { type: 'string', default: '30000' },
+      'validate-ms': { type: 'string', default: '0' },
     },
   })
   return {
@@ -53,6 +54,7 @@ function parseFlags () {
     quiet: values.quiet === 'true',
     sinkPauseMs: Number(values['sink-pause-ms']),
     keepaliveMs: Number(values['keepalive-ms']),
+    validateMs: Number(values['validate-ms']),
   }
 }
 
@@ -191,7 +193,7 @@ async function main () {
   await node.start()
   const commands = {
     ...peerCommands(node),
-    ...gossipCommands(gossip, counts),
+    ...gossipCommands(gossip, counts, settings),
     ...floodCommands(gossip),
     forge: async command => {
       const stream = await node.dialProtocol(peerIdFromString(command.peer), command.protocol)
