@@ -45,7 +45,7 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live ns3 realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live ns3 parity realtime replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay $(NS3_PLUGIN)
@@ -209,6 +209,10 @@ fuzz:
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT=-O1 FUZZ="$(FUZZ)" fuzzers \
 	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer"
 	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+
+## make parity      the same scenarios on all backends: what is delivered, and when; LARGE=1: many unmodified programs
+parity: $(BUILD)/hearsay $(NS3_PLUGIN)
+	$(Q)python3 tests/parity/parity.py $(BUILD)/hearsay $(if $(LARGE),--large) $(PARITY)
 
 ## make interop     our node against go-libp2p and js-libp2p peers, on loopback (INTEROP="--size 256")
 interop: $(BUILD)/hearsay
