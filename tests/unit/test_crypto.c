@@ -6,6 +6,7 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 #include "stack/crypto/crypto.h"
+#include "stack/crypto/siphash.h"
 
 static int setup(void **state)
 {
@@ -119,6 +120,40 @@ static void siphash_gives_128_bits_of_the_reference_table(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         siphash128(out, bytes, slice_of(bytes, cases[i].size));
         assert_slice_hex(slice_of(out, sizeof out), cases[i].hex);
+    }
+}
+
+static void siphash_inline_is_libsodiums_at_every_size(void **state)
+{
+    uint8_t bytes[64], want[SIPHASH128_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + 1);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        struct siphash128 got = siphash128_of((struct siphash_rounds){2, 4}, bytes, slice_of(bytes, size));
+
+        siphash128(want, bytes, slice_of(bytes, size));
+        assert_int_equal(got.low, load_le64(want));
+        assert_int_equal(got.high, load_le64(want + 8));
+    }
+}
+
+static void fewer_rounds_of_siphash_still_spread_every_bit(void **state)
+{
+    uint8_t bytes[24] = {0};
+    struct siphash128 base = siphash128_of((struct siphash_rounds){1, 3}, bytes, slice_of(bytes, sizeof bytes));
+
+    (void)state;
+    for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+        struct siphash128 h;
+        int flipped;
+
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        h = siphash128_of((struct siphash_rounds){1, 3}, bytes, slice_of(bytes, sizeof bytes));
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        flipped = __builtin_popcountll(h.low ^ base.low) + __builtin_popcountll(h.high ^ base.high);
+        assert_in_range(flipped, 32, 96); /* 64 on average, and 5.7 standard deviations */
     }
 }
 
@@ -325,6 +360,8 @@ int main(void)
         cmocka_unit_test(blake2b_gives_256_bits_of_rfc_7693),
         cmocka_unit_test(hmac_gives_the_vectors_of_rfc_4231),
         cmocka_unit_test(siphash_gives_128_bits_of_the_reference_table),
+        cmocka_unit_test(siphash_inline_is_libsodiums_at_every_size),
+        cmocka_unit_test(fewer_rounds_of_siphash_still_spread_every_bit),
         cmocka_unit_test(x25519_gives_the_vectors_of_rfc_7748),
         cmocka_unit_test(x25519_refuses_points_of_low_order),
         cmocka_unit_test(ed25519_gives_the_vectors_of_rfc_8032),

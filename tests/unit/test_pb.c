@@ -148,6 +148,32 @@ static void random_bytes_are_read_within_their_bounds(void **state)
     }
 }
 
+/* A reader that knows nothing but the encoding guide: a tag of one byte for bytes, a size of one byte. */
+static void the_short_way_reads_fields_of_short_heads_only(void **state)
+{
+    (void)state;
+    for (unsigned tag = 0; tag < 256; tag++) {
+        for (unsigned size = 0; size < 256; size++) {
+            uint8_t bytes[20] = {(uint8_t)tag, (uint8_t)size};
+            struct cursor c = cursor_of(slice_of(bytes, sizeof bytes)), same = c;
+            bool wanted = tag >= 8 && tag < 0x80 && tag % 8 == 2 && size <= sizeof bytes - 2;
+            struct slice got = {NULL, 0};
+            struct pb_field f;
+            uint32_t number = 0;
+
+            assert_int_equal(pb_next_short(&c, &number, &got), wanted);
+            if (!wanted) {
+                assert_ptr_equal(c.at, bytes);
+                continue;
+            }
+            assert_int_equal(number, tag / 8);
+            assert_int_equal(got.size, size);
+            assert_int_equal(pb_next(&same, &f), 1);
+            assert_true(f.number == number && f.type == PB_BYTES && f.bytes.data == got.data && same.at == c.at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +181,7 @@ int main(void)
         cmocka_unit_test(varints_may_be_longer_than_needed_and_have_64_bits),
         cmocka_unit_test(wrong_fields_are_malformed),
         cmocka_unit_test(the_announced_sizes_are_those_written),
+        cmocka_unit_test(the_short_way_reads_fields_of_short_heads_only),
         cmocka_unit_test(random_bytes_are_read_within_their_bounds),
     };
 
