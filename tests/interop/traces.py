@@ -57,7 +57,7 @@ def build_reader(build):
     if have < GO_MIN:
         raise Unavailable(f"go {have[0]}.{have[1]} is older than {GO_MIN[0]}.{GO_MIN[1]}")
     build.mkdir(parents=True, exist_ok=True)
-    program = build / "trace"
+    program = build.resolve() / "trace"  # go runs elsewhere
     run(["go", "build", "-mod=readonly", "-trimpath", "-o", str(program), "."], HERE / "trace",
         dict(os.environ, CGO_ENABLED="0"))
     return str(program)
