@@ -235,7 +235,7 @@ SAN = BUILD=$(BUILD)/asan CC=clang OPT=-O1 \
 sanitize:
 	$(MAKE) -j$(JOBS) $(SAN) all
 	$(MAKE) -j$(JOBS) $(SAN) unit
-	python3 tests/cli/run.py $(BUILD)/asan/hearsay
+	$(MAKE) $(SAN) cli
 	$(MAKE) $(SAN) swarm
 
 ## make compilers   gcc -O2 and clang -O0 give the same digest

@@ -862,6 +862,8 @@ def commands_of_the_readmes_work(tmp):
     for line in lines:
         line = line.split("  #")[0].strip().replace("build/hearsay", PROGRAM, 1)
         done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp, timeout=170)
+        if "--exec" in line and re.search("this build has a sanitizer", done.stderr):
+            continue  # tests/cli/exec.py counts what such a build does not run
         same(done.returncode, 0, f"{line}\n{done.stdout[-500:]}{done.stderr[-500:]}")
 
 
