@@ -174,28 +174,23 @@ struct post *memo_find(const struct memo *m, const uint8_t *frame, size_t size)
     return p && p->frame.data == frame && p->frame.size == size ? p : NULL;
 }
 
-enum memo_guess memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
+void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step)
 {
     struct post *const *cell;
 
     if (m->capacity == 0)
-        return MEMO_EMPTY;
+        return;
     cell = &m->cells[memo_cell(m, frame)];
     if (step == 1) {
         fetch_line(cell);
         fetch_line(frame);
-        return MEMO_PROBABLY;
-    }
-    if (!*cell)
-        return MEMO_EMPTY;
-    if (step == 2) { /* only the post itself tells whose cell it is */
+    } else if (*cell && step == 2) {
         fetch_line(*cell);
         fetch_line((*cell)->id);
-        return MEMO_PROBABLY;
+    } else if (*cell) {
+        fetch_line((*cell)->topic);
+        fetch_line((*cell)->topic->name);
     }
-    fetch_line((*cell)->topic);
-    fetch_line((*cell)->topic->name);
-    return (*cell)->frame.data == frame ? MEMO_PROBABLY : MEMO_OTHER;
 }
 
 void memo_clear(struct memo *m)

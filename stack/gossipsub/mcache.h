@@ -36,13 +36,8 @@ void memo_deinit(struct memo *m);
 void memo_put(struct memo *m, struct post *p);
 struct post *memo_find(const struct memo *m, const uint8_t *frame,
                        size_t size); /* borrowed; NULL */
-/* A hint that `frame` will be looked for: fetches its cell (step 1), its post (2), the post's topic (3). What is known of it by then. */
-enum memo_guess {
-    MEMO_PROBABLY, /* it is there, or that is not known yet */
-    MEMO_OTHER,    /* no: another frame has the cell */
-    MEMO_EMPTY     /* no: the cell is empty */
-};
-enum memo_guess memo_expect(const struct memo *m, const uint8_t *frame, unsigned step);
+/* A hint that `frame` will be looked for: fetches its cell (step 1), its post (2), the post's topic (3). */
+void memo_expect(const struct memo *m, const uint8_t *frame, unsigned step);
 void memo_clear(struct memo *m);     /* drops posts that nobody else holds */
 
 #endif

@@ -237,7 +237,7 @@ static void forward(struct gossipsub *g, uint64_t now_ns, struct post *p, const 
     }
     if (!t->joined)
         mesh_fanout(g, now_ns, t);
-    for (unsigned step = g->config.validation_delay_ns == 0; step < 3; step++) /* then the first was said by gossipsub_expect */
+    for (unsigned step = 0; step < 3; step++)
         hint_peers(g, chosen, step);
     for (uint32_t slot = 0; slotset_next(chosen, &slot); slot++)
         if (!g->unwanted_capacity || !is_withheld(g, now_ns, slot, p))
@@ -513,19 +513,9 @@ int gossipsub_feed(struct gossipsub *g, uint64_t now_ns, uint32_t peer, const st
     return more;
 }
 
-/* A new message is about to come, most likely of the topic of the last one, and to be forwarded at once: all that this touches is cold. */
-static void expect_forward(const struct gossipsub *g, unsigned step)
-{
-    const struct topic *t = g->topics.recent;
-
-    if (t && t->joined && g->config.validation_delay_ns == 0)
-        hint_peers(g, &t->mesh, step);
-}
-
 void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *frame, unsigned step)
 {
     const char *lines = (const char *)g;
-    enum memo_guess guess;
 
     if (step == 0) {
         fetch_line(lines);
@@ -535,15 +525,7 @@ void gossipsub_expect(const struct gossipsub *g, uint32_t peer, const uint8_t *f
     }
     if (step == 1 && peer < g->peer_capacity)
         fetch_line(&g->peers[peer]);
-    if (step == 1)
-        fetch_line(g->topics.recent);
-    guess = memo_expect(&g->memo, frame, step);
-    if (step == 1)
-        return;
-    if (guess == MEMO_EMPTY)
-        expect_forward(g, step - 2);
-    else if (guess == MEMO_OTHER)
-        expect_forward(g, 0);
+    memo_expect(&g->memo, frame, step);
 }
 
 void gossipsub_subscribe(struct gossipsub *g, uint64_t now_ns, struct slice topic)
