@@ -127,7 +127,7 @@ $(BUILD)/hearsay-ns3.so: $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard sim/ns3/*.c
 # A program in C on top of it.
 $(BUILD)/ns3-pingpong: $(BUILD)/obj/tests/ns3/pingpong.o $(BUILD)/hearsay-ns3.so
 	$(call say,LD     ,$@)
-	$(Q)$(CC) $(NO_LTO) -o $@ $^ -Wl,-rpath,'$$ORIGIN'
+	$(Q)$(CC) $(NO_LTO) $(LDFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN'
 
 ## make ns3         build the plug-in of --backend ns3 (make does where libns3-dev is installed)
 ns3:
