@@ -261,6 +261,8 @@ static bool check_exec(const struct run_arguments *a, int *status)
         *status = usage_error(&command_run, "--exec-args: `hearsay %s` gets its arguments from the scenario", a->exec);
     else if (a->exec && (strcmp(a->exec, "interop") == 0) != (a->suite.params != NULL))
         *status = usage_error(&command_run, "--exec interop and --params go together");
+    else if (a->exec && a->pcap)
+        *status = usage_error(&command_run, "--pcap: hosts with programs (--exec) cannot be captured");
     else if (a->exec && a->threads > 1)
         *status = usage_error(&command_run, "--threads %u: programs run on one thread (leave it out)", a->threads);
     else if (a->exec && a->warm)

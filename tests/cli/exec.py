@@ -255,6 +255,7 @@ def what_cannot_be_run_is_refused_before_the_run(tmp):
             ((path, "--exec", f"{POSIX}/chat", "--exec-args", "{nam}"), "{nam} stands for nothing ({name} {index}"),
             ((path, "--exec", "interop"), "--exec interop and --params go together"),
             ((path, "--exec", "node", "--threads", "2"), "--threads 2: programs run on one thread"),
+            ((path, "--exec", "node", "--pcap", "n-0"), "--pcap: hosts with programs (--exec) cannot be captured"),
             ((path, "--exec", "node", "--backend", "sockets"), "--exec: the sockets backend runs in real time (des, ns3)"),
             ((gossip, "--exec", f"{POSIX}/chat"), "traffic: only `--exec node` is told what to publish"),
             ((path, "--exec", f"{POSIX}/chat", "--set", "nodes.0.gossipsub={D: 7}"), "nodes.0.gossipsub: only `--exec node` is told that"),
