@@ -8,7 +8,7 @@
 #include "sim/des/sender.h"
 #include "sim/tcp/tcp.h"
 
-#define CHUNK 8 /* connections that are allocated together */
+#define CHUNK 4 /* connections that are allocated together */
 #define CHUNKS_FEW 5
 
 enum flight_event {
