@@ -419,9 +419,9 @@ static bool fill(struct conn *c)
         return false;
     chain_init(&frame);
     while (c->wire_out.size < NODE_FLUSH_SIZE) {
-        if (c->gossip_wants && !c->doomed)
+        if (c->gossip_wants)
             pubsub_pull(c);
-        if (c->algorand_wants && !c->doomed)
+        if (c->algorand_wants)
             msgnet_pull(c);
         if (!yamux_write(c->yamux, &frame, &drained))
             break;
@@ -437,14 +437,12 @@ void conn_flush(struct conn *c)
 {
     struct node *n = c->node;
 
-    c->fetched = false;
-    if (c->state == CONN_DIALLING)
-        return;
-    while (c->wire_out.size || fill(c)) {
+    while (c->state != CONN_DIALLING && (c->wire_out.size || fill(c))) {
         n->bytes_sent += n->ops->send(n->host, c->handle, &c->wire_out);
         if (c->wire_out.size)
             break; /* the backend says when there is room */
     }
+    c->fetched = false; /* last: whoever reads its neighbours right after it is written waits for it */
 }
 
 /* ---- time ---- */

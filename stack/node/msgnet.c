@@ -97,6 +97,8 @@ void msgnet_pull(struct conn *c)
     struct chain frame;
     int more;
 
+    if (c->doomed)
+        return;
     if (!c->algorand) {
         c->algorand_wants = false;
         return;

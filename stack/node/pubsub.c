@@ -195,6 +195,8 @@ void pubsub_pull(struct conn *c)
 {
     struct chain frame;
 
+    if (c->doomed)
+        return;
     if (!c->gossip_out || c->gossip_out->state != STREAM_OPEN) {
         c->gossip_wants = false;
         return;
