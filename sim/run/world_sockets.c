@@ -6,8 +6,11 @@
 #include "stack/base/err.h"
 #include "stack/base/mem.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const char *refuses(const struct scenario *s, char *out)
 {
@@ -34,9 +37,38 @@ static const char *refuses(const struct scenario *s, char *out)
     return setting ? out : NULL;
 }
 
+#define ADDRESSES 0x7f100000u /* 127.16.0.0; node i is i + 1 */
+#define PORT_FIRST 4001
+#define PORT_COUNT 100
+
+static bool claim(uint16_t port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ADDRESSES)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0)
+        return true; /* open as long as the process lives */
+    close(fd);
+    return false;
+}
+
+/* The port of all nodes of this process. Another run on this machine has the same addresses and another port: whose it is shows who
+ * listens on it at the address that no node has. */
+static uint16_t port_of_this_run(void)
+{
+    static uint16_t port;
+
+    for (uint16_t i = 0; i < PORT_COUNT && !port; i++)
+        if (claim((uint16_t)(PORT_FIRST + i)))
+            port = (uint16_t)(PORT_FIRST + i);
+    return port ? port : PORT_FIRST; /* then the nodes' own listening fails, and tells why */
+}
+
 static struct endpoint address(uint32_t node)
 {
-    return endpoint_ip4(0x7f100001u + node, 4001);
+    return endpoint_ip4(ADDRESSES + 1 + node, port_of_this_run());
 }
 
 /* Each connection takes two descriptors, since both ends live here. */
