@@ -8,14 +8,13 @@ Standard library only. Ends with "N passed, N failed".
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
+
+from harness import ROOT, expect, query, run_program, run_tests, same, tests_of
 
 PROGRAM, POSIX = map(os.path.abspath, sys.argv[1:3])
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EPOCH_NS = 946684800 * 10**9  # a program's clock begins in 2000, and its messages are numbered from there
 
 GOSSIP = """\
@@ -80,23 +79,7 @@ topology: {kind: ring}
 
 
 def run(*arguments, **options):
-    options.setdefault("timeout", 120)
-    done = subprocess.run([PROGRAM, "run", *arguments, "--progress", "off"], capture_output=True, text=True, cwd=ROOT, **options)
-    return done.returncode, done.stdout, done.stderr
-
-
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def same(got, wanted, what=""):
-    expect(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
-
-
-def query(folder, sql):
-    with sqlite3.connect(f"file:{folder}/run.sqlite?mode=ro", uri=True) as db:
-        return db.execute(sql).fetchall()
+    return run_program(PROGRAM, "run", *arguments, "--progress", "off", **options)
 
 
 def scenario(tmp, text):
@@ -126,7 +109,7 @@ def output(folder, node, name="stdout"):
         return f.read()
 
 
-# ---- tests: each is a function whose name is its claim; `tmp` is a fresh folder
+# ---- tests
 
 
 def unmodified_nodes_deliver_what_linked_in_nodes_deliver(tmp):
@@ -281,28 +264,12 @@ def supported(tmp):
 
 
 def main():
-    tests = [f for n, f in globals().items() if callable(f) and getattr(f, "__code__", None) and n != "supported"
-             and f.__code__.co_varnames[:1] == ("tmp",) and f.__code__.co_argcount == 1]
-    wanted = sys.argv[3:]
-    failed = passed = 0
+    tests = [t for t in tests_of(globals()) if t != supported]
     with tempfile.TemporaryDirectory() as tmp:
         if not supported(tmp):
             print(f"0 passed, 0 failed, {len(tests)} not run")
             return 0
-    for test in tests:
-        if wanted and test.__name__ not in wanted:
-            continue
-        with tempfile.TemporaryDirectory() as tmp:
-            started = time.monotonic()
-            try:
-                test(tmp)
-                passed += 1
-                print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except (AssertionError, subprocess.SubprocessError, OSError, ValueError, sqlite3.Error) as e:
-                failed += 1
-                print(f"FAILED  {test.__name__}: {e}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return run_tests(tests, sys.argv[3:])
 
 
 sys.exit(main())

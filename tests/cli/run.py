@@ -13,12 +13,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import xml.etree.ElementTree
 
+from harness import ROOT, NotRun, expect, query, run_program, run_tests, same, tests_of
+
 PROGRAM = os.path.abspath(sys.argv[1])
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SMALL = "scenarios/smoke/line.yaml"
 
 LONG = """\
@@ -55,32 +55,12 @@ events: [{at: 10s, crash: {nodes: peers-3}}, {at: 10s, stop: {nodes: peers-4}}]
 """
 
 
-class NotRun(Exception):
-    """Why a test cannot be run here; it counts neither as passed nor as failed."""
-
-
 def run(*arguments, **options):
     """Runs the program; returns (status, stdout, stderr)."""
-    options.setdefault("timeout", 120)
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, cwd=ROOT, **options)
-    return done.returncode, done.stdout, done.stderr
+    return run_program(PROGRAM, *arguments, **options)
 
 
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def same(got, wanted, what=""):
-    expect(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
-
-
-def query(folder, sql):
-    with sqlite3.connect(f"file:{folder}/run.sqlite?mode=ro", uri=True) as db:
-        return db.execute(sql).fetchall()
-
-
-# ---- tests: each is a function whose name is its claim; `tmp` is a fresh folder
+# ---- tests
 
 
 def every_command_has_help(tmp):
@@ -348,10 +328,10 @@ traffic: [{from: peers, topic: t, size: 1 KiB, every: 20ms}]
 """
 
 
-def write_warm(tmp):
-    with open(f"{tmp}/warm.yaml", "w") as f:
+def write_warm(folder):
+    with open(f"{folder}/warm.yaml", "w") as f:
         f.write(WARM)
-    return f"{tmp}/warm.yaml"
+    return f"{folder}/warm.yaml"
 
 
 def a_warm_run_gives_what_cold_runs_give_and_says_it_in_order(tmp):
@@ -528,6 +508,16 @@ def the_simulator_and_real_sockets_deliver_the_same_messages_to_the_same_nodes(t
     same(deliveries["des"] == deliveries["sockets"], True, "delivery sets differ")
     tables["des"].pop("loss"), tables["sockets"].pop("loss")  # queues fill by chance
     same(tables["des"], tables["sockets"], "tables that are filled")
+
+
+def two_runs_on_real_sockets_do_not_disturb_each_other(tmp):
+    command = [PROGRAM, "run", "scenarios/loopback.yaml", "--backend", "sockets", "--json", "--progress", "off", "--set", "duration=7s",
+               "--set", "nodes.0.count=12", "--set", "topology.degree=4"]
+    runs = [subprocess.Popen([*command, "--out", f"{tmp}/{i}"], cwd=ROOT, stdout=subprocess.PIPE, text=True) for i in range(2)]
+    results = [json.loads(r.communicate(timeout=60)[0]) for r in runs]
+    same([r.returncode for r in runs], [0, 0])
+    same([r["delivery_ratio"] for r in results], [1.0, 1.0])
+    same([r["connections"] for r in results], [24, 24])
 
 
 def a_setting_that_a_backend_cannot_honour_is_named(tmp):
@@ -875,28 +865,6 @@ def the_scenario_in_the_readme_runs(tmp):
     same(status, 0, out + err)
 
 
-def main():
-    tests = [f for n, f in globals().items() if callable(f) and getattr(f, "__code__", None)
-             and f.__code__.co_varnames[:1] == ("tmp",) and f.__code__.co_argcount == 1]
-    wanted = sys.argv[2:]
-    failed = passed = missed = 0
-    for test in tests:
-        if wanted and test.__name__ not in wanted:
-            continue
-        with tempfile.TemporaryDirectory() as tmp:
-            started = time.monotonic()
-            try:
-                test(tmp)
-                passed += 1
-                print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except NotRun as reason:
-                missed += 1
-                print(f"not run {test.__name__}: {reason}", flush=True)
-            except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, sqlite3.Error) as e:
-                failed += 1
-                print(f"FAILED  {test.__name__}: {e}", flush=True)
-    print(f"{passed} passed, {failed} failed" + (f", {missed} not run" if missed else ""))
-    return 1 if failed else 0
+LONGEST = (commands_of_the_readmes_work, the_simulator_and_real_sockets_deliver_the_same_messages_to_the_same_nodes)
 
-
-sys.exit(main())
+sys.exit(run_tests(tests_of(globals()), sys.argv[2:], LONGEST))
