@@ -232,8 +232,8 @@ static void flight_reset_all(struct host *h)
     for (uint32_t i = 0; i < fh->conn_count; i++) {
         struct conn *c = conn_at(fh, i);
 
-        if (c->state == CONN_FREE)
-            continue;
+        if (c->state == CONN_FREE || c->state == CONN_CLOSING)
+            continue; /* what the node closed is the kernel's, which ends it in good order */
         if (c->state != CONN_DIALLING)
             flight_send_control(h, c, TRAIN_RST);
         flight_conn_free(h, c);

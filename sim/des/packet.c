@@ -651,8 +651,8 @@ static void packet_reset_all(struct host *h)
     for (uint32_t i = 0; i < ph->socket_numbers.count; i++) {
         struct socket *k = ph->sockets[i];
 
-        if (!k)
-            continue;
+        if (!k || (k->handle == NO_HANDLE && k->connected))
+            continue; /* what the node closed is the kernel's, which ends it in good order */
         CHECK(!k->serving);
         if (k->handle != NO_HANDLE)
             handle_release(k);
