@@ -12,7 +12,7 @@
 #define CHECK_EXIT_STATUS 3
 
 /* Prints the condition and its place to stderr, runs the hook, ends the process. */
-_Noreturn void check_failed(const char *condition, const char *file, int line);
+__attribute__((cold)) _Noreturn void check_failed(const char *condition, const char *file, int line);
 
 /* One function to run before the process ends (say: flush what was recorded). NULL removes it. */
 void check_set_hook(void (*hook)(void));
