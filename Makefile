@@ -14,6 +14,11 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmiss
 # they link quickly. Only gcc's objects can be both.
 GCC = $(shell $(CC) --version 2>/dev/null | grep -q 'Free Software' && echo yes)
 LTO := $(if $(SANITIZE),,$(if $(GCC),-flto=auto -ffat-lto-objects))
+# Two builds in one place: one that counts what runs, one that is laid out by the counts (see `release`). What the training did
+# not reach is optimised as always. Their warnings are those of code that only such a build has: the ordinary one shows what counts.
+PROFILE ?=
+LTO += $(if $(filter generate,$(PROFILE)),-fprofile-generate -fprofile-update=prefer-atomic -w)
+LTO += $(if $(filter use,$(PROFILE)),-fprofile-use -fprofile-partial-training -w)
 NO_LTO := $(if $(LTO),-fno-lto)
 CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)
@@ -45,10 +50,23 @@ Q = @
 say = @echo "  $(1)" $(2)
 endif
 
-.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live ns3 parity realtime replay sanitize scale suite swarm test unit
+.PHONY: all architecture bench flight bench-sockets clean cli compilers demo evaluation fidelity fuzz fuzzers help interop live ns3 parity realtime release replay sanitize scale suite swarm test unit
 
 ## make             build build/hearsay
 all: $(BUILD)/hearsay $(NS3_PLUGIN)
+
+## make release     build/release/hearsay: the same program, laid out by a profile of itself (gcc); 2 minutes, several percent faster
+RELEASE = $(BUILD)/release
+release: $(RELEASE)/hearsay
+$(RELEASE)/hearsay: $(SIM) $(STACK) sim/cli/main.c $(wildcard sim/*/*.h stack/*/*.h) $(EMBED) scripts/train.sh Makefile $(NS3_PLUGIN)
+	$(call say,PROFILE,$@)
+	$(Q)rm -rf $(RELEASE)
+	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE) PROFILE=generate $@ >/dev/null
+	$(Q)scripts/train.sh $@ $(RELEASE)/training
+	$(Q)find $(RELEASE) -name '*.[oa]' -delete
+	$(Q)rm $@
+	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE) PROFILE=use $@ >/dev/null
+	$(Q)$(if $(NS3_PLUGIN),ln -s ../hearsay-ns3.so $(RELEASE))
 
 ## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
 demo:
@@ -245,8 +263,8 @@ compilers: $(BUILD)/hearsay
 	scripts/compare-builds.sh tests/scenarios/valid/links.yaml $(BUILD)/hearsay $(BUILD)/clang/hearsay
 
 ## make bench       deliveries a second, memory a node, a flood beside ns-3's, the micro-benchmarks (tests/bench)
-bench: $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
-	$(Q)python3 scripts/bench.py $(BUILD)/hearsay $(BUILD)/bench/bench_flood $(NS3_FLOOD)
+bench: $(RELEASE)/hearsay $(BUILD)/hearsay $(BENCHES) $(NS3_FLOOD)
+	$(Q)python3 scripts/bench.py $(RELEASE)/hearsay $(BUILD)/hearsay $(BUILD)/bench/bench_flood $(NS3_FLOOD)
 	$(Q)for program in $(filter-out %/bench_flood,$(BENCHES)); do $$program || exit 1; done
 
 ## make scale       what a delivery costs from 1,000 to 100,000 nodes, with a figure (SCALE= chooses the numbers)

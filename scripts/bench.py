@@ -2,7 +2,9 @@
 """Prints what the simulator manages: deliveries a second and memory a node with the whole stack, and how a plain flood over
 its TCP compares with the same flood on ns-3.
 
-    scripts/bench.py PROGRAM FLOOD [NS3_FLOOD]
+    scripts/bench.py RELEASE PLAIN FLOOD [NS3_FLOOD]
+
+RELEASE is the program as `make release` builds it, which is what the figures are of; PLAIN is what `make` builds, for comparison.
 
 A delivery is the first arrival of a message at a node. Rates are a second of processor time (all threads of the process,
 the one that writes the database too), so that a busy machine changes them less; the best of two runs counts, and runs
@@ -46,21 +48,23 @@ def idle(program, nodes):
                "--set", "traffic.0.stop=4600ms", "--set", "traffic.0.count=1")
 
 
-def whole_stack(program):
-    runs = [(run(program), run(program, "--set", "network.tcp=ideal")) for _ in range(ROUNDS)]
-    busy = best([flight for flight, _ in runs], "cpu_s")
-    ideal = best([ideal for _, ideal in runs], "cpu_s")
+def whole_stack(program, plain):
+    runs = [(run(program), run(program, "--set", "network.tcp=ideal"), run(plain)) for _ in range(ROUNDS)]
+    busy, ideal, plain_busy = (best(of_a_kind, "cpu_s") for of_a_kind in zip(*runs))
     silent = best([idle(program, 1000) for _ in range(ROUNDS)], "cpu_s")
     small = idle(program, 100)
     seconds = busy["cpu_s"] - silent["cpu_s"]
     wall = busy["wall_s"] - silent["wall_s"]
     rate = busy["deliveries"] / seconds
     ideal_rate = ideal["deliveries"] / (ideal["cpu_s"] - silent["cpu_s"])
-    print("1,000 nodes, 20 connections, D 8, 1 KiB, tcp flight, the whole stack, modelled Noise:")
+    if busy["digest"] != plain_busy["digest"]:
+        sys.exit("bench: the two builds do not agree: digests differ")
+    print("1,000 nodes, 20 connections, D 8, 1 KiB, tcp flight, the whole stack, modelled Noise (`make release`):")
     print(f"  deliveries a second   {rate:12,.0f}  ({busy['deliveries'] / wall:,.0f} by the clock on the wall)")
     print(f"  events a second       {(busy['events'] - silent['events']) / seconds:12,.0f}")
     print(f"  memory a node (KiB)   {(silent['peak_rss_bytes'] - small['peak_rss_bytes']) / 900 / 1024:12.1f}")
     print(f"  ({busy['deliveries']:,} deliveries in {seconds:.2f} s; connecting takes {silent['cpu_s']:.2f} s)")
+    print(f"  as `make` builds it   {busy['deliveries'] / (plain_busy['cpu_s'] - silent['cpu_s']):12,.0f}")
     print(f"  with tcp ideal        {ideal_rate:12,.0f}  (flight has {100 * rate / ideal_rate:.0f} % of it; aim: 85 %)")
     return rate
 
@@ -98,7 +102,7 @@ def floods(stack_rate, ours, ns3):
 
 
 def main():
-    floods(whole_stack(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    floods(whole_stack(sys.argv[1], sys.argv[2]), sys.argv[3], sys.argv[4] if len(sys.argv) > 4 else None)
 
 
 main()

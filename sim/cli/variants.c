@@ -99,7 +99,9 @@ static int add_seed(struct batch *b, const struct variant *plain, uint32_t plain
         char name[NAME_MAX_SIZE + 32];
         struct variant *v;
 
-        snprintf(name, sizeof name, "%s%st%s", plain_count ? plain[i].name : "", plain_count ? "-" : "", seed);
+        if (snprintf(name, sizeof name, "%s%st%s", plain_count ? plain[i].name : "", plain_count ? "-" : "", seed) >=
+            (int)sizeof name)
+            return usage_error(&command_run, "--seeds-of-traffic: %s is too long", seed);
         if (find(b, name))
             return usage_error(&command_run, "--seeds-of-traffic: variant %s comes twice", name);
         if (b->count == VARIANTS_MAX)
