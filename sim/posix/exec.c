@@ -392,6 +392,11 @@ static const char *refuses(void *ctx, const struct scenario *s, char *out)
             snprintf(out, 256, "nodes.%u.clock: a program's clock is exact (leave it out)", i);
             return out;
         }
+    for (uint32_t i = 0; i < s->topology_count; i++)
+        if (s->topologies[i].direct) {
+            snprintf(out, 256, "topology.%u.direct: programs are not told of direct peers (leave it out)", i);
+            return out;
+        }
     if (s->network.encryption == SCENARIO_ENCRYPTION_MODELLED)
         return "network.encryption: programs encrypt for good (noise)";
     if (e->config.kind == EXEC_NODE)

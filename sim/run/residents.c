@@ -172,7 +172,10 @@ static void wake_up(struct resident *r, uint64_t now_ns)
 static void settle_in(struct resident *r, uint64_t now_ns)
 {
     const struct scenario_group *g = group_of(r);
+    const struct topology *t = &r->run->topology;
 
+    for (uint32_t i = t->directs ? t->direct_first[r->index] : 0; t->directs && i < t->direct_first[r->index + 1]; i++)
+        node_direct(r->node, now_ns, &r->run->addresses[t->directs[i]], &r->run->peers[t->directs[i]]);
     if (r->adversary)
         adversary_started(r->adversary, now_ns, r->node);
     for (uint32_t i = 0; i < g->topic_count && !r->adversary; i++)

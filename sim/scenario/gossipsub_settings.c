@@ -125,6 +125,8 @@ static const struct field fields[] = {
     {"idontwant_ttl", FIELD_U32, false, PARAM(idontwant_ttl), 1, 1000, NULL},
     {"opportunistic_graft_ticks", FIELD_U32, false, PARAM(opportunistic_graft_ticks), 1, 1000000, NULL},
     {"opportunistic_graft_peers", FIELD_U32, false, PARAM(opportunistic_graft_peers), 0, 1000, NULL},
+    {"direct_connect_ticks", FIELD_U32, false, PARAM(direct_connect_ticks), 1, 1000000, NULL},
+    {"direct_connect_initial_delay", FIELD_DURATION, false, PARAM(direct_connect_initial_delay_ns), 0, DAY_NS, NULL},
     {"peer_exchange", FIELD_BOOL, false, PARAM(do_px), 0, 0, NULL},
     {"validation_throttle", FIELD_U32, false, PARAM(validation_throttle), 1, 1000000, NULL},
     {"topic_throttle", FIELD_U32, false, PARAM(topic_throttle), 1, 1000000, NULL},

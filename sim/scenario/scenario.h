@@ -120,6 +120,7 @@ struct scenario_topology {
     uint32_t center;             /* star: a node */
     struct scenario_edge *edges; /* list and gml */
     uint32_t edge_count;
+    bool direct; /* both ends of a link have each other as direct peers */
     char *place; /* "file:line:column: topology.0", for errors and warnings of topology_build */
 };
 

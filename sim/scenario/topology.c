@@ -17,8 +17,8 @@ struct builder {
     uint64_t graph_seed;
     uint32_t *nodes; /* of p: the ones among which it connects, or that are dialled */
     uint32_t node_count;
-    struct scenario_edge *dials;
-    uint32_t dial_count, dial_room;
+    struct scenario_edge *dials, *directs; /* of `directs` each end is the other's */
+    uint32_t dial_count, dial_room, direct_count, direct_room;
     uint64_t *pairs; /* open addressing; lower node << 32 | higher node, plus 1; 0: empty */
     uint32_t pair_room, short_count;
     bool *unreachable; /* by node */
@@ -59,23 +59,31 @@ static bool linked(const struct builder *b, uint32_t x, uint32_t y)
     return b->dial_count > 0 && *pair_slot(b, pair_key(x, y)) != 0;
 }
 
+static struct scenario_edge *edge_add(struct scenario_edge *edges, uint32_t *count, uint32_t *room, uint32_t from, uint32_t to)
+{
+    if (*count == *room) {
+        *room = *room ? 2 * *room : 1024;
+        edges = mem_grow(edges, *room, sizeof *edges);
+    }
+    edges[(*count)++] = (struct scenario_edge){from, to};
+    return edges;
+}
+
 /* False when the two are connected already. */
 static bool dial(struct builder *b, uint32_t from, uint32_t to)
 {
     uint64_t *slot;
 
     CHECK(from != to);
+    if (b->p->direct)
+        b->directs = edge_add(b->directs, &b->direct_count, &b->direct_room, from, to);
     if (b->dial_count >= b->pair_room / 2)
         pairs_grow(b);
     slot = pair_slot(b, pair_key(from, to));
     if (*slot)
         return false;
     *slot = pair_key(from, to);
-    if (b->dial_count == b->dial_room) {
-        b->dial_room = b->dial_room ? 2 * b->dial_room : 1024;
-        b->dials = mem_grow(b->dials, b->dial_room, sizeof *b->dials);
-    }
-    b->dials[b->dial_count++] = (struct scenario_edge){from, to};
+    b->dials = edge_add(b->dials, &b->dial_count, &b->dial_room, from, to);
     return true;
 }
 
@@ -273,6 +281,27 @@ static void sort_dials(const struct builder *b, struct topology *out)
     out->first = next;
 }
 
+static void list_directs(const struct builder *b, struct topology *out)
+{
+    uint32_t nodes = b->s->node_count, *next;
+
+    if (b->direct_count == 0)
+        return;
+    next = mem_zalloc((nodes + 2) * sizeof *next);
+    out->directs = mem_grow(NULL, 2 * b->direct_count, sizeof *out->directs);
+    for (uint32_t i = 0; i < b->direct_count; i++) {
+        next[b->directs[i].from + 2]++;
+        next[b->directs[i].to + 2]++;
+    }
+    for (uint32_t i = 2; i < nodes + 2; i++)
+        next[i] += next[i - 1];
+    for (uint32_t i = 0; i < b->direct_count; i++) {
+        out->directs[next[b->directs[i].from + 1]++] = b->directs[i].to;
+        out->directs[next[b->directs[i].to + 1]++] = b->directs[i].from;
+    }
+    out->direct_first = next;
+}
+
 static uint32_t root_of(uint32_t *parents, uint32_t i)
 {
     while (parents[i] != i) {
@@ -359,6 +388,7 @@ int topology_build(const struct scenario *s, struct topology *out, struct scenar
     }
     if (!wrong) {
         sort_dials(&b, out);
+        list_directs(&b, out);
         for (uint32_t i = 0; i < out->dial_count; i++)
             b.dead_count += b.unreachable[out->dials[i].to];
         describe(&b, out);
@@ -367,6 +397,7 @@ int topology_build(const struct scenario *s, struct topology *out, struct scenar
     mem_free(b.unreachable);
     mem_free(b.pairs);
     mem_free(b.dials);
+    mem_free(b.directs);
     return wrong ? ERR_INVALID : 0;
 }
 
@@ -374,6 +405,8 @@ void topology_free(struct topology *t)
 {
     mem_free(t->dials);
     mem_free(t->first);
+    mem_free(t->directs);
+    mem_free(t->direct_first);
     mem_free(t->warning);
     memset(t, 0, sizeof *t);
 }

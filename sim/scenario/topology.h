@@ -13,6 +13,7 @@ struct topology {
         *dials;      /* by `from`; the dials of one node in the order in which it makes them */
     uint32_t *first; /* node i dials dials[first[i]] .. dials[first[i + 1] - 1] */
     uint32_t dial_count;
+    uint32_t *directs, *direct_first; /* node i has directs[direct_first[i]] .. as direct peers; NULL: nobody has any */
     uint32_t isolated_count; /* nodes without a connection */
     uint32_t part_count;     /* of the graph; 1: connected */
     char *warning;           /* NULL: nothing to say; else "place: 3 nodes have no link; ..." */

@@ -28,7 +28,7 @@ static const char *const kind_names[] = {
     [TOPOLOGY_KIND_COUNT] = NULL,
 };
 
-/* The keys that each kind takes besides `kind`: the first `required` of them must be there. */
+/* The keys that each kind takes besides `kind` and `direct`: the first `required` of them must be there. */
 struct shape {
     uint32_t required;
     const char *keys[4];
@@ -67,12 +67,12 @@ static void check_keys(struct reader *r, const struct tree *t, enum topology_kin
             reader_fail(r, t, "%s is missing (%s needs it)", shape->keys[i], kind_names[kind]);
     }
     for (const struct tree *c = t->first; c; c = c->next) {
-        bool fits = strcmp(c->key, "kind") == 0;
+        bool fits = strcmp(c->key, "kind") == 0 || strcmp(c->key, "direct") == 0;
 
         for (uint32_t i = 0; i < 4 && shape->keys[i]; i++)
             fits = fits || strcmp(c->key, shape->keys[i]) == 0;
         if (!fits)
-            reader_fail_key(r, c, "is not a key of %s (allowed: %s)", kind_names[kind], allowed);
+            reader_fail_key(r, c, "is not a key of %s (allowed: %s, direct)", kind_names[kind], allowed);
     }
 }
 
@@ -85,14 +85,16 @@ static uint64_t count_nodes(const struct scenario *s, const struct scenario_topo
     return count;
 }
 
+static bool has_node(const struct scenario_group *g, uint32_t node)
+{
+    return node >= g->node_first && node - g->node_first < g->count;
+}
+
 static bool is_among(const struct scenario *s, const struct scenario_topology *p, uint32_t node)
 {
-    for (uint32_t i = 0; i < p->group_count; i++) {
-        const struct scenario_group *g = &s->groups[p->groups[i]];
-
-        if (node >= g->node_first && node - g->node_first < g->count)
+    for (uint32_t i = 0; i < p->group_count; i++)
+        if (has_node(&s->groups[p->groups[i]], node))
             return true;
-    }
     return false;
 }
 
@@ -266,11 +268,37 @@ static void read_values(struct reader *r, const struct tree *t, struct scenario_
         {"to", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"edges", FIELD_OTHER, false, 0, 0, 0, NULL},
         {"file", FIELD_OTHER, false, 0, 0, 0, NULL},
+        {"direct", FIELD_BOOL, false, FIELD(scenario_topology, direct), 0, 0, NULL},
     };
 
     reader_fields(r, t, FIELDS(fields), p);
     if (!r->failed)
         check_keys(r, t, p->kind);
+}
+
+/* The first group of which a link may be, and that does not speak GossipSub; NULL: none. */
+static const struct scenario_group *without_gossipsub(const struct scenario *s, const struct scenario_topology *p)
+{
+    for (uint32_t i = 0; i < s->group_count; i++) {
+        const struct scenario_group *g = &s->groups[i];
+        bool linked = p->kind == TOPOLOGY_FANOUT && (p->from == i || p->to == i);
+
+        for (uint32_t k = 0; k < p->group_count && p->kind != TOPOLOGY_LIST; k++)
+            linked |= p->groups[k] == i;
+        for (uint32_t k = 0; k < p->edge_count; k++)
+            linked |= has_node(g, p->edges[k].from) || has_node(g, p->edges[k].to);
+        if (linked && !g->gossipsub_on)
+            return g;
+    }
+    return NULL;
+}
+
+static void check_direct(struct reader *r, const struct tree *t, const struct scenario *s, const struct scenario_topology *p)
+{
+    const struct scenario_group *g = p->direct ? without_gossipsub(s, p) : NULL;
+
+    if (g)
+        reader_fail(r, tree_find(t, "direct"), "direct peers speak gossipsub, which is off in group %.60s", g->name);
 }
 
 static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
@@ -299,6 +327,8 @@ static void read_one(struct reader *r, const struct tree *t, struct scenario *s)
         read_gml(r, tree_find(t, "file"), s, p);
     if (!r->failed)
         check_possible(r, t, s, p);
+    if (!r->failed)
+        check_direct(r, t, s, p);
 }
 
 void topology_settings_read(struct reader *r, const struct tree *t, struct scenario *s)

@@ -265,6 +265,35 @@ static void what_is_recorded_is_what_was_asked_for(void **state)
     forget(&done);
 }
 
+/* Relays in a line that never mesh with each other: what passes between them does so because they are direct peers. One that
+ * crashed and lost its connections is dialled again by its neighbour's router. */
+static void direct_peers_stay_out_of_meshes_and_come_back(void **state)
+{
+    struct recorded done =
+        run_text("scenario: d\nseed: 1\nduration: 40s\nwarmup: 5s\ncooldown: 5s\nnetwork: {latency: 10ms}\n"
+                 "nodes:\n"
+                 "  - {group: r, count: 4, gossipsub: &g {D: 3, D_lo: 2, D_hi: 6, D_out: 0, D_score: 2, direct_connect_ticks: 4,"
+                 " direct_connect_initial_delay: 2s}, subscribe: [t]}\n"
+                 "  - {group: l, count: 4, gossipsub: *g, subscribe: [t]}\n"
+                 "topology:\n"
+                 "  - {kind: line, among: r, direct: true}\n"
+                 "  - {kind: list, edges: [[l-0, r-0], [l-1, r-1], [l-2, r-2], [l-3, r-3]]}\n"
+                 "traffic:\n"
+                 "  - {from: l, topic: t, size: 1 KiB, every: 500ms, stop: 15s}\n"
+                 "  - {from: l-0, topic: t, size: 1 KiB, every: 500ms, start: 26s}\n"
+                 "events: [{at: 18s, restart: {nodes: r-1}, after: 1s}]\n");
+
+    (void)state;
+    assert_true(ask(&done, "SELECT count(*) FROM mesh WHERE graft AND node < 4 AND peer >= 4") > 0);
+    assert_true(ask(&done, "SELECT count(*) FROM mesh WHERE node < 4 AND peer < 4") == 0);
+    assert_true(ask(&done, "SELECT count(*) FROM message WHERE published_ns < 15e9") >= 18);
+    assert_true(ask(&done, "SELECT count(*) FROM message WHERE published_ns < 15e9 AND deliveries < 7") == 0);
+    assert_true(ask(&done, "SELECT count(*) FROM message WHERE published_ns > 25e9") >= 16);
+    assert_true(ask(&done, "SELECT count(*) FROM message m WHERE published_ns > 25e9 AND NOT EXISTS"
+                           " (SELECT 1 FROM delivery d WHERE d.message = m.id AND d.node = 7)") == 0);
+    forget(&done);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +306,7 @@ int main(void)
         cmocka_unit_test(algorand_messages_are_validated_on_the_cores_too),
         cmocka_unit_test(what_is_recorded_is_what_was_asked_for),
         cmocka_unit_test(a_restart_that_keeps_its_memory_does_not_ask_for_what_it_has),
+        cmocka_unit_test(direct_peers_stay_out_of_meshes_and_come_back),
     };
 
     assert_int_equal(crypto_init(), 0);

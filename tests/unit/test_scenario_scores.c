@@ -103,6 +103,9 @@ static void the_newer_settings_land_where_they_belong(void **state)
     assert_int_equal(g->gossipsub.idontwant_ttl, 4);
     assert_int_equal(g->gossipsub.opportunistic_graft_ticks, 10);
     assert_int_equal(g->gossipsub.opportunistic_graft_peers, 3);
+    assert_int_equal(g->gossipsub.direct_connect_ticks, 20);
+    assert_int_equal(g->gossipsub.direct_connect_initial_delay_ns, 2000000000);
+    assert_true(s.topologies[0].direct);
     assert_true(g->gossipsub.do_px);
     assert_int_equal(g->gossipsub.validation_throttle, 100);
     assert_int_equal(g->gossipsub.topic_throttle, 50);

@@ -231,6 +231,32 @@ static void a_graph_in_pieces_is_built_with_a_warning(void **state)
     drop(&b);
 }
 
+static bool is_direct(const struct topology *t, uint32_t node, uint32_t peer)
+{
+    for (uint32_t i = t->direct_first[node]; i < t->direct_first[node + 1]; i++)
+        if (t->directs[i] == peer)
+            return true;
+    return false;
+}
+
+static void both_ends_of_a_direct_link_have_each_other_even_if_another_topology_made_it(void **state)
+{
+    struct built b;
+
+    (void)state;
+    build(&b, "[{group: a, count: 5}, {group: b, count: 3}]",
+          "[{kind: full, among: a}, {kind: line, among: a, direct: true}, {kind: list, direct: true, edges: [[b-2, a-0]]}]", 1);
+    assert_int_equal(b.t.dial_count, 11);
+    for (uint32_t x = 0; x < 8; x++)
+        for (uint32_t y = 0; y < 8; y++)
+            assert_int_equal(is_direct(&b.t, x, y),
+                             (x < 5 && y < 5 && (x == y + 1 || y == x + 1)) || (x == 7 && y == 0) || (x == 0 && y == 7));
+    drop(&b);
+    build(&b, "[{group: a, count: 5}]", "{kind: full, direct: false}", 1);
+    assert_null(b.t.directs);
+    drop(&b);
+}
+
 static void one_topology_does_not_shift_another(void **state)
 {
     struct built a, b;
@@ -268,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_fanout_dials_so_many_of_the_other_group),
         cmocka_unit_test(either_end_of_a_random_link_may_dial),
         cmocka_unit_test(a_graph_in_pieces_is_built_with_a_warning),
+        cmocka_unit_test(both_ends_of_a_direct_link_have_each_other_even_if_another_topology_made_it),
         cmocka_unit_test(one_topology_does_not_shift_another),
         cmocka_unit_test(graphs_of_ten_thousand_nodes_are_quick),
     };
