@@ -181,6 +181,15 @@ static void flight_pause(struct host *h, struct backend_conn handle, bool paused
         des_post(h, h->index, h->lane->now_ns, EVENT_RESUME, number_of(c));
 }
 
+static void forget_held(struct host *h, struct conn *c)
+{
+    struct chain bytes;
+
+    chain_init(&bytes);
+    receiver_release(&c->receiver, config_of(h), h->lane->now_ns, &bytes);
+    chain_deinit(&bytes);
+}
+
 static void flight_close(struct host *h, struct backend_conn handle, enum backend_close how)
 {
     struct conn *c = conn_get(h, handle);
@@ -196,7 +205,8 @@ static void flight_close(struct host *h, struct backend_conn handle, enum backen
         return;
     }
     c->state = CONN_CLOSING;
-    receiver_deinit(&c->receiver);
+    c->paused = false;
+    forget_held(h, c);
     out = out_of(&e);
     sender_finish(&c->sender, &out);
     arm(h, c);
@@ -277,14 +287,6 @@ static void charge_ack(struct host *h, const struct conn *c)
         link_enqueue(&h->up, h->lane->now_ns, header_size(h));
 }
 
-/* Bytes for a connection that its node gave up: only their arrival matters. */
-static void discard(struct host *h, struct conn *c, struct train *t)
-{
-    c->receiver.received = t->seq + t->size + (t->fin ? 1 : 0);
-    if (t->asks)
-        send_ack(h, c, t, 1);
-}
-
 static void receive_data(struct host *h, struct conn *c, struct train *t)
 {
     struct receiver_at at;
@@ -299,11 +301,7 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
         if (!c)
             return;
     }
-    if (c->state == CONN_CLOSING) {
-        discard(h, c, t);
-        return;
-    }
-    if (c->state != CONN_OPEN)
+    if (c->state != CONN_OPEN && c->state != CONN_CLOSING)
         return;
     chain_init(&bytes);
     sender_heard(&c->sender, h->lane->now_ns);
@@ -316,7 +314,8 @@ static void receive_data(struct host *h, struct conn *c, struct train *t)
         send_ack(h, c, t, acks);
     else
         charge_ack(h, c);
-    tell_data(h, c, &bytes);
+    if (c->state == CONN_OPEN) /* what comes after the node closed is acknowledged, and forgotten */
+        tell_data(h, c, &bytes);
     chain_deinit(&bytes);
 }
 
