@@ -17,9 +17,9 @@ LTO := $(if $(SANITIZE),,$(if $(GCC),-flto=auto -ffat-lto-objects))
 # Two builds in one place: one that counts what runs, one that is laid out by the counts (see `release`). What the training did
 # not reach is optimised as always. Their warnings are those of code that only such a build has: the ordinary one shows what counts.
 PROFILE ?=
-LTO += $(if $(filter generate,$(PROFILE)),-fprofile-generate -fprofile-update=prefer-atomic -w)
-LTO += $(if $(filter use,$(PROFILE)),-fprofile-use -fprofile-partial-training -w)
-NO_LTO := $(if $(LTO),-fno-lto)
+LTO += $(if $(GCC),$(if $(filter generate,$(PROFILE)),-fprofile-generate -fprofile-update=prefer-atomic -w))
+LTO += $(if $(GCC),$(if $(filter use,$(PROFILE)),-fprofile-use -fprofile-partial-training -w))
+NO_LTO := $(if $(strip $(LTO)),-fno-lto)
 CFLAGS = -std=c11 -I. -g $(OPT) $(LTO) -ffp-contract=off -fno-strict-aliasing -D_GNU_SOURCE \
          -MMD -MP $(WARN) $(SANITIZE)
 # What runs for every packet is worth a twentieth more, and twelve seconds of compiling.
@@ -55,7 +55,7 @@ endif
 ## make             build build/hearsay
 all: $(BUILD)/hearsay $(NS3_PLUGIN)
 
-## make release     build/release/hearsay: the same program, laid out by a profile of itself (gcc); 2 minutes, several percent faster
+## make release     build/release/hearsay: the same program, laid out by a profile of itself (gcc; with others a plain build); 2 minutes, several percent faster
 RELEASE = $(BUILD)/release
 release: $(RELEASE)/hearsay
 $(RELEASE)/hearsay: $(SIM) $(STACK) sim/cli/main.c $(wildcard sim/*/*.h stack/*/*.h) $(EMBED) scripts/train.sh Makefile $(NS3_PLUGIN)
