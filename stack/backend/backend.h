@@ -22,7 +22,8 @@
 
 #define BACKEND_VERSION 2
 
-/* `index` is small and reused: it is below the most connections that the host had at the same time so far. */
+/* `index` is small and reused: it is below the most connections that the host had at the same time so far, those included that the
+ * node has closed and the far side has not yet. */
 struct backend_conn {
     uint32_t index, generation;
 };

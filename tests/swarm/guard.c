@@ -22,6 +22,7 @@ struct home {
     struct end **live; /* by connection index; NULL: no such connection */
     uint32_t *generations; /* the last one at each index */
     uint32_t capacity, live_count, most; /* most: at the same time, so far */
+    uint32_t ended; /* closed by the node in good order, so far: the kernel may still be at it */
     uint64_t now_ns, wake_ns;
     uint8_t *sending; /* a copy of what is about to be sent */
     size_t sending_capacity;
@@ -81,12 +82,12 @@ static struct end *end_of(const struct home *h, struct backend_conn c, enum end_
 }
 
 /* A host may have connections that its node does not: those that a busy one has not heard of yet, and in all models but `packet`
- * those under way and those that are ending. */
+ * those under way, of which each other node may have one, and those that are ending. */
 static uint32_t index_limit(const struct home *h)
 {
     const struct scenario *s = h->guard->config.scenario;
 
-    return s->cpu.present || s->network.tcp != SCENARIO_TCP_PACKET ? 2 * h->most + 8 : h->most;
+    return s->cpu.present || s->network.tcp != SCENARIO_TCP_PACKET ? 2 * h->most + s->node_count + h->ended : h->most;
 }
 
 static struct end *end_new(struct home *h, struct backend_conn c, const struct endpoint *peer, bool dialled, uint64_t now_ns)
@@ -322,6 +323,7 @@ static void down_close(void *host, struct backend_conn c, enum backend_close how
 
     if (e) {
         streams_close(&h->guard->streams, e, how == BACKEND_CLOSE_FIN);
+        h->ended += how == BACKEND_CLOSE_FIN;
         end_gone(h, e);
     }
     downcalls++;
