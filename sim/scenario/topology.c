@@ -19,11 +19,13 @@ struct builder {
     uint32_t node_count;
     struct scenario_edge *dials, *directs; /* of `directs` each end is the other's */
     uint32_t dial_count, dial_room, direct_count, direct_room;
-    uint64_t *pairs; /* open addressing; lower node << 32 | higher node, plus 1; 0: empty */
+    uint64_t *pairs; /* open addressing; lower node << 32 | higher node, plus 1, and perhaps PAIR_DIRECT; 0: empty */
     uint32_t pair_room, short_count;
     bool *unreachable; /* by node */
     uint32_t left_out_count, dead_count; /* links between unreachable nodes; dials to them */
 };
+
+#define PAIR_DIRECT (1ull << 63)
 
 static uint64_t pair_key(uint32_t a, uint32_t b)
 {
@@ -35,7 +37,7 @@ static uint64_t *pair_slot(const struct builder *b, uint64_t key)
 {
     uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32) & (b->pair_room - 1);
 
-    while (b->pairs[at] && b->pairs[at] != key)
+    while (b->pairs[at] && (b->pairs[at] & ~PAIR_DIRECT) != key)
         at = (at + 1) & (b->pair_room - 1);
     return &b->pairs[at];
 }
@@ -49,7 +51,7 @@ static void pairs_grow(struct builder *b)
     b->pairs = mem_zalloc(b->pair_room * sizeof *b->pairs);
     for (uint32_t i = 0; i < old_room; i++) {
         if (old[i])
-            *pair_slot(b, old[i]) = old[i];
+            *pair_slot(b, old[i] & ~PAIR_DIRECT) = old[i];
     }
     mem_free(old);
 }
@@ -73,16 +75,20 @@ static struct scenario_edge *edge_add(struct scenario_edge *edges, uint32_t *cou
 static bool dial(struct builder *b, uint32_t from, uint32_t to)
 {
     uint64_t *slot;
+    bool known;
 
     CHECK(from != to);
-    if (b->p->direct)
-        b->directs = edge_add(b->directs, &b->direct_count, &b->direct_room, from, to);
     if (b->dial_count >= b->pair_room / 2)
         pairs_grow(b);
     slot = pair_slot(b, pair_key(from, to));
-    if (*slot)
+    known = *slot != 0;
+    *slot |= pair_key(from, to);
+    if (b->p->direct && !(*slot & PAIR_DIRECT)) {
+        *slot |= PAIR_DIRECT;
+        b->directs = edge_add(b->directs, &b->direct_count, &b->direct_room, from, to);
+    }
+    if (known)
         return false;
-    *slot = pair_key(from, to);
     b->dials = edge_add(b->dials, &b->dial_count, &b->dial_room, from, to);
     return true;
 }

@@ -245,8 +245,9 @@ static void both_ends_of_a_direct_link_have_each_other_even_if_another_topology_
 
     (void)state;
     build(&b, "[{group: a, count: 5}, {group: b, count: 3}]",
-          "[{kind: full, among: a}, {kind: line, among: a, direct: true}, {kind: list, direct: true, edges: [[b-2, a-0]]}]", 1);
+          "[{kind: full, among: a}, {kind: line, among: a, direct: true}, {kind: list, direct: true, edges: [[b-2, a-0], [a-0, b-2], [a-1, a-0]]}]", 1);
     assert_int_equal(b.t.dial_count, 11);
+    assert_int_equal(b.t.direct_first[8], 2 * 5); /* each pair once, at both ends */
     for (uint32_t x = 0; x < 8; x++)
         for (uint32_t y = 0; y < 8; y++)
             assert_int_equal(is_direct(&b.t, x, y),
