@@ -58,15 +58,17 @@ all: $(BUILD)/hearsay $(NS3_PLUGIN)
 ## make release     build/release/hearsay: the same program, laid out by a profile of itself (gcc; with others a plain build); 2 minutes, several percent faster
 RELEASE = $(BUILD)/release
 release: $(RELEASE)/hearsay
-$(RELEASE)/hearsay: $(SIM) $(STACK) sim/cli/main.c $(wildcard sim/*/*.h stack/*/*.h) $(EMBED) scripts/train.sh Makefile $(NS3_PLUGIN)
+# Made beside its place, so that what an interrupted training leaves is never taken for the program.
+$(RELEASE)/hearsay: $(SIM) $(STACK) sim/cli/main.c $(wildcard sim/*/*.h stack/*/*.h) $(EMBED) $(BUILD)/gen/version scripts/train.sh Makefile $(NS3_PLUGIN)
 	$(call say,PROFILE,$@)
-	$(Q)rm -rf $(RELEASE)
-	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE) PROFILE=generate $@ >/dev/null
-	$(Q)scripts/train.sh $@ $(RELEASE)/training
-	$(Q)find $(RELEASE) -name '*.[oa]' -delete
-	$(Q)rm $@
-	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE) PROFILE=use $@ >/dev/null
-	$(Q)$(if $(NS3_PLUGIN),ln -s ../hearsay-ns3.so $(RELEASE))
+	$(Q)rm -rf $(RELEASE).new
+	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE).new PROFILE=generate $(RELEASE).new/hearsay >/dev/null
+	$(Q)scripts/train.sh $(RELEASE).new/hearsay $(RELEASE).new/training
+	$(Q)find $(RELEASE).new -name '*.[oa]' -delete
+	$(Q)rm $(RELEASE).new/hearsay
+	$(Q)$(MAKE) -j$(JOBS) BUILD=$(RELEASE).new PROFILE=use $(RELEASE).new/hearsay >/dev/null
+	$(Q)$(if $(NS3_PLUGIN),ln -s ../hearsay-ns3.so $(RELEASE).new)
+	$(Q)rm -rf $(RELEASE) && mv $(RELEASE).new $(RELEASE)
 
 ## make demo        set the machine up, build, run the demo scenario, draw its plots (results/demo)
 demo:

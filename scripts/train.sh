@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs what a profile of the program should know: the whole stack over each TCP model, with faults, scores and attackers, small and
-# short enough for a build that counts.
+# Runs what a profile of the program should know: the whole stack over each TCP model, both protocols, a partition, small and short
+# enough for a build that counts.
 #
 #     scripts/train.sh PROGRAM FOLDER
 set -eu
